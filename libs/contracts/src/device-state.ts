@@ -1,0 +1,164 @@
+import Type, { type Static } from 'typebox';
+import { defineEntity } from './entity.js';
+import { defineRpc } from './rpc.js';
+import { JsonObject, ProjectId, Timestamp, Uuid } from './schema.js';
+
+export const deviceEntity = defineEntity('device', 'device-state', ['REGISTERED', 'ONLINE', 'OFFLINE'], {
+  name: Type.String(),
+});
+
+const closed = { additionalProperties: false };
+
+const deviceFields = {
+  name: Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\u0000-\\u001f]+$' }),
+  alias: Type.String({ maxLength: 256 }),
+  type: Type.String({ minLength: 1, maxLength: 64 }),
+  timezone: Type.String({ minLength: 1, maxLength: 64, description: 'IANA name, e.g. Europe/Paris' }),
+  tags: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: 64, uniqueItems: true }),
+  attributes: JsonObject,
+  desired: JsonObject,
+};
+
+/** What one registers a device with; `name` is unique in its project. */
+export const NewDevice = Type.Object(
+  {
+    name: deviceFields.name,
+    alias: Type.Optional(deviceFields.alias),
+    type: Type.Optional(deviceFields.type),
+    timezone: Type.Optional(deviceFields.timezone),
+    tags: Type.Optional(deviceFields.tags),
+    attributes: Type.Optional(deviceFields.attributes),
+    desired: Type.Optional(deviceFields.desired),
+  },
+  closed,
+);
+
+/** A change of a device; `attributes` and `desired` are merged (RFC 7396: null removes). */
+export const DevicePatch = Type.Object(
+  {
+    alias: Type.Optional(deviceFields.alias),
+    type: Type.Optional(deviceFields.type),
+    timezone: Type.Optional(deviceFields.timezone),
+    tags: Type.Optional(deviceFields.tags),
+    attributes: Type.Optional(deviceFields.attributes),
+    desired: Type.Optional(deviceFields.desired),
+  },
+  { ...closed, minProperties: 1 },
+);
+
+/** A device as everybody sees it (interfaces §6). */
+export const Device = Type.Object({
+  id: Uuid,
+  project_id: ProjectId,
+  ...deviceFields,
+  state: Type.Enum([...deviceEntity.states]),
+  online: Type.Boolean(),
+  last_seen: Type.Union([Timestamp, Type.Null()]),
+  reported: JsonObject,
+  agent: Type.Union([
+    Type.Object({ agent: Type.String(), version: Type.String(), boot_id: Type.String() }),
+    Type.Null(),
+  ]),
+  version: Type.Integer(),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+});
+
+/**
+ * Which devices: all of the conditions that are present must hold. `attributes` maps a dotted path to the value it must have.
+ * The conditions nest with `and`, `or`, `not`.
+ */
+export const DeviceQuery = Type.Cyclic(
+  {
+    Query: Type.Object(
+      {
+        ids: Type.Optional(Type.Array(Uuid, { maxItems: 10_000 })),
+        name_prefix: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+        tags: Type.Optional(
+          Type.Array(Type.String(), { minItems: 1, maxItems: 64, description: 'the device has all of them' }),
+        ),
+        type: Type.Optional(Type.String()),
+        attributes: Type.Optional(
+          Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()])),
+        ),
+        state: Type.Optional(Type.Enum([...deviceEntity.states])),
+        online: Type.Optional(Type.Boolean()),
+        and: Type.Optional(Type.Array(Type.Ref('Query'), { minItems: 1, maxItems: 32 })),
+        or: Type.Optional(Type.Array(Type.Ref('Query'), { minItems: 1, maxItems: 32 })),
+        not: Type.Optional(Type.Ref('Query')),
+      },
+      { ...closed, minProperties: 1 },
+    ),
+  },
+  'Query',
+);
+
+/** Written out because the schema refers to itself. */
+export interface DeviceQuery {
+  ids?: string[];
+  name_prefix?: string;
+  tags?: string[];
+  type?: string;
+  attributes?: Record<string, string | number | boolean | null>;
+  state?: (typeof deviceEntity.states)[number];
+  online?: boolean;
+  and?: DeviceQuery[];
+  or?: DeviceQuery[];
+  not?: DeviceQuery;
+}
+
+export type NewDevice = Static<typeof NewDevice>;
+export type DevicePatch = Static<typeof DevicePatch>;
+export type Device = Static<typeof Device>;
+
+const page = { after: Type.Optional(Uuid), limit: Type.Integer({ minimum: 1, maximum: 1000 }) };
+
+/** What became of one device of a register request. `exists`: the name is taken by `id`, which was left as it was. */
+export const RegisterResult = Type.Object({
+  id: Uuid,
+  name: Type.String(),
+  status: Type.Enum(['created', 'exists']),
+});
+
+export const deviceState = {
+  /** Registers up to 500 devices; ids come from the caller, so that asking again creates nothing twice. */
+  registerDevices: defineRpc(
+    'device-state',
+    'registerDevices',
+    Type.Object({
+      project_id: ProjectId,
+      devices: Type.Array(Type.Object({ id: Uuid, device: NewDevice }), { maxItems: 500 }),
+    }),
+    Type.Object({ results: Type.Array(RegisterResult) }),
+  ),
+  getDevice: defineRpc('device-state', 'getDevice', Type.Object({ project_id: ProjectId, id: Uuid }), Device),
+  listDevices: defineRpc(
+    'device-state',
+    'listDevices',
+    Type.Object({ project_id: ProjectId, query: Type.Optional(DeviceQuery), ...page }),
+    Type.Object({ devices: Type.Array(Device), next: Type.Union([Uuid, Type.Null()]) }),
+  ),
+  patchDevice: defineRpc(
+    'device-state',
+    'patchDevice',
+    Type.Object({ project_id: ProjectId, id: Uuid, patch: DevicePatch }),
+    Device,
+  ),
+  /** The devices of a query in pages, ordered by id: what a planner needs of each and no more. */
+  resolve: defineRpc(
+    'device-state',
+    'resolve',
+    Type.Object({ project_id: ProjectId, query: DeviceQuery, ...page }),
+    Type.Object({
+      devices: Type.Array(Type.Object({ id: Uuid, name: Type.String(), timezone: Type.String() })),
+      next: Type.Union([Uuid, Type.Null()]),
+    }),
+  ),
+  /** Of up to 500 ids, those that exist, with their presence and the version of the device that it belongs to. */
+  presence: defineRpc(
+    'device-state',
+    'presence',
+    Type.Object({ project_id: ProjectId, ids: Type.Array(Uuid, { maxItems: 500 }) }),
+    Type.Object({ devices: Type.Array(Type.Object({ id: Uuid, online: Type.Boolean(), version: Type.Integer() })) }),
+  ),
+} as const;

@@ -1,0 +1,106 @@
+import Type, { type Static, type TObject, type TProperties } from 'typebox';
+import { ProjectId, Timestamp, Uuid } from './schema.js';
+import type { ServiceName } from './services.js';
+
+/** An entity whose transitions are published: its words are the outside's (interfaces §7). */
+export interface EntityContract<State extends string = string, Data extends TProperties = TProperties> {
+  name: string;
+  service: ServiceName;
+  states: readonly State[];
+  /** What `data` carries beside `project_id, id, from, to, version, reason`. */
+  data: TObject<Data>;
+}
+
+export function defineEntity<const State extends string, Data extends TProperties>(
+  name: string,
+  service: ServiceName,
+  states: readonly State[],
+  data: Data,
+): EntityContract<State, Data> {
+  return { name, service, states, data: Type.Object(data) };
+}
+
+export type StateOf<E extends EntityContract> = E['states'][number];
+export type EntityData<E extends EntityContract> = Static<E['data']>;
+
+/** One transition that really happened, as the journal keeps it. `at`: epoch milliseconds. */
+export interface Transition {
+  entity: string;
+  id: string;
+  from: string | null;
+  to: string;
+  version: number;
+  at: number;
+  reason?: string;
+  data?: Record<string, unknown>;
+  traceparent?: string;
+}
+
+/** The JetStream stream with the events of one service: one writer a stream, so that its relay can count what arrived. */
+export const eventStream = (service: ServiceName) => `MUSTER_EVT_${service.toUpperCase().replaceAll('-', '_')}`;
+
+export const eventSubject = (project: string, entity: string, state: string, id: string) =>
+  `muster.evt.${project}.${entity}.${state}.${id}`;
+
+export const eventType = (entity: string, state: string) => `io.muster.${entity}.${state.toLowerCase()}`;
+
+const DATA_SCHEMA_BASE = 'urn:muster:schema:';
+
+/** The `$id` of the JSON Schema of an entity's events. */
+export const eventDataSchemaId = (entity: string) => `${DATA_SCHEMA_BASE}${entity}`;
+
+/** A transition as a CloudEvents 1.0 event in structured JSON (interfaces §7). */
+export function toCloudEvent(service: string, project: string, t: Transition): string {
+  return JSON.stringify({
+    specversion: '1.0',
+    id: `${t.id}.${t.version}`,
+    source: `/muster/${service}`,
+    type: eventType(t.entity, t.to),
+    subject: t.id,
+    time: new Date(t.at).toISOString(),
+    datacontenttype: 'application/json',
+    dataschema: eventDataSchemaId(t.entity),
+    traceparent: t.traceparent,
+    data: {
+      project_id: project,
+      id: t.id,
+      from: t.from,
+      to: t.to,
+      version: t.version,
+      reason: t.reason ?? '',
+      ...t.data,
+    },
+  });
+}
+
+/** JSON Schema of the `data` of an entity's events. */
+export function eventDataSchema(entity: EntityContract) {
+  return Type.Object(
+    {
+      project_id: ProjectId,
+      id: Uuid,
+      from: Type.Union([Type.Enum([...entity.states]), Type.Null()]),
+      to: Type.Enum([...entity.states]),
+      version: Type.Integer({ minimum: 1, description: 'counts up by one per entity; a gap means a lost event' }),
+      reason: Type.String(),
+      ...entity.data.properties,
+    },
+    { $id: eventDataSchemaId(entity.name) },
+  );
+}
+
+/** JSON Schema of an entity's whole event. */
+export function cloudEventSchema(entity: EntityContract) {
+  return Type.Object({
+    specversion: Type.Literal('1.0'),
+    id: Type.String({ description: '<entity id>.<version>: unique, and the same when delivered again' }),
+    source: Type.Literal(`/muster/${entity.service}`),
+    type: Type.Enum(entity.states.map((state) => eventType(entity.name, state))),
+    subject: Uuid,
+    time: Timestamp,
+    datacontenttype: Type.Literal('application/json'),
+    dataschema: Type.Literal(eventDataSchemaId(entity.name)),
+    traceparent: Type.Optional(Type.String({ pattern: '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' })),
+    data: eventDataSchema(entity),
+  });
+}

@@ -1,0 +1,198 @@
+import Type, { type Static } from 'typebox';
+import { OutcomeHead, OutcomeItem } from './command-dispatcher.js';
+import { DeviceQuery } from './device-state.js';
+import { defineEntity } from './entity.js';
+import { defineRpc } from './rpc.js';
+import { ProjectId, Uuid } from './schema.js';
+import { defineWork } from './work.js';
+
+const STATUSES = [
+  'Waiting',
+  'Running',
+  'Successful',
+  'Partially_successful',
+  'Failed',
+  'Stopping',
+  'Stopped',
+  'Timed_out',
+] as const;
+
+export const jobEntity = defineEntity('job', 'job-planner', STATUSES, {
+  job_name: Type.String(),
+  job_type: Type.String(),
+});
+export const jobTaskEntity = defineEntity('job-task', 'job-planner', STATUSES, { job_id: Uuid, target_id: Uuid });
+
+export type JobStatus = (typeof STATUSES)[number];
+
+/** Most targets that a create may list; a larger fleet is named by `target_query`. */
+export const MAX_LISTED_TARGETS = 10_000;
+/** Most tasks and targets that a job document shows inline (interfaces §1). */
+export const INLINE_TASKS = 1_000;
+/** Largest `task_data`, in characters. */
+export const MAX_TASK_DATA = 256 * 1024;
+
+export const JOB_TYPES = ['node_upgrade', 'deployment_deploy'] as const;
+export const TARGET_TYPES = ['node'] as const;
+
+const closed = { additionalProperties: false };
+
+/** The part of rollout.md that is in force: how many devices at once, and how long to wait for each. */
+export const Rollout = Type.Object(
+  {
+    max_in_flight: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1000 })),
+    timeout: Type.Optional(
+      Type.Object(
+        {
+          in_progress_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_592_000, default: 3600 })),
+          offline_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 31_536_000, default: 604_800 })),
+        },
+        closed,
+      ),
+    ),
+    priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000, default: 0 })),
+  },
+  closed,
+);
+
+/** Body of `POST /v2/{project_id}/productmgr/jobs` (seed 003, interfaces §1). */
+export const NewJob = Type.Object(
+  {
+    job_name: Type.String({
+      pattern: '^[a-z0-9]([a-z0-9-]{0,24}[a-z0-9])?$',
+      description: '1–26 of a-z, 0-9, -; no hyphen at an end',
+    }),
+    job_type: Type.Enum([...JOB_TYPES]),
+    description: Type.Optional(Type.String({ maxLength: 1024 })),
+    tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: 64 })),
+    job_content: Type.Object(
+      {
+        target_type: Type.Enum([...TARGET_TYPES]),
+        targets: Type.Optional(Type.Array(Uuid, { minItems: 1, maxItems: MAX_LISTED_TARGETS })),
+        target_query: Type.Optional(DeviceQuery),
+        task_data: Type.Optional(Type.String({ maxLength: MAX_TASK_DATA, description: 'a JSON document in a string' })),
+      },
+      closed,
+    ),
+    rollout: Type.Optional(Rollout),
+  },
+  closed,
+);
+
+export type NewJob = Static<typeof NewJob>;
+export type Rollout = Static<typeof Rollout>;
+
+const ExtensionInfo = Type.Array(Type.Object({ key: Type.String(), value: Type.String() }));
+
+/** One task of a job (seed 003, "Task"). `created_at`: epoch seconds. */
+export const JobTask = Type.Object({
+  task_id: Uuid,
+  task_name: Type.String(),
+  status: Type.Enum([...STATUSES]),
+  reason: Type.String(),
+  created_at: Type.Integer(),
+  target_id: Uuid,
+  extension_info: ExtensionInfo,
+});
+
+/** Exact counts at every moment (rollout.md, "Watch"); they add up to `targeted`. */
+export const Progress = Type.Object({
+  targeted: Type.Integer(),
+  pending: Type.Integer(),
+  in_flight: Type.Integer(),
+  succeeded: Type.Integer(),
+  failed: Type.Integer(),
+  timed_out: Type.Integer(),
+  cancelled: Type.Integer(),
+  percent: Type.Number(),
+});
+
+/** A job without its tasks. Times are epoch seconds. */
+export const JobSummary = Type.Object({
+  job_id: Uuid,
+  job_name: Type.String(),
+  job_type: Type.Enum([...JOB_TYPES]),
+  description: Type.String(),
+  tags: Type.Array(Type.String()),
+  target_type: Type.Enum([...TARGET_TYPES]),
+  status: Type.Enum([...STATUSES]),
+  reason: Type.String(),
+  created_at: Type.Integer(),
+  status_last_updated_at: Type.Integer(),
+  task_total_count: Type.Integer(),
+  task_failed_count: Type.Integer({ description: 'tasks that ended Failed, Timed_out or Stopped' }),
+  task_success_count: Type.Integer(),
+  progress: Progress,
+});
+
+/** The document of seed 003, with ours: `progress`, `reason`, `tags`, `rollout`, `tasks_truncated`. */
+export const Job = Type.Object({
+  ...JobSummary.properties,
+  task_data: Type.String(),
+  rollout: Rollout,
+  tasks: Type.Array(JobTask),
+  targets: Type.Array(Type.Object({ target_id: Uuid, extension_info: ExtensionInfo })),
+  tasks_truncated: Type.Optional(Type.Literal(true)),
+});
+
+export type Job = Static<typeof Job>;
+export type JobSummary = Static<typeof JobSummary>;
+export type JobTask = Static<typeof JobTask>;
+export type Progress = Static<typeof Progress>;
+
+/** What a user may do to a job; what is allowed from which status stands in interfaces §1. */
+export const JOB_ACTIONS = ['pause', 'restore', 'retry', 'cancel'] as const;
+export type JobAction = (typeof JOB_ACTIONS)[number];
+
+const jobKey = { project_id: ProjectId, job_id: Uuid };
+
+export const jobPlanner = {
+  /** The id comes from the caller, so that asking again creates nothing twice. */
+  createJob: defineRpc(
+    'job-planner',
+    'createJob',
+    Type.Object({ ...jobKey, job: NewJob, created_by: Type.String() }),
+    Type.Object({ job_id: Uuid, job_name: Type.String(), created_at: Type.Integer() }),
+  ),
+  getJob: defineRpc('job-planner', 'getJob', Type.Object(jobKey), Job),
+  listJobs: defineRpc(
+    'job-planner',
+    'listJobs',
+    Type.Object({
+      project_id: ProjectId,
+      job_type: Type.Optional(Type.Enum([...JOB_TYPES])),
+      status: Type.Optional(Type.Enum([...STATUSES])),
+      limit: Type.Integer({ minimum: 1, maximum: 1000 }),
+      offset: Type.Integer({ minimum: 0 }),
+      sort: Type.Enum(['created_at:desc', 'created_at:asc']),
+    }),
+    Type.Object({ job_count: Type.Integer(), jobs: Type.Array(JobSummary) }),
+  ),
+  listTasks: defineRpc(
+    'job-planner',
+    'listTasks',
+    Type.Object({
+      ...jobKey,
+      status: Type.Optional(Type.Enum([...STATUSES])),
+      limit: Type.Integer({ minimum: 1, maximum: 1000 }),
+      marker: Type.Optional(Uuid),
+    }),
+    Type.Object({
+      task_count: Type.Integer(),
+      tasks: Type.Array(JobTask),
+      next_marker: Type.Union([Uuid, Type.Null()]),
+    }),
+  ),
+  actOnJob: defineRpc(
+    'job-planner',
+    'actOnJob',
+    Type.Object({ ...jobKey, action: Type.Enum([...JOB_ACTIONS]) }),
+    Type.Object({ job_id: Uuid, status: Type.Enum([...STATUSES]) }),
+  ),
+  deleteJob: defineRpc('job-planner', 'deleteJob', Type.Object(jobKey), Type.Object({})),
+} as const;
+
+/** Work for job-planner: what its commands came to. */
+export const jobWork = {
+  outcome: defineWork('job-planner', 'outcome', OutcomeHead, OutcomeItem),
+} as const;

@@ -1,0 +1,84 @@
+import Type, { type Static, type TSchema } from 'typebox';
+import { Compile, type Validator } from 'typebox/compile';
+import { DomainError } from './errors.js';
+
+/** Project slug: the `project_id` of every path, subject and row (interfaces: "Common to every family"). */
+export const ProjectId = Type.String({ pattern: '^[a-z0-9-]{1,40}$' });
+export const Uuid = Type.String({ format: 'uuid' });
+/** A time as ISO 8601 text, UTC. */
+export const Timestamp = Type.String({ format: 'date-time' });
+/** Any JSON object. */
+export const JsonObject = Type.Record(Type.String(), Type.Unknown());
+
+export type JsonObject = Record<string, unknown>;
+
+/** One reason why a value does not fit its schema; `field` is a dotted path (`job_content.targets.3`), empty for the value itself. */
+export interface FieldError {
+  field: string;
+  message: string;
+}
+
+const compiled = new WeakMap<TSchema, Validator>();
+
+const validatorOf = (schema: TSchema): Validator => {
+  let validator = compiled.get(schema);
+  if (!validator) {
+    validator = Compile(schema);
+    compiled.set(schema, validator);
+  }
+  return validator;
+};
+
+const dotted = (pointer: string) =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .join('.');
+
+/** Lists what is wrong with `value`, each with its field; empty when it fits. */
+export function validate(schema: TSchema, value: unknown): FieldError[] {
+  const validator = validatorOf(schema);
+  if (validator.Check(value)) return [];
+  const found = new Map<string, string>();
+  for (const error of validator.Errors(value)) {
+    const path = dotted(error.instancePath);
+    const params = error.params as {
+      additionalProperties?: string[];
+      requiredProperties?: string[];
+      allowedValues?: unknown[];
+    };
+    const below = (name: string) => (path ? `${path}.${name}` : name);
+    if (params.additionalProperties) {
+      for (const name of params.additionalProperties) found.set(below(name), 'unknown field');
+    } else if (params.requiredProperties) {
+      for (const name of params.requiredProperties) found.set(below(name), 'is required');
+    } else if (params.allowedValues) {
+      found.set(path, `must be one of ${params.allowedValues.join(', ')}`);
+    } else if (!found.has(path)) {
+      found.set(path, error.message);
+    }
+  }
+  return [...found].map(([field, message]) => ({ field, message }));
+}
+
+// JSON.stringify writes these as escapes; an even number of backslashes before one means that it is plain text.
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
+
+/** Whether Postgres can hold the value: it takes no U+0000 and no half of a surrogate pair in text or jsonb. */
+export const isStorable = (value: unknown) => !UNSTORABLE.test(JSON.stringify(value) ?? '');
+
+/**
+ * Returns `value` as the schema's type.
+ * @throws DomainError `invalid` naming the first field that does not fit; `errors` lists up to 20.
+ */
+export function parse<S extends TSchema>(schema: S, value: unknown): Static<S> {
+  const errors = validate(schema, value);
+  const [first] = errors;
+  if (first) {
+    const where = first.field ? `${first.field}: ` : '';
+    throw new DomainError('invalid', `${where}${first.message}`, { errors: errors.slice(0, 20) });
+  }
+  if (!isStorable(value)) throw new DomainError('invalid', 'contains U+0000 or half of a surrogate pair');
+  return value as Static<S>;
+}
