@@ -1,0 +1,36 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/** The tables that every service has beside its own: what happened, and what could not be handled. */
+export class Journal1700000000000 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`CREATE SEQUENCE journal_seq`);
+    await runner.query(`
+      CREATE TABLE journal (
+        seq bigint NOT NULL DEFAULT nextval('journal_seq'),
+        day date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date,
+        at timestamptz NOT NULL DEFAULT now(),
+        project_id text NOT NULL,
+        transitions jsonb NOT NULL,
+        work jsonb NOT NULL,
+        traceparent text,
+        published boolean NOT NULL DEFAULT false,
+        PRIMARY KEY (day, seq)
+      ) PARTITION BY RANGE (day)`);
+    await runner.query(`CREATE INDEX journal_unpublished ON journal (seq) WHERE NOT published`);
+    // Rows land here only when the day's partition could not be made in time; nothing is refused for that.
+    await runner.query(`CREATE TABLE journal_default PARTITION OF journal DEFAULT`);
+    await runner.query(`
+      CREATE TABLE dead_letter (
+        id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+        subject text NOT NULL,
+        headers jsonb NOT NULL,
+        payload bytea NOT NULL,
+        reason text NOT NULL,
+        deliveries integer NOT NULL,
+        parked_at timestamptz NOT NULL DEFAULT now()
+      )`);
+  }
+
+  // Forward only.
+  async down(): Promise<void> {}
+}
