@@ -1,0 +1,181 @@
+import {
+  deviceStream,
+  isStorable,
+  MAX_DEVICE_PAYLOAD,
+  parseDeviceSubject,
+  validate,
+  type ChannelName,
+  type DeviceChannel,
+  type ServiceName,
+} from '@muster/contracts';
+import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
+import type { JsMsg, Msg, MsgHdrs, NatsConnection, Subscription } from 'nats';
+import { batches } from './batches.js';
+import { Gate } from './gate.js';
+import { inSpan } from './headers.js';
+import type { DropReason, TransportHost } from './host.js';
+import type { DeviceMessage } from './patterns.js';
+import { PullConsumer, whileWorking } from './pull.consumer.js';
+import { settleFailure } from './settle.js';
+
+const BATCH = 500;
+const STREAM_LINGER_MS = 5;
+const CORE_LINGER_MS = 500;
+
+export type DeviceHandler = (messages: DeviceMessage[]) => Promise<void>;
+
+interface Raw {
+  subject: string;
+  data: Uint8Array;
+  headers?: MsgHdrs;
+}
+
+function check(
+  channel: DeviceChannel,
+  message: Raw,
+  sequence: number,
+): DeviceMessage | { dropped: DropReason; message: string } {
+  if (message.data.length > MAX_DEVICE_PAYLOAD)
+    return { dropped: 'too_large', message: `${message.data.length} bytes` };
+  const text = Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length).toString('utf8');
+  let payload: unknown;
+  try {
+    payload = text === '' ? {} : JSON.parse(text);
+  } catch {
+    return { dropped: 'not_json', message: 'not JSON' };
+  }
+  if (!isStorable(payload)) return { dropped: 'invalid', message: 'contains U+0000 or half a surrogate pair' };
+  const [error] = validate(channel.payload, payload);
+  if (error) return { dropped: 'invalid', message: `${error.field}: ${error.message}` };
+  return {
+    ...parseDeviceSubject(message.subject),
+    payload,
+    traceparent: message.headers?.get('traceparent') || undefined,
+    sequence,
+  };
+}
+
+/** Splits a batch into what a handler may see and what is dropped, counted and told. */
+function sift<M extends Raw>(
+  channel: DeviceChannel,
+  raw: readonly M[],
+  sequenceOf: (message: M) => number,
+  host: TransportHost,
+) {
+  const kept: { source: M; message: DeviceMessage }[] = [];
+  const dropped: M[] = [];
+  for (const source of raw) {
+    const checked = check(channel, source, sequenceOf(source));
+    if ('dropped' in checked) {
+      host.onDropped(channel.name, checked.dropped, { subject: source.subject, message: checked.message });
+      dropped.push(source);
+    } else {
+      kept.push({ source, message: checked });
+    }
+  }
+  return { kept, dropped };
+}
+
+const handleInSpan = (channel: DeviceChannel, messages: DeviceMessage[], handle: DeviceHandler) =>
+  inSpan(`device ${channel.name}`, SpanKind.CONSUMER, ROOT_CONTEXT, () => handle(messages));
+
+/** A channel kept in a stream: batches are acknowledged when handled; a batch that fails is halved until the one to blame is alone. */
+export function deviceStreamConsumer(
+  connection: NatsConnection,
+  service: ServiceName,
+  channel: DeviceChannel,
+  concurrency: number,
+  host: TransportHost,
+  ensureStreams: () => Promise<void>,
+  handle: DeviceHandler,
+): PullConsumer {
+  const subject = `muster.dev.*.*.${channel.name}`;
+  const options = {
+    stream: deviceStream(channel.name as ChannelName),
+    durable: service,
+    subject,
+    prefetch: BATCH * concurrency,
+    maxPending: BATCH * concurrency * 4,
+  };
+
+  const handleKept = async (kept: { source: JsMsg; message: DeviceMessage }[]): Promise<void> => {
+    if (kept.length === 0) return;
+    const started = performance.now();
+    const seconds = () => (performance.now() - started) / 1000;
+    try {
+      const handled = handleInSpan(
+        channel,
+        kept.map(({ message }) => message),
+        handle,
+      );
+      await whileWorking(
+        kept.map(({ source }) => source),
+        handled,
+      );
+      for (const { source } of kept) source.ack();
+      host.onHandled(subject, 'ok', seconds());
+    } catch (error) {
+      host.onHandled(subject, 'failed', seconds());
+      if (kept.length > 1 && !host.isTransient(error)) {
+        const middle = kept.length >> 1;
+        await handleKept(kept.slice(0, middle));
+        await handleKept(kept.slice(middle));
+        return;
+      }
+      host.onError(subject, error);
+      await Promise.all(kept.map(({ source }) => settleFailure(source, error, host)));
+    }
+  };
+
+  return new PullConsumer(connection, options, host, ensureStreams, async (messages) => {
+    const gate = new Gate(concurrency);
+    for await (const batch of batches(messages, BATCH, STREAM_LINGER_MS)) {
+      await gate.enter(async () => {
+        const { kept, dropped } = sift(channel, batch, (message) => message.seq, host);
+        for (const message of dropped) message.term();
+        await handleKept(kept);
+      });
+    }
+    await gate.idle();
+  });
+}
+
+/** A channel that nobody keeps: what cannot be handled now is worth nothing later. */
+export function deviceCoreConsumer(
+  connection: NatsConnection,
+  service: ServiceName,
+  channel: DeviceChannel,
+  host: TransportHost,
+  handle: DeviceHandler,
+): { start(): void; stop(): Promise<void> } {
+  const subject = `muster.dev.*.*.${channel.name}`;
+  let subscription: Subscription | undefined;
+  let reading: Promise<void> | undefined;
+
+  const read = async (source: Subscription): Promise<void> => {
+    for await (const batch of batches<Msg>(source, BATCH, CORE_LINGER_MS)) {
+      const { kept } = sift(channel, batch, () => 0, host);
+      if (kept.length === 0) continue;
+      try {
+        await handleInSpan(
+          channel,
+          kept.map(({ message }) => message),
+          handle,
+        );
+      } catch (error) {
+        host.onError(subject, error);
+      }
+    }
+  };
+
+  return {
+    start() {
+      subscription = connection.subscribe(subject, { queue: service });
+      reading = read(subscription);
+    },
+    async stop() {
+      subscription?.unsubscribe();
+      await reading;
+    },
+  };
+}

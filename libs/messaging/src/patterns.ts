@@ -1,0 +1,62 @@
+import type {
+  ChannelName,
+  DeviceChannel,
+  RpcContract,
+  RpcRequest,
+  RpcResponse,
+  WorkBatch,
+  WorkContract,
+} from '@muster/contracts';
+import { deviceChannels } from '@muster/contracts';
+import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import type { Static } from 'typebox';
+
+/** What a handler is bound to; the transport finds it in Nest's `extras`. */
+export type Binding =
+  | { kind: 'rpc'; contract: RpcContract }
+  | { kind: 'work'; contract: WorkContract; concurrency: number }
+  | { kind: 'device'; channel: DeviceChannel; concurrency: number };
+
+/** A message that a device published, checked against its channel's schema. `sequence`: its place in the channel's stream (0 on core). */
+export interface DeviceMessage<Payload = unknown> {
+  project_id: string;
+  device_id: string;
+  payload: Payload;
+  traceparent: string | undefined;
+  sequence: number;
+}
+
+/** What a handler of a channel is given. */
+export type ChannelMessage<N extends ChannelName> = DeviceMessage<Static<(typeof deviceChannels)[N]['payload']>>;
+
+type Method<Argument, Result> = (
+  target: object,
+  key: string | symbol,
+  descriptor: TypedPropertyDescriptor<(argument: Argument) => Promise<Result>>,
+) => void;
+
+const extras = (binding: Binding) => binding as unknown as Record<string, unknown>;
+
+/** Answers a question: the method takes the contract's request and gives its response; a thrown DomainError reaches the asker. */
+export const Rpc = <C extends RpcContract>(contract: C): Method<RpcRequest<C>, RpcResponse<C>> =>
+  MessagePattern(contract.subject, extras({ kind: 'rpc', contract }));
+
+/** Handles batches of work, `concurrency` of them at once; the batch is acknowledged when the method returns, and comes again if it throws. */
+export const Work = <C extends WorkContract>(contract: C, { concurrency = 2 } = {}): Method<WorkBatch<C>, void> =>
+  EventPattern(contract.subject, extras({ kind: 'work', contract, concurrency })) as unknown as Method<
+    WorkBatch<C>,
+    void
+  >;
+
+/**
+ * Handles what devices publish on a channel, in batches of at most 500. With a `concurrency` of one, the messages of a device come in the
+ * order of their arrival.
+ */
+export const DeviceMessages = <N extends ChannelName>(
+  channel: N,
+  { concurrency = 1 } = {},
+): Method<ChannelMessage<N>[], void> =>
+  EventPattern(
+    `muster.dev.*.*.${channel}`,
+    extras({ kind: 'device', channel: deviceChannels[channel], concurrency }),
+  ) as unknown as Method<ChannelMessage<N>[], void>;

@@ -1,0 +1,91 @@
+import { AckPolicy, nanos, type ConsumerMessages, type JsMsg, type NatsConnection } from 'nats';
+import { setTimeout as delay } from 'node:timers/promises';
+import { backOff } from './back-off.js';
+import type { TransportHost } from './host.js';
+
+/** After this long without a word a message counts as lost with its reader and goes to another one. */
+const ACK_WAIT_MS = 15_000;
+
+export interface PullOptions {
+  stream: string;
+  durable: string;
+  subject: string;
+  /** Messages asked for ahead of those being handled. */
+  prefetch: number;
+  /** Unacknowledged messages over all replicas. */
+  maxPending: number;
+}
+
+/** Reads a durable consumer for as long as it is not stopped: makes it when it is missing, opens it again when the connection or the stream was lost. */
+export class PullConsumer {
+  private stopped = false;
+  private messages: ConsumerMessages | undefined;
+  private running: Promise<void> | undefined;
+
+  constructor(
+    private readonly connection: NatsConnection,
+    private readonly options: PullOptions,
+    private readonly host: Pick<TransportHost, 'onError'>,
+    private readonly ensureStreams: () => Promise<void>,
+    private readonly read: (messages: AsyncIterable<JsMsg>) => Promise<void>,
+  ) {}
+
+  start(): void {
+    this.running = this.run();
+  }
+
+  /** Takes no more messages and waits for those being handled. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.messages?.close().catch(() => undefined);
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    let failures = 0;
+    while (!this.stopped) {
+      try {
+        this.messages = await this.open();
+        failures = 0;
+        if (this.stopped) await this.messages.close();
+        await this.read(this.messages);
+      } catch (error) {
+        if (this.stopped) return;
+        failures++;
+        this.host.onError(this.options.subject, error);
+      }
+      if (!this.stopped) await delay(backOff(Math.max(failures, 1)));
+    }
+  }
+
+  private async open(): Promise<ConsumerMessages> {
+    await this.ensureStreams();
+    const { stream, durable, subject, maxPending, prefetch } = this.options;
+    const manager = await this.connection.jetstreamManager();
+    const settings = { ack_wait: nanos(ACK_WAIT_MS), max_ack_pending: maxPending, max_deliver: -1 };
+    const exists = await manager.consumers.info(stream, durable).then(
+      () => true,
+      () => false,
+    );
+    if (exists) await manager.consumers.update(stream, durable, settings);
+    else
+      await manager.consumers.add(stream, {
+        durable_name: durable,
+        filter_subject: subject,
+        ack_policy: AckPolicy.Explicit,
+        ...settings,
+      });
+    const consumer = await this.connection.jetstream().consumers.get(stream, durable);
+    return consumer.consume({ max_messages: prefetch, expires: 10_000, abort_on_missing_resource: true });
+  }
+}
+
+/** Keeps telling the server that a message is being worked on, until `done` settles. */
+export async function whileWorking<T>(messages: readonly JsMsg[], done: Promise<T>): Promise<T> {
+  const timer = setInterval(() => messages.forEach((message) => message.working()), ACK_WAIT_MS / 3);
+  try {
+    return await done;
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,58 @@
+import { DomainError, type RpcContract, type ServiceName } from '@muster/contracts';
+import { SpanKind } from '@opentelemetry/api';
+import type { Msg, NatsConnection, Subscription } from 'nats';
+import { inSpan, incomingContext } from './headers.js';
+import type { TransportHost } from './host.js';
+import type { RpcReply } from './rpc.client.js';
+
+/** Answers one question's subject, in the queue group of the service. */
+export function rpcServer(
+  connection: NatsConnection,
+  service: ServiceName,
+  contract: RpcContract,
+  host: TransportHost,
+  handle: (request: unknown) => Promise<unknown>,
+): { start(): void; stop(): Promise<void> } {
+  let subscription: Subscription | undefined;
+  const running = new Set<Promise<void>>();
+
+  const answer = async (message: Msg): Promise<void> => {
+    const started = performance.now();
+    const seconds = () => (performance.now() - started) / 1000;
+    let reply: RpcReply;
+    try {
+      const request = message.json();
+      const parent = incomingContext(message.headers);
+      reply = { ok: await inSpan(`rpc ${service}.${contract.method}`, SpanKind.SERVER, parent, () => handle(request)) };
+      host.onHandled(contract.subject, 'ok', seconds());
+    } catch (error) {
+      reply = { error: refusal(error) };
+      host.onHandled(contract.subject, error instanceof DomainError ? 'refused' : 'failed', seconds());
+      if (!(error instanceof DomainError)) host.onError(contract.subject, error);
+    }
+    message.respond(JSON.stringify(reply));
+  };
+
+  const refusal = (error: unknown): Extract<RpcReply, { error: unknown }>['error'] => {
+    if (error instanceof DomainError) return { kind: error.kind, message: error.message, details: error.details };
+    // The cause is in the log; outside it could hold a secret.
+    return { kind: 'unavailable', message: `${service} could not answer`, details: {} };
+  };
+
+  return {
+    start() {
+      subscription = connection.subscribe(contract.subject, {
+        queue: service,
+        callback: (error, message) => {
+          if (error) return;
+          const promise = answer(message).finally(() => running.delete(promise));
+          running.add(promise);
+        },
+      });
+    },
+    async stop() {
+      subscription?.unsubscribe();
+      await Promise.all(running);
+    },
+  };
+}

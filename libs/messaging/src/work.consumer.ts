@@ -1,0 +1,59 @@
+import { WORK_STREAM, type WorkBatch, type WorkContract } from '@muster/contracts';
+import { SpanKind } from '@opentelemetry/api';
+import type { JsMsg, NatsConnection } from 'nats';
+import { Gate } from './gate.js';
+import { inSpan, incomingContext } from './headers.js';
+import type { TransportHost } from './host.js';
+import { PullConsumer, whileWorking } from './pull.consumer.js';
+import { park, settleFailure } from './settle.js';
+
+/** Hands batches of work to their handler: acknowledged when it returns, again later when it throws, parked when that does not help. */
+export function workConsumer(
+  connection: NatsConnection,
+  contract: WorkContract,
+  concurrency: number,
+  host: TransportHost,
+  ensureStreams: () => Promise<void>,
+  handle: (batch: WorkBatch) => Promise<void>,
+): PullConsumer {
+  const options = {
+    stream: WORK_STREAM,
+    durable: contract.consumer,
+    subject: contract.subject,
+    prefetch: concurrency * 2,
+    maxPending: 256,
+  };
+
+  const handleOne = async (message: JsMsg): Promise<void> => {
+    let batch: WorkBatch;
+    try {
+      batch = message.json<WorkBatch>();
+    } catch {
+      await park(message, 'not JSON', host);
+      return;
+    }
+    const started = performance.now();
+    const seconds = () => (performance.now() - started) / 1000;
+    try {
+      const handled = inSpan(
+        `work ${contract.service}.${contract.verb}`,
+        SpanKind.CONSUMER,
+        incomingContext(message.headers),
+        () => handle(batch),
+      );
+      await whileWorking([message], handled);
+      message.ack();
+      host.onHandled(contract.subject, 'ok', seconds());
+    } catch (error) {
+      host.onHandled(contract.subject, 'failed', seconds());
+      host.onError(contract.subject, error);
+      await settleFailure(message, error, host);
+    }
+  };
+
+  return new PullConsumer(connection, options, host, ensureStreams, async (messages) => {
+    const gate = new Gate(concurrency);
+    for await (const message of messages) await gate.enter(() => handleOne(message));
+    await gate.idle();
+  });
+}
