@@ -1,0 +1,168 @@
+import 'reflect-metadata';
+import { entities as entityContracts, schemaOf, type ServiceName } from '@muster/contracts';
+import { DeadLetterStore, ensurePartitions, Journal, Journal1700000000000, Relay } from '@muster/journal';
+import { backOff, ensureStreams, NatsTransport, RethrowFilter, streamsOf, type TransportHost } from '@muster/messaging';
+import { createDataSource, isTransient, migrate } from '@muster/persistence';
+import type { Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyServerOptions } from 'fastify';
+import { connect, type NatsConnection } from 'nats';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DataSource } from 'typeorm';
+import { readConfig, type ServiceConfig } from './config.js';
+import { CoreModule } from './core.module.js';
+import { createLogger, NestLogger, type Logger } from './logger.js';
+import { Drops } from './drops.js';
+import { Loop } from './loop.js';
+import { Metrics } from './metrics.js';
+import { startTelemetry } from './telemetry.js';
+
+export interface ServiceDefinition {
+  service: ServiceName;
+  module: Type;
+  entities: Function[];
+  migrations: Function[];
+  /** Settings of the HTTP server, for a service that has more to say there than its health. */
+  fastify?: FastifyServerOptions;
+  /** Last touches before it listens. */
+  configure?: (app: NestFastifyApplication, config: ServiceConfig) => Promise<void> | void;
+}
+
+export interface RunningService {
+  url: string;
+  app: NestFastifyApplication;
+  /** Stops taking work, finishes what is being done, closes the connections. */
+  stop(): Promise<void>;
+}
+
+const PARTITION_CHECK_MS = 3_600_000;
+const FIRST_CONNECT_MS = 60_000;
+
+/** Connects, migrates, and starts the service; it runs until {@link RunningService.stop}. */
+export async function startService(
+  definition: ServiceDefinition,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<RunningService> {
+  const config = readConfig(definition.service, env);
+  const logger = createLogger(definition.service, config.logLevel);
+  const flushSpans = await startTelemetry(definition.service, config.otlpEndpoint);
+  const schema = schemaOf(definition.service);
+  const publishes = entityContracts.some((entity) => entity.service === definition.service);
+
+  const dataSource = createDataSource({
+    url: config.databaseUrl,
+    schema,
+    entities: definition.entities,
+    migrations: [...(publishes ? [Journal1700000000000] : []), ...definition.migrations],
+  });
+  await patiently(() => dataSource.initialize(), logger);
+  await migrate(dataSource);
+  const connection = await connectNats(config, logger);
+
+  const metrics = new Metrics(definition.service);
+  const journal = new Journal(dataSource, { schema });
+  const core = CoreModule.with({ config, dataSource, connection, journal, logger, metrics });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    { module: class ServiceModule {}, imports: [core, definition.module] },
+    new FastifyAdapter(definition.fastify ?? {}),
+    { logger: new NestLogger(logger) },
+  );
+  const transport = new NatsTransport(definition.service, connection, transportHost(dataSource, logger, metrics));
+  const microservice = app.connectMicroservice({ strategy: transport });
+  microservice.useGlobalFilters(new RethrowFilter());
+  await definition.configure?.(app, config);
+
+  const background: { start(): void; stop(): Promise<void> }[] = [];
+  if (publishes) {
+    await ensurePartitions(dataSource);
+    background.push(
+      relayOf(config, connection, logger, metrics),
+      new Loop(
+        'journal partitions',
+        PARTITION_CHECK_MS,
+        async () => {
+          await ensurePartitions(dataSource);
+          return false;
+        },
+        logger,
+      ),
+    );
+  }
+  for (const part of background) part.start();
+  await app.startAllMicroservices();
+  await app.listen(config.httpPort, config.httpHost);
+  const url = await app.getUrl();
+  logger.info({ url }, 'ready');
+
+  const stop = async () => {
+    await app.close();
+    for (const part of background) await part.stop();
+    await connection.drain().catch(() => undefined);
+    await dataSource.destroy();
+    await flushSpans();
+  };
+  return { url, app, stop };
+}
+
+function relayOf(config: ServiceConfig, connection: NatsConnection, logger: Logger, metrics: Metrics): Relay {
+  return new Relay({
+    service: config.service,
+    schema: schemaOf(config.service),
+    databaseUrl: config.databaseUrl,
+    connection,
+    ensureStreams: () => ensureStreams(connection, streamsOf(config.service)),
+    onPublished: (events, work) => {
+      metrics.published.inc({ kind: 'event' }, events);
+      metrics.published.inc({ kind: 'work' }, work);
+    },
+    onError: (error) => logger.error({ err: error }, 'relay failed, trying again'),
+  });
+}
+
+function transportHost(dataSource: DataSource, logger: Logger, metrics: Metrics): TransportHost {
+  const deadLetters = new DeadLetterStore(dataSource);
+  const drops = new Drops(logger, metrics);
+  return {
+    park: async (message) => {
+      await deadLetters.park(message);
+      metrics.deadLetters.inc({ subject: message.subject.startsWith('muster.dev.') ? 'muster.dev' : message.subject });
+      logger.error({ subject: message.subject, reason: message.reason }, 'message parked as a dead letter');
+    },
+    isTransient,
+    onDropped: (channel, reason, detail) => drops.count(channel, reason, detail),
+    onHandled: (pattern, outcome, seconds) => metrics.handled.observe({ pattern, outcome }, seconds),
+    onError: (pattern, error) => logger.error({ pattern, err: error }, 'message failed'),
+  };
+}
+
+async function connectNats(config: ServiceConfig, logger: Logger): Promise<NatsConnection> {
+  const connection = await connect({
+    servers: config.natsUrl,
+    name: config.service,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    waitOnFirstConnect: true,
+    pingInterval: 10_000,
+  });
+  void (async () => {
+    for await (const status of connection.status()) {
+      if (status.type === 'disconnect' || status.type === 'reconnect')
+        logger.warn({ nats: status.type }, 'bus connection');
+    }
+  })();
+  return connection;
+}
+
+async function patiently<T>(action: () => Promise<T>, logger: Logger): Promise<T> {
+  const giveUp = Date.now() + FIRST_CONNECT_MS;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await action();
+    } catch (error) {
+      if (!isTransient(error) || Date.now() > giveUp) throw error;
+      logger.warn({ err: error }, 'database not reachable yet');
+      await delay(backOff(attempt));
+    }
+  }
+}

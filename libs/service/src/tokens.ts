@@ -1,0 +1,4 @@
+/** Injection tokens of what every service is given. */
+export const NATS = Symbol('NatsConnection');
+export const LOGGER = Symbol('Logger');
+export const CONFIG = Symbol('ServiceConfig');
