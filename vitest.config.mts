@@ -1,0 +1,65 @@
+import { defaultServerConditions } from 'vite';
+import { configDefaults, defineConfig } from 'vitest/config';
+
+// Tests run on sources: a package's "exports" name them under this condition.
+// Not 'module': packages keep their bundler builds under it, which Node cannot load.
+const conditions = ['@muster/source', ...defaultServerConditions.filter((condition) => condition !== 'module')];
+const exclude = [...configDefaults.exclude, '**/dist/**', '**/.muster/**', '**/.nx/**'];
+const servers = ['libs/testing/src/global-setup.ts'];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  // Said here once more because Vite reads a file's own tsconfig.json, and those exclude the specs.
+  oxc: {
+    decorator: { legacy: true, emitDecoratorMetadata: true },
+    assumptions: { setPublicClassFields: true },
+    typescript: { removeClassFieldsWithoutInitializer: true },
+  },
+  test: {
+    environment: 'node',
+    setupFiles: ['reflect-metadata'],
+    reporters: ['default', './tools/checks/plain-reporter.ts'],
+    // A test that passes on the second try has found something.
+    retry: 0,
+    restoreMocks: true,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['{apps,libs,tools}/**/*.spec.ts'],
+          exclude: [...exclude, '**/*.int.spec.ts'],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'int',
+          include: ['{apps,libs,tools}/**/*.int.spec.ts'],
+          exclude,
+          globalSetup: servers,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.spec.ts'],
+          exclude,
+          globalSetup: servers,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          // Each file starts the whole stack.
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
