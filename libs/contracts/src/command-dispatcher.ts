@@ -81,12 +81,12 @@ export const commandWork = {
     args: JsonObject,
   }),
   cancel: defineWork('command-dispatcher', 'cancel', { request_id: Uuid, reason: Type.String() }, { command_id: Uuid }),
-  /** Presence as device-state knows it. An older `version` than the one known changes nothing; `hello` asks for what waits. */
+  /** Presence as device-state knows it, and every hello. An older `version` than the one known changes nothing. */
   presence: defineWork(
     'command-dispatcher',
     'presence',
     {},
-    { device_id: Uuid, online: Type.Boolean(), version: Type.Integer(), hello: Type.Boolean() },
+    { device_id: Uuid, online: Type.Boolean(), version: Type.Integer() },
   ),
 } as const;
 

@@ -1,5 +1,5 @@
 import Type, { type Static, type TSchema } from 'typebox';
-import { JsonObject, Uuid } from './schema.js';
+import { JsonObject, ProjectId, Uuid } from './schema.js';
 
 /** The largest payload a device may publish on any channel, in bytes; larger ones are dropped and counted. */
 export const MAX_DEVICE_PAYLOAD = 256 * 1024;
@@ -83,6 +83,12 @@ export const deviceSubject = (project: string, device: string, channel: ChannelN
 
 /** The JetStream stream of an upward `stream` channel. */
 export const deviceStream = (channel: ChannelName) => `MUSTER_DEV_${channel.toUpperCase()}`;
+
+/** Who speaks on a device subject. An id in another spelling (upper case) is nobody's: one device, one subject. */
+export const DeviceSender = Type.Object({
+  project_id: ProjectId,
+  device_id: Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' }),
+});
 
 /** Project and device of a device subject. */
 export function parseDeviceSubject(subject: string): { project_id: string; device_id: string } {

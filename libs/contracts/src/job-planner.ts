@@ -21,9 +21,15 @@ export const jobEntity = defineEntity('job', 'job-planner', STATUSES, {
   job_name: Type.String(),
   job_type: Type.String(),
 });
-export const jobTaskEntity = defineEntity('job-task', 'job-planner', STATUSES, { job_id: Uuid, target_id: Uuid });
+export const jobTaskEntity = defineEntity(
+  'job-task',
+  'job-planner',
+  ['Waiting', 'Running', 'Stopping', 'Stopped', 'Successful', 'Failed', 'Timed_out'],
+  { job_id: Uuid, target_id: Uuid },
+);
 
 export type JobStatus = (typeof STATUSES)[number];
+export type JobTaskStatus = (typeof jobTaskEntity.states)[number];
 
 /** Most targets that a create may list; a larger fleet is named by `target_query`. */
 export const MAX_LISTED_TARGETS = 10_000;
@@ -120,7 +126,7 @@ export const JobSummary = Type.Object({
   created_at: Type.Integer(),
   status_last_updated_at: Type.Integer(),
   task_total_count: Type.Integer(),
-  task_failed_count: Type.Integer({ description: 'tasks that ended Failed, Timed_out or Stopped' }),
+  task_failed_count: Type.Integer({ description: 'tasks that ended Failed or Timed_out' }),
   task_success_count: Type.Integer(),
   progress: Progress,
 });

@@ -65,8 +65,18 @@ export function validate(schema: TSchema, value: unknown): FieldError[] {
 // JSON.stringify writes these as escapes; an even number of backslashes before one means that it is plain text.
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
 
-/** Whether Postgres can hold the value: it takes no U+0000 and no half of a surrogate pair in text or jsonb. */
-export const isStorable = (value: unknown) => !UNSTORABLE.test(JSON.stringify(value) ?? '');
+/** Why a value is not {@link isStorable}. */
+export const NOT_STORABLE = 'contains U+0000 or half of a surrogate pair, or nests too deep';
+
+/** Whether Postgres can hold the value: it takes no U+0000 and no half of a surrogate pair in text or jsonb, and no endless nesting. */
+export function isStorable(value: unknown): boolean {
+  try {
+    return !UNSTORABLE.test(JSON.stringify(value) ?? '');
+  } catch {
+    // What was parsed without recursion can nest deeper than the stack is.
+    return false;
+  }
+}
 
 /**
  * Returns `value` as the schema's type.
@@ -79,6 +89,6 @@ export function parse<S extends TSchema>(schema: S, value: unknown): Static<S> {
     const where = first.field ? `${first.field}: ` : '';
     throw new DomainError('invalid', `${where}${first.message}`, { errors: errors.slice(0, 20) });
   }
-  if (!isStorable(value)) throw new DomainError('invalid', 'contains U+0000 or half of a surrogate pair');
+  if (!isStorable(value)) throw new DomainError('invalid', NOT_STORABLE);
   return value as Static<S>;
 }

@@ -1,4 +1,4 @@
-import { BATCH_SIZE, type Transition, type WorkContract, type WorkHead, type WorkItem } from '@muster/contracts';
+import { BATCH_SIZE, type WorkContract, type WorkHead, type WorkItem } from '@muster/contracts';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { currentTraceparent } from './trace.js';
 import { Tx, type JournalWork } from './tx.js';
@@ -74,6 +74,7 @@ export function toMessages<C extends WorkContract>(
   contract: C,
   head: WorkHead<C>,
   items: readonly WorkItem<C>[],
+  traceparent?: string,
 ): JournalWork[] {
   const messages: JournalWork[] = [];
   for (let at = 0; at < items.length; at += BATCH_SIZE) {
@@ -81,9 +82,8 @@ export function toMessages<C extends WorkContract>(
       subject: contract.subject,
       head: head as JournalWork['head'],
       items: items.slice(at, at + BATCH_SIZE) as JournalWork['items'],
+      ...(traceparent ? { traceparent } : {}),
     });
   }
   return messages;
 }
-
-export type { Transition };

@@ -138,7 +138,7 @@ export class Relay {
         subject: message.subject,
         id: `${schema}.${row.seq}.${index}`,
         body: JSON.stringify({ project_id: row.project_id, head: message.head, items: message.items }),
-        traceparent: row.traceparent ?? undefined,
+        traceparent: message.traceparent ?? row.traceparent ?? undefined,
       })),
     );
     try {

@@ -8,6 +8,8 @@ import { currentTraceparent } from './trace.js';
 /** A work message as the journal keeps it. */
 export interface JournalWork {
   subject: string;
+  /** The trace that the work belongs to, where it is not the transaction's own. */
+  traceparent?: string;
   head: Record<string, unknown>;
   items: Record<string, unknown>[];
 }
@@ -59,8 +61,15 @@ export class Tx {
     return (result.records ?? []) as Row[];
   }
 
-  /** Creates rows in the lifecycle's initial state; ids that exist are left alone. Gives the ids that were really created. */
-  async create<C extends Columns>(table: StateTable<string, C>, rows: NewRows<C>): Promise<string[]> {
+  /**
+   * Creates rows in the lifecycle's initial state; ids that exist are left alone. Gives the ids that were really created.
+   * `compute`: columns that come from a SQL expression over `i`, the given values.
+   */
+  async create<C extends Columns>(
+    table: StateTable<string, C>,
+    rows: NewRows<C>,
+    compute: { [K in Names<C>]?: string } = {},
+  ): Promise<string[]> {
     const { id, ...rest } = rows as { id: readonly string[] } & Record<string, readonly unknown[]>;
     if (id.length === 0) return [];
     const names = Object.keys(rest);
@@ -69,6 +78,10 @@ export class Tx {
     const arrays = ['$3::uuid[]', ...names.map((name) => arrayParameter(parameters, typeOf(table, name), rest[name]!))];
     const columns = ['project_id', 'state', 'version', 'id', ...names];
     const values = ['$1', '$2', '1', 'i.id', ...names.map((name) => element(table, name))];
+    for (const [name, expression] of Object.entries(compute)) {
+      columns.push(name);
+      values.push(String(expression));
+    }
     if (table.activity) {
       columns.push('activity');
       values.push(activityEntry('$2'));
@@ -167,8 +180,13 @@ export class Tx {
   }
 
   /** Work that follows from this transaction: published by the relay once it has committed, at least once. */
-  work<C extends WorkContract>(contract: C, head: WorkHead<C>, items: readonly WorkItem<C>[]): void {
-    this.outbox.push(...toMessages(contract, head, items));
+  work<C extends WorkContract>(
+    contract: C,
+    head: WorkHead<C>,
+    items: readonly WorkItem<C>[],
+    traceparent?: string,
+  ): void {
+    this.outbox.push(...toMessages(contract, head, items, traceparent));
   }
 
   /** Runs after the commit, or never: for hints and for sends that a sweep repeats. */

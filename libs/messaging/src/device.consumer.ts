@@ -1,7 +1,9 @@
 import {
   deviceStream,
+  DeviceSender,
   isStorable,
   MAX_DEVICE_PAYLOAD,
+  NOT_STORABLE,
   parseDeviceSubject,
   validate,
   type ChannelName,
@@ -12,7 +14,7 @@ import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
 import type { JsMsg, Msg, MsgHdrs, NatsConnection, Subscription } from 'nats';
 import { batches } from './batches.js';
 import { Gate } from './gate.js';
-import { inSpan } from './headers.js';
+import { inSpan, markArrival } from './headers.js';
 import type { DropReason, TransportHost } from './host.js';
 import type { DeviceMessage } from './patterns.js';
 import { PullConsumer, whileWorking } from './pull.consumer.js';
@@ -44,7 +46,10 @@ function check(
   } catch {
     return { dropped: 'not_json', message: 'not JSON' };
   }
-  if (!isStorable(payload)) return { dropped: 'invalid', message: 'contains U+0000 or half a surrogate pair' };
+  if (!isStorable(payload)) return { dropped: 'invalid', message: NOT_STORABLE };
+  const sender = parseDeviceSubject(message.subject);
+  if (validate(DeviceSender, sender).length > 0)
+    return { dropped: 'invalid', message: 'project or device of the subject' };
   const [error] = validate(channel.payload, payload);
   if (error) return { dropped: 'invalid', message: `${error.field}: ${error.message}` };
   return {
@@ -76,8 +81,11 @@ function sift<M extends Raw>(
   return { kept, dropped };
 }
 
-const handleInSpan = (channel: DeviceChannel, messages: DeviceMessage[], handle: DeviceHandler) =>
-  inSpan(`device ${channel.name}`, SpanKind.CONSUMER, ROOT_CONTEXT, () => handle(messages));
+function handleInSpan(channel: DeviceChannel, messages: DeviceMessage[], handle: DeviceHandler): Promise<void> {
+  const name = `device ${channel.name}`;
+  for (const message of messages) markArrival(name, message.traceparent);
+  return inSpan(`${name} batch`, SpanKind.CONSUMER, ROOT_CONTEXT, () => handle(messages));
+}
 
 /** A channel kept in a stream: batches are acknowledged when handled; a batch that fails is halved until the one to blame is alone. */
 export function deviceStreamConsumer(

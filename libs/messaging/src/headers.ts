@@ -13,8 +13,10 @@ export function outgoingHeaders(extra: Record<string, string> = {}): MsgHdrs {
 }
 
 /** The trace that a message belongs to. */
-export function incomingContext(meta: MsgHdrs | undefined): Context {
-  const traceparent = meta?.get('traceparent');
+export const incomingContext = (meta: MsgHdrs | undefined): Context => traceContext(meta?.get('traceparent'));
+
+/** The context of a W3C `traceparent`; an empty one without it. */
+export function traceContext(traceparent: string | null | undefined): Context {
   return traceparent ? propagation.extract(ROOT_CONTEXT, { traceparent }) : ROOT_CONTEXT;
 }
 
@@ -30,4 +32,18 @@ export function inSpan<T>(name: string, kind: SpanKind, parent: Context, handle:
       span.end();
     }
   });
+}
+
+/** Marks the sending of one message in the trace it belongs to, and gives the headers that carry it on. */
+export function producerHeaders(name: string, traceparent: string | null | undefined): MsgHdrs {
+  const parent = traceContext(traceparent);
+  const span = tracer.startSpan(name, { kind: SpanKind.PRODUCER }, parent);
+  const meta = context.with(trace.setSpan(parent, span), () => outgoingHeaders());
+  span.end();
+  return meta;
+}
+
+/** Marks the arrival of one message of a batch in the trace it belongs to. */
+export function markArrival(name: string, traceparent: string | undefined): void {
+  if (traceparent) tracer.startSpan(name, { kind: SpanKind.CONSUMER }, traceContext(traceparent)).end();
 }

@@ -8,8 +8,10 @@ import type {
   WorkContract,
 } from '@muster/contracts';
 import { deviceChannels } from '@muster/contracts';
+import { applyDecorators, UseFilters } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import type { Static } from 'typebox';
+import { RethrowFilter } from './rethrow.filter.js';
 
 /** What a handler is bound to; the transport finds it in Nest's `extras`. */
 export type Binding =
@@ -37,16 +39,16 @@ type Method<Argument, Result> = (
 
 const extras = (binding: Binding) => binding as unknown as Record<string, unknown>;
 
+// On each handler: Nest binds the handlers of a hybrid application before it can be told of a filter for all of them.
+const handler = (pattern: unknown) => applyDecorators(pattern as MethodDecorator, UseFilters(RethrowFilter));
+
 /** Answers a question: the method takes the contract's request and gives its response; a thrown DomainError reaches the asker. */
 export const Rpc = <C extends RpcContract>(contract: C): Method<RpcRequest<C>, RpcResponse<C>> =>
-  MessagePattern(contract.subject, extras({ kind: 'rpc', contract }));
+  handler(MessagePattern(contract.subject, extras({ kind: 'rpc', contract })));
 
 /** Handles batches of work, `concurrency` of them at once; the batch is acknowledged when the method returns, and comes again if it throws. */
 export const Work = <C extends WorkContract>(contract: C, { concurrency = 2 } = {}): Method<WorkBatch<C>, void> =>
-  EventPattern(contract.subject, extras({ kind: 'work', contract, concurrency })) as unknown as Method<
-    WorkBatch<C>,
-    void
-  >;
+  handler(EventPattern(contract.subject, extras({ kind: 'work', contract, concurrency })));
 
 /**
  * Handles what devices publish on a channel, in batches of at most 500. With a `concurrency` of one, the messages of a device come in the
@@ -56,7 +58,9 @@ export const DeviceMessages = <N extends ChannelName>(
   channel: N,
   { concurrency = 1 } = {},
 ): Method<ChannelMessage<N>[], void> =>
-  EventPattern(
-    `muster.dev.*.*.${channel}`,
-    extras({ kind: 'device', channel: deviceChannels[channel], concurrency }),
-  ) as unknown as Method<ChannelMessage<N>[], void>;
+  handler(
+    EventPattern(
+      `muster.dev.*.*.${channel}`,
+      extras({ kind: 'device', channel: deviceChannels[channel], concurrency }),
+    ),
+  );

@@ -30,7 +30,13 @@ export function rpcServer(
       host.onHandled(contract.subject, error instanceof DomainError ? 'refused' : 'failed', seconds());
       if (!(error instanceof DomainError)) host.onError(contract.subject, error);
     }
-    message.respond(JSON.stringify(reply));
+    try {
+      message.respond(JSON.stringify(reply));
+    } catch (error) {
+      // The answer is larger than the bus carries.
+      host.onError(contract.subject, error);
+      message.respond(JSON.stringify({ error: refusal(error) } satisfies RpcReply));
+    }
   };
 
   const refusal = (error: unknown): Extract<RpcReply, { error: unknown }>['error'] => {

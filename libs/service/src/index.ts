@@ -5,5 +5,5 @@ export { createLogger, type Logger } from './logger.js';
 export { Drops } from './drops.js';
 export { Loop } from './loop.js';
 export { Metrics } from './metrics.js';
-export { requestContext } from './telemetry.js';
+export { inRequestSpan } from './telemetry.js';
 export { CONFIG, LOGGER, NATS } from './tokens.js';

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { entities as entityContracts, schemaOf, type ServiceName } from '@muster/contracts';
 import { DeadLetterStore, ensurePartitions, Journal, Journal1700000000000, Relay } from '@muster/journal';
-import { backOff, ensureStreams, NatsTransport, RethrowFilter, streamsOf, type TransportHost } from '@muster/messaging';
+import { backOff, ensureStreams, NatsTransport, streamsOf, type TransportHost } from '@muster/messaging';
 import { createDataSource, isTransient, migrate } from '@muster/persistence';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -69,8 +69,7 @@ export async function startService(
     { logger: new NestLogger(logger) },
   );
   const transport = new NatsTransport(definition.service, connection, transportHost(dataSource, logger, metrics));
-  const microservice = app.connectMicroservice({ strategy: transport });
-  microservice.useGlobalFilters(new RethrowFilter());
+  app.connectMicroservice({ strategy: transport });
   await definition.configure?.(app, config);
 
   const background: { start(): void; stop(): Promise<void> }[] = [];

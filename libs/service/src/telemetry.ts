@@ -1,4 +1,5 @@
-import { context, propagation, ROOT_CONTEXT, trace, TraceFlags, type Context } from '@opentelemetry/api';
+import { inSpan } from '@muster/messaging';
+import { context, propagation, ROOT_CONTEXT, SpanKind, trace, TraceFlags, type Context } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { randomBytes } from 'node:crypto';
@@ -43,7 +44,7 @@ export async function startTelemetry(service: string, otlpEndpoint: string | und
 }
 
 /** The trace of an incoming request: the caller's `traceparent`, or a new one. */
-export function requestContext(traceparent: string | undefined): Context {
+function requestContext(traceparent: string | undefined): Context {
   const incoming = traceparent ? propagation.extract(ROOT_CONTEXT, { traceparent }) : ROOT_CONTEXT;
   if (trace.getSpanContext(incoming)) return incoming;
   return trace.setSpanContext(ROOT_CONTEXT, {
@@ -53,3 +54,7 @@ export function requestContext(traceparent: string | undefined): Context {
     isRemote: true,
   });
 }
+
+/** Runs `handle` in the server span of an HTTP request, below its `traceparent` or in a trace of its own. */
+export const inRequestSpan = <T>(name: string, traceparent: string | undefined, handle: () => Promise<T>): Promise<T> =>
+  inSpan(name, SpanKind.SERVER, requestContext(traceparent), handle);

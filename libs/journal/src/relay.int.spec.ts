@@ -1,0 +1,149 @@
+import { jobWork } from '@muster/contracts';
+import { v7 as uuid } from 'uuid';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  doors,
+  doorTable,
+  openDoors,
+  PROJECT,
+  published,
+  SERVICE,
+  storedEvents,
+  STREAM,
+  versions,
+  type Doors,
+} from './testing/door.js';
+import { rebuildEvents } from './rebuild.js';
+import type { Relay } from './relay.js';
+
+let house: Doors;
+let relays: Relay[];
+
+beforeEach(async () => {
+  house = await doors();
+  relays = [];
+});
+afterEach(async () => {
+  await Promise.all(relays.map((relay) => relay.stop()));
+  await house.stop();
+});
+
+const start = (options: Parameters<Doors['relay']>[0] = {}) => {
+  const relay = house.relay(options);
+  relays.push(relay);
+  relay.start();
+  return relay;
+};
+const untilPublished = () => vi.waitUntil(() => published(house.dataSource), { timeout: 20_000 });
+const close = (ids: string[]) =>
+  house.journal().transaction(PROJECT, (tx) => tx.transition(doorTable, 'Closed', { ids }));
+const gapless = (events: Awaited<ReturnType<typeof storedEvents>>, ids: string[], upTo: number) => {
+  const seen = versions(events);
+  for (const id of ids) expect(seen.get(id)).toEqual(Array.from({ length: upTo }, (_, index) => index + 1));
+};
+
+describe('the relay', () => {
+  it('given transitions, then each is one event, in order, on its subject, and the journal is marked', async () => {
+    start();
+    const ids = await openDoors(house.journal(), 700);
+    await close(ids);
+    await untilPublished();
+    const events = await storedEvents(house.connection);
+    expect(events).toHaveLength(1_400);
+    gapless(events, ids, 2);
+    expect(events[0]).toMatchObject({
+      specversion: '1.0',
+      source: '/muster/job-planner',
+      data: { project_id: PROJECT, house: 'red', from: null, to: 'Open' },
+    });
+  });
+
+  it('given work in the journal, then it reaches its consumer as it was written', async () => {
+    start();
+    const item = { command_id: uuid(), ref: uuid(), status: 'SUCCESS' as const, reason: '', code: '' };
+    await house
+      .journal()
+      .transaction(PROJECT, async (tx) => tx.work(jobWork.outcome, { request_id: item.ref }, [item]));
+    await untilPublished();
+    const manager = await house.connection.jetstreamManager();
+    const message = await manager.streams.getMessage('MUSTER_WORK', { seq: 1 });
+    expect(message.json()).toEqual({ project_id: PROJECT, head: { request_id: item.ref }, items: [item] });
+  });
+
+  it.each(['before_publish', 'before_mark', 'after_mark'] as const)(
+    'given a crash %s, then nothing is lost',
+    async (point) => {
+      const ids = await openDoors(house.journal(), 300);
+      let crashes = 2;
+      start({
+        fault: (at) => {
+          if (at === point && crashes-- > 0) throw new Error('crash');
+        },
+      });
+      await close(ids);
+      await untilPublished();
+      gapless(await storedEvents(house.connection), ids, 2);
+      expect(crashes).toBeLessThan(2);
+    },
+  );
+
+  it('given two relays, then one works and the other takes over when it goes', async () => {
+    const count = [0, 0];
+    const first = start({ onPublished: (events) => (count[0]! += events) });
+    const ids = await openDoors(house.journal(), 100);
+    await untilPublished();
+    start({ onPublished: (events) => (count[1]! += events) });
+    await close(ids);
+    await untilPublished();
+    expect(count).toEqual([200, 0]);
+
+    await first.stop();
+    const more = await openDoors(house.journal(), 50);
+    await untilPublished();
+    await vi.waitUntil(() => count[1] === 50);
+    gapless(await storedEvents(house.connection), [...ids], 2);
+    gapless(await storedEvents(house.connection), more, 1);
+  });
+
+  it('given somebody else who writes to the stream in the middle of a run, then no event is missing', async () => {
+    start();
+    const ids = await openDoors(house.journal(), 10);
+    await untilPublished();
+    await house.connection
+      .jetstream()
+      .publish('muster.evt.acme.door.Open.intruder', JSON.stringify({ data: { id: 'intruder', version: 1 } }));
+    await close(ids);
+    await untilPublished();
+    gapless(await storedEvents(house.connection), ids, 2);
+  });
+
+  it('given a stream that was deleted, then later events go on, and a rebuild brings the earlier ones back', async () => {
+    start();
+    const ids = await openDoors(house.journal(), 300);
+    await untilPublished();
+    const before = await storedEvents(house.connection);
+    const manager = await house.connection.jetstreamManager();
+    await manager.streams.delete(STREAM);
+
+    const later = await openDoors(house.journal(), 20);
+    await untilPublished();
+    gapless(await storedEvents(house.connection), later, 1);
+
+    await rebuildEvents({ service: SERVICE, dataSource: house.dataSource, connection: house.connection });
+    const after = await storedEvents(house.connection);
+    gapless(after, ids, 1);
+    for (const event of before) expect(after).toContainEqual(event);
+  });
+
+  it('given a database session that is cut off, then the relay is elected again and nothing is lost', async () => {
+    start();
+    const ids = await openDoors(house.journal(), 50);
+    await untilPublished();
+    await house.dataSource.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%relay' AND datname = current_database()`,
+    );
+    await close(ids);
+    await untilPublished();
+    gapless(await storedEvents(house.connection), ids, 2);
+  });
+});

@@ -1,0 +1,164 @@
+import {
+  deviceSubject,
+  type ChannelName,
+  type RpcContract,
+  type RpcRequest,
+  type RpcResponse,
+  type WorkBatch,
+  type WorkContract,
+} from '@muster/contracts';
+import { ensureStreams, RpcClient, streamsOf } from '@muster/messaging';
+import { provision } from '@muster/persistence';
+import { testNats, testPostgres, type TestNats } from '@muster/testing';
+import { connect, type NatsConnection } from 'nats';
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { startService, type RunningService as Started, type ServiceDefinition } from '../start.js';
+
+/** A transition as other systems hear of it. */
+export interface HeardEvent {
+  id: string;
+  subject: string;
+  traceparent?: string;
+  data: { project_id: string; id: string; from: string | null; to: string; version: number; reason: string } & Record<
+    string,
+    unknown
+  >;
+}
+
+interface Parts {
+  definition: ServiceDefinition;
+  env: NodeJS.ProcessEnv;
+  nats: TestNats;
+  connection: NatsConnection;
+  sql: pg.Client;
+  service: Started;
+  end: () => Promise<void>;
+}
+
+/** One real service on a Postgres database and a nats-server of its own; the test stands in for whoever it talks to. */
+export class RunningService {
+  readonly events: HeardEvent[] = [];
+  private readonly rpc: RpcClient;
+
+  private constructor(private readonly parts: Parts) {
+    this.rpc = new RpcClient(parts.connection);
+    parts.connection.subscribe('muster.evt.>', {
+      callback: (_error, message) => void this.events.push({ ...message.json<HeardEvent>(), subject: message.subject }),
+    });
+  }
+
+  static async start(definition: ServiceDefinition, env: NodeJS.ProcessEnv = {}): Promise<RunningService> {
+    const postgres = await testPostgres();
+    const nats = await testNats();
+    const urls = await provision(await postgres.createDatabase(), [
+      { name: definition.service, password: randomUUID() },
+    ]);
+    const settings = {
+      MUSTER_DATABASE_URL: urls[definition.service],
+      MUSTER_NATS_URL: nats.url,
+      MUSTER_LOG_LEVEL: 'fatal',
+      MUSTER_PORT: '0',
+      ...env,
+    };
+    const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+    await ensureStreams(connection, streamsOf(definition.service));
+    const service = await startService(definition, settings);
+    const sql = new pg.Client({ connectionString: settings.MUSTER_DATABASE_URL });
+    await sql.connect();
+    const end = async () => {
+      await sql.end();
+      await connection.close();
+      await nats.stop();
+      await postgres.stop();
+    };
+    return new RunningService({ definition, env: settings, nats, connection, sql, service, end });
+  }
+
+  get url(): string {
+    return this.parts.service.url;
+  }
+
+  get connection(): NatsConnection {
+    return this.parts.connection;
+  }
+
+  get nats(): TestNats {
+    return this.parts.nats;
+  }
+
+  /** A provider of the service under test. */
+  get<T>(type: abstract new (...args: never[]) => T): T {
+    return this.parts.service.app.get<T>(type);
+  }
+
+  async stop(): Promise<void> {
+    await this.parts.service.stop();
+    await this.parts.end();
+  }
+
+  /** Stops the service and starts it again on the same data. */
+  async restart(): Promise<void> {
+    await this.parts.service.stop();
+    this.parts.service = await startService(this.parts.definition, this.parts.env);
+  }
+
+  call<C extends RpcContract>(contract: C, request: RpcRequest<C>): Promise<RpcResponse<C>> {
+    return this.rpc.call(contract, request);
+  }
+
+  /** Answers a question in place of the service that does so in production. */
+  answer<C extends RpcContract>(contract: C, answer: (request: RpcRequest<C>) => RpcResponse<C>): void {
+    this.connection.subscribe(contract.subject, {
+      callback: (_error, message) =>
+        void message.respond(JSON.stringify({ ok: answer(message.json<RpcRequest<C>>()) })),
+    });
+  }
+
+  /** Asks for work as another service's relay does. */
+  async ask<C extends WorkContract>(contract: C, batch: WorkBatch<C>): Promise<void> {
+    await this.connection.jetstream().publish(contract.subject, JSON.stringify(batch));
+  }
+
+  /** Every batch that the service asks of others by this contract, as it comes. */
+  hear<C extends WorkContract>(contract: C): WorkBatch<C>[] {
+    const heard: WorkBatch<C>[] = [];
+    this.connection.subscribe(contract.subject, {
+      callback: (_error, message) => void heard.push(message.json<WorkBatch<C>>()),
+    });
+    return heard;
+  }
+
+  /** Publishes as a device does; a string or bytes go out as they are. */
+  say(project: string, device: string, channel: ChannelName, payload: object | string | Uint8Array): void {
+    const raw = typeof payload === 'string' || payload instanceof Uint8Array;
+    this.connection.publish(deviceSubject(project, device, channel), raw ? payload : JSON.stringify(payload));
+  }
+
+  async query<Row extends pg.QueryResultRow>(sql: string, parameters: unknown[] = []): Promise<Row[]> {
+    return (await this.parts.sql.query<Row>(sql, parameters)).rows;
+  }
+
+  eventsOf(id: string): HeardEvent['data'][] {
+    return this.events.map(({ data }) => data).filter((data) => data.id === id);
+  }
+
+  /** The states that an entity entered, in the order of its versions. */
+  statesOf(id: string): string[] {
+    const versions = new Map(this.eventsOf(id).map((data) => [data.version, data.to]));
+    return [...versions].sort(([a], [b]) => a - b).map(([, to]) => to);
+  }
+
+  /** How many messages were dropped on a channel for a reason, as `/metrics` tells it. */
+  async dropped(channel: string, reason: string): Promise<number> {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    const labels = [`channel="${channel}"`, `reason="${reason}"`];
+    const line = text
+      .split('\n')
+      .find(
+        (each) =>
+          each.startsWith('muster_device_messages_dropped_total{') && labels.every((label) => each.includes(label)),
+      );
+    return Number(line?.split(' ').at(-1) ?? 0);
+  }
+}
