@@ -1,0 +1,23 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** What the commands of one request share; written once and never changed. */
+@Entity({ name: 'command_request' })
+export class CommandRequestEntity {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'command_request_pkey' })
+  project_id!: string;
+
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'command_request_pkey' })
+  id!: string;
+
+  @Column('text')
+  command!: string;
+
+  @Column('jsonb')
+  args!: Record<string, unknown>;
+
+  @Column('text')
+  reply_to!: string;
+
+  @Column('timestamptz', { default: () => 'now()' })
+  created_at!: Date;
+}

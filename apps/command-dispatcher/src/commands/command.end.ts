@@ -1,0 +1,67 @@
+import { works, type CommandOutcome, type WorkContract } from '@muster/contracts';
+import type { Moved, Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { LaneStore } from '../lanes/lane.store.js';
+import { CommandDispatch } from './command.dispatch.js';
+import { CommandStore } from './command.store.js';
+
+/** A command that has ended, as its asker wants to hear it. */
+export interface Ended {
+  id: string;
+  ref: string;
+  request_id: string;
+  device_id: string;
+  state: CommandOutcome;
+  reason: string;
+  code: string;
+  traceparent: string | null;
+}
+
+/** What a transition to an end must return to be an {@link Ended}. */
+export const ENDED_COLUMNS = ['request_id', 'device_id', 'ref', 'code'] as const;
+
+export const toEnded = (state: CommandOutcome, moved: readonly Moved[]): Ended[] =>
+  moved.map(({ id, row }) => ({ ...row, id, state }) as Ended);
+
+const byReplyTo = new Map<string, WorkContract>(works.map((contract) => [contract.subject, contract]));
+
+/** Whether outcomes can be sent there. */
+export const isReplyTo = (subject: string) => subject === '' || byReplyTo.has(subject);
+
+/** What follows from the end of commands: the lanes go on, and whoever asked is told. */
+@Injectable()
+export class CommandEnd {
+  constructor(
+    private readonly store: CommandStore,
+    private readonly lanes: LaneStore,
+    private readonly dispatch: CommandDispatch,
+  ) {}
+
+  /** The lanes of these commands must be locked by the transaction. */
+  async settle(tx: Tx, ended: readonly Ended[]): Promise<void> {
+    if (ended.length === 0) return;
+    await this.lanes.free(tx, ended);
+    await this.tell(tx, ended);
+    await this.dispatch.dispatch(tx, [...new Set(ended.map((command) => command.device_id))]);
+  }
+
+  /** Sends outcomes, one batch a request. */
+  async tell(tx: Tx, ended: readonly Ended[]): Promise<void> {
+    const requests = await this.store.requests(
+      tx,
+      ended.map((command) => command.request_id),
+    );
+    for (const [requestId, commands] of Map.groupBy(ended, (command) => command.request_id)) {
+      const contract = byReplyTo.get(requests.get(requestId)?.reply_to ?? '');
+      if (!contract) continue;
+      const items = commands.map(({ id, ref, state, reason, code }) => ({
+        command_id: id,
+        ref,
+        status: state,
+        reason,
+        code,
+      }));
+      tx.work(contract, { request_id: requestId }, items, commands[0]?.traceparent ?? undefined);
+    }
+  }
+}

@@ -1,0 +1,172 @@
+import type { CommandRequest, CommandState } from '@muster/contracts';
+import type { Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { IN_FLIGHT } from './command.lifecycle.js';
+
+/** How long a device may keep silent about a command it has taken before it is asked again. */
+const SILENCE_SECONDS = 60;
+/** Wait before the first repetition of a send that nobody answered; doubles up to {@link SILENCE_SECONDS}. */
+const RESEND_SECONDS = 5;
+
+/** SQL over `t`: when to look again at a command that was just sent. */
+export const RESEND_AT = `least(t.deadline, now() + make_interval(secs => least(${RESEND_SECONDS} * 2 ^ least(t.sends, 10), ${SILENCE_SECONDS})))`;
+/** SQL over `t`: when to look again at a command that its device has taken. */
+export const LOOK_AGAIN_AT = `least(t.deadline, now() + interval '${SILENCE_SECONDS} seconds')`;
+
+/** What is needed to send a command. */
+export interface Sendable {
+  id: string;
+  request_id: string;
+  device_id: string;
+  args: Record<string, unknown>;
+  attempt: number;
+  fence: number;
+  deadline: Date;
+  traceparent: string | null;
+}
+
+const SENDABLE = 'id, request_id, device_id, args, attempt, fence, deadline, traceparent';
+const t = (columns: string) => columns.replaceAll(/\w+/g, (column) => `t.${column}`);
+
+/** Where a command stands, for judging what a device says of it. */
+export interface Standing {
+  id: string;
+  device_id: string;
+  fence: number;
+  state: CommandState;
+  cancel_requested: boolean;
+}
+
+export interface SharedRequest {
+  command: string;
+  args: Record<string, unknown>;
+  reply_to: string;
+}
+
+/** A command with the device whose lane has to be locked before it is touched. */
+export interface CommandOfDevice {
+  project_id: string;
+  id: string;
+  device_id: string;
+}
+
+/** The statements on commands that are no transition. */
+@Injectable()
+export class CommandStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async saveRequest(tx: Tx, request: CommandRequest): Promise<void> {
+    await tx.query(
+      `INSERT INTO command_request (project_id, id, command, args, reply_to) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+      [tx.project, request.request_id, request.command, request.args, request.reply_to],
+    );
+  }
+
+  async requests(tx: Tx, ids: readonly string[]): Promise<Map<string, SharedRequest>> {
+    const rows = await tx.query<SharedRequest & { id: string }>(
+      `SELECT id, command, args, reply_to FROM command_request WHERE project_id = $1 AND id = ANY($2)`,
+      [tx.project, [...new Set(ids)]],
+    );
+    return new Map(rows.map((row) => [row.id, row]));
+  }
+
+  async standing(tx: Tx, ids: readonly string[]): Promise<Map<string, Standing>> {
+    const rows = await tx.query<Standing>(
+      `SELECT id, device_id, fence, state, cancel_requested FROM command WHERE project_id = $1 AND id = ANY($2)`,
+      [tx.project, ids],
+    );
+    return new Map(rows.map((row) => [row.id, row]));
+  }
+
+  /** Of these commands, those that have ended, as their asker wants to hear it. */
+  async ended(
+    tx: Tx,
+    ids: readonly string[],
+  ): Promise<
+    {
+      id: string;
+      ref: string;
+      request_id: string;
+      device_id: string;
+      state: CommandState;
+      reason: string;
+      code: string;
+      traceparent: string | null;
+    }[]
+  > {
+    return tx.query(
+      `SELECT id, ref, request_id, device_id, state, reason, code, traceparent FROM command
+       WHERE project_id = $1 AND id = ANY($2) AND state IN ('SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED')`,
+      [tx.project, ids],
+    );
+  }
+
+  /** The devices of these commands. */
+  async devicesOf(project: string, ids: readonly string[]): Promise<CommandOfDevice[]> {
+    return this.dataSource.query<CommandOfDevice[]>(
+      `SELECT project_id, id, device_id FROM command WHERE project_id = $1 AND id = ANY($2)`,
+      [project, ids],
+    );
+  }
+
+  /** A report of progress from a command that is INPROGRESS already: no transition. */
+  async saveProgress(tx: Tx, rows: readonly { id: string; progress: number | null }[]): Promise<void> {
+    await tx.query(
+      `UPDATE command t SET progress = coalesce(i.progress, t.progress), due_at = ${LOOK_AGAIN_AT}
+       FROM unnest($2::uuid[], $3::double precision[]) AS i(id, progress)
+       WHERE t.project_id = $1 AND t.id = i.id AND t.state = 'INPROGRESS'`,
+      [tx.project, rows.map((row) => row.id), rows.map((row) => row.progress)],
+    );
+  }
+
+  /** The commands that these devices work on, ready to be sent once more. */
+  async inFlight(tx: Tx, deviceIds: readonly string[]): Promise<(Sendable & { cancel_requested: boolean })[]> {
+    return tx.query(
+      `UPDATE command t SET sends = t.sends + 1, due_at = ${RESEND_AT}
+       FROM lane
+       WHERE lane.project_id = $1 AND lane.device_id = ANY($2) AND t.project_id = $1 AND t.id = lane.in_flight AND t.state = ANY($3)
+       RETURNING ${t(SENDABLE)}, t.cancel_requested`,
+      [tx.project, deviceIds, IN_FLIGHT],
+    );
+  }
+
+  /** Commands that the sweep has to look at, of every project. */
+  async due(limit: number): Promise<CommandOfDevice[]> {
+    return this.dataSource.query<CommandOfDevice[]>(
+      `SELECT project_id, id, device_id FROM command WHERE due_at <= now() ORDER BY due_at LIMIT $1`,
+      [limit],
+    );
+  }
+
+  /** Those that are due, in flight and not past their deadline: to be sent again when the device can be reached, left to its hello when not. */
+  async takeResends(tx: Tx, ids: readonly string[]): Promise<(Sendable & { cancel_requested: boolean })[]> {
+    const rows = await tx.query<Sendable & { cancel_requested: boolean; online: boolean }>(
+      `UPDATE command t
+       SET sends = t.sends + lane.online::integer, due_at = CASE WHEN lane.online THEN ${RESEND_AT} ELSE t.deadline END
+       FROM lane
+       WHERE t.project_id = $1 AND t.id = ANY($2) AND t.state = ANY($3) AND t.due_at <= now() AND t.deadline > now()
+         AND lane.project_id = $1 AND lane.device_id = t.device_id
+       RETURNING ${t(SENDABLE)}, t.cancel_requested, lane.online`,
+      [tx.project, ids, IN_FLIGHT],
+    );
+    return rows.filter((row) => row.online);
+  }
+
+  /** Marks commands in flight as to be cancelled: the device is asked, and after `graceSeconds` without an answer nobody waits any longer. */
+  async requestCancel(
+    tx: Tx,
+    ids: readonly string[],
+    reason: string,
+    graceSeconds: number,
+  ): Promise<{ id: string; device_id: string; fence: number; traceparent: string | null }[]> {
+    return tx.query(
+      `UPDATE command t
+       SET cancel_requested = true, reason = $4, deadline = least(t.deadline, now() + make_interval(secs => $5)),
+           due_at = least(t.due_at, now() + make_interval(secs => $5))
+       WHERE t.project_id = $1 AND t.id = ANY($2) AND t.state = ANY($3) AND NOT t.cancel_requested
+       RETURNING t.id, t.device_id, t.fence, t.traceparent`,
+      [tx.project, ids, IN_FLIGHT, reason, graceSeconds],
+    );
+  }
+}

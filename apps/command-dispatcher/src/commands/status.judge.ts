@@ -1,0 +1,55 @@
+import type { StatusMessage } from '@muster/contracts';
+import { isEnd } from '@muster/lifecycle';
+import { commandLifecycle } from './command.lifecycle.js';
+import type { Standing } from './command.store.js';
+
+/** A status as it came in. */
+export interface DeviceStatus {
+  device_id: string;
+  payload: StatusMessage;
+}
+
+/** Why a status changes nothing. */
+export type StatusDrop = 'unknown_command' | 'foreign_command' | 'old_fence' | 'already_ended';
+
+export interface Judged {
+  /** At most one a command in each list. */
+  acknowledged: StatusMessage[];
+  inprogress: StatusMessage[];
+  ended: StatusMessage[];
+  dropped: { status: DeviceStatus; reason: StatusDrop }[];
+}
+
+/**
+ * Sorts a batch of statuses into what counts: a status counts when its command exists, belongs to the device that speaks, has this fence and has
+ * not ended. Of several ends of one command the first to arrive counts, of several progress reports the last.
+ */
+export function judgeStatuses(statuses: readonly DeviceStatus[], standing: ReadonlyMap<string, Standing>): Judged {
+  const acknowledged = new Map<string, StatusMessage>();
+  const inprogress = new Map<string, StatusMessage>();
+  const ended = new Map<string, StatusMessage>();
+  const dropped: Judged['dropped'] = [];
+  for (const status of statuses) {
+    const { payload } = status;
+    const reason = dropReason(status, standing.get(payload.command_id));
+    if (reason) dropped.push({ status, reason });
+    else if (payload.status === 'acknowledged') acknowledged.set(payload.command_id, payload);
+    else if (payload.status === 'inprogress') inprogress.set(payload.command_id, payload);
+    else if (ended.has(payload.command_id)) dropped.push({ status, reason: 'already_ended' });
+    else ended.set(payload.command_id, payload);
+  }
+  return {
+    acknowledged: [...acknowledged.values()],
+    inprogress: [...inprogress.values()],
+    ended: [...ended.values()],
+    dropped,
+  };
+}
+
+function dropReason(status: DeviceStatus, command: Standing | undefined): StatusDrop | undefined {
+  if (!command) return 'unknown_command';
+  if (command.device_id !== status.device_id) return 'foreign_command';
+  if (command.fence !== status.payload.fence) return 'old_fence';
+  if (isEnd(commandLifecycle, command.state)) return 'already_ended';
+  return undefined;
+}

@@ -1,0 +1,106 @@
+import type { CommandOutcome, StatusMessage } from '@muster/contracts';
+import { Journal, type Tx } from '@muster/journal';
+import { DeviceMessages, type ChannelMessage } from '@muster/messaging';
+import { Drops } from '@muster/service';
+import { Controller } from '@nestjs/common';
+import { LaneStore } from '../lanes/lane.store.js';
+import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
+import { CommandStore, LOOK_AGAIN_AT, type Standing } from './command.store.js';
+import { commandTable } from './command.table.js';
+import { judgeStatuses } from './status.judge.js';
+
+/** What devices say of their commands (interfaces §8, channel `status`). */
+@Controller()
+export class StatusesDevice {
+  constructor(
+    private readonly journal: Journal,
+    private readonly store: CommandStore,
+    private readonly lanes: LaneStore,
+    private readonly end: CommandEnd,
+    private readonly drops: Drops,
+  ) {}
+
+  @DeviceMessages('status', { concurrency: 3 })
+  async onStatus(messages: ChannelMessage<'status'>[]): Promise<void> {
+    for (const [project, statuses] of Map.groupBy(messages, (message) => message.project_id)) {
+      await this.journal.transaction(project, (tx) => this.apply(tx, statuses));
+    }
+  }
+
+  private async apply(tx: Tx, statuses: readonly ChannelMessage<'status'>[]): Promise<void> {
+    await this.lanes.lock(tx, [...new Set(statuses.map((status) => status.device_id))]);
+    const standing = await this.store.standing(tx, [...new Set(statuses.map((status) => status.payload.command_id))]);
+    const judged = judgeStatuses(statuses, standing);
+
+    await tx.transition(commandTable, 'ACKNOWLEDGED', {
+      ids: judged.acknowledged.map((status) => status.command_id),
+      compute: { due_at: LOOK_AGAIN_AT },
+    });
+    await this.progress(tx, judged.inprogress, standing);
+    const [cancelled, failed, succeeded] = partition(judged.ended, standing);
+    const ended = [
+      ...(await this.finish(tx, 'CANCELLED', cancelled)),
+      ...(await this.finish(tx, 'FAILURE', failed)),
+      ...(await this.finish(tx, 'SUCCESS', succeeded)),
+    ];
+    await this.end.settle(tx, ended);
+    tx.afterCommit(() => {
+      for (const { status, reason } of judged.dropped) {
+        this.drops.count('status', reason, { device_id: status.device_id, command_id: status.payload.command_id });
+      }
+    });
+  }
+
+  private async progress(
+    tx: Tx,
+    statuses: readonly StatusMessage[],
+    standing: ReadonlyMap<string, Standing>,
+  ): Promise<void> {
+    const already = statuses.filter((status) => standing.get(status.command_id)?.state === 'INPROGRESS');
+    const first = statuses.filter((status) => !already.includes(status));
+    await tx.transition(commandTable, 'INPROGRESS', {
+      ids: first.map((status) => status.command_id),
+      each: {
+        progress: first.map((status) => status.progress ?? null),
+        reason: first.map((status) => status.reason ?? ''),
+      },
+      compute: { due_at: LOOK_AGAIN_AT },
+    });
+    if (already.length > 0) {
+      await this.store.saveProgress(
+        tx,
+        already.map((status) => ({ id: status.command_id, progress: status.progress ?? null })),
+      );
+    }
+  }
+
+  private async finish(tx: Tx, state: CommandOutcome, statuses: readonly StatusMessage[]): Promise<Ended[]> {
+    const moved = await tx.transition(commandTable, state, {
+      ids: statuses.map((status) => status.command_id),
+      each: {
+        reason: statuses.map((status) => status.reason ?? ''),
+        code: statuses.map((status) => status.code ?? ''),
+        evidence: statuses.map((status) => status.evidence ?? null),
+      },
+      set: { due_at: null },
+      returning: ENDED_COLUMNS,
+    });
+    return toEnded(state, moved);
+  }
+}
+
+/** A failure with code `cancelled` is a cancel only if we asked for one. */
+function partition(
+  ended: readonly StatusMessage[],
+  standing: ReadonlyMap<string, Standing>,
+): [StatusMessage[], StatusMessage[], StatusMessage[]] {
+  const cancelled: StatusMessage[] = [];
+  const failed: StatusMessage[] = [];
+  const succeeded: StatusMessage[] = [];
+  for (const status of ended) {
+    if (status.status === 'success') succeeded.push(status);
+    else if (status.code === 'cancelled' && standing.get(status.command_id)?.cancel_requested) cancelled.push(status);
+    else failed.push(status);
+  }
+  return [cancelled, failed, succeeded];
+}

@@ -1,0 +1,98 @@
+import type { Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+export interface Presence {
+  device_id: string;
+  online: boolean;
+  version: number;
+}
+
+/** The statements on lanes. All of them take lanes in the order of their device ids, so that batches that overlap wait and never deadlock. */
+@Injectable()
+export class LaneStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Of `deviceIds`, those that have no lane yet. */
+  async missing(project: string, deviceIds: readonly string[]): Promise<string[]> {
+    const rows = await this.dataSource.query<{ device_id: string }[]>(
+      `SELECT device_id FROM unnest($2::uuid[]) AS asked(device_id)
+       WHERE NOT EXISTS (SELECT FROM lane WHERE lane.project_id = $1 AND lane.device_id = asked.device_id)`,
+      [project, deviceIds],
+    );
+    return rows.map((row) => row.device_id);
+  }
+
+  /** Locks the lanes until the transaction ends. Gives the devices that have one. */
+  async lock(tx: Tx, deviceIds: readonly string[]): Promise<Set<string>> {
+    const rows = await tx.query<{ device_id: string }>(
+      `SELECT device_id FROM lane WHERE project_id = $1 AND device_id = ANY($2) ORDER BY device_id FOR UPDATE`,
+      [tx.project, deviceIds],
+    );
+    return new Set(rows.map((row) => row.device_id));
+  }
+
+  /** Takes in what device-state says, at most one word a device; an older one changes nothing. Locks the lanes. */
+  async applyPresence(tx: Tx, presence: readonly Presence[]): Promise<void> {
+    await tx.query(
+      `INSERT INTO lane (project_id, device_id, online, presence_version)
+       SELECT $1, i.device_id, i.online, i.version
+       FROM unnest($2::uuid[], $3::boolean[], $4::integer[]) AS i(device_id, online, version) ORDER BY i.device_id
+       ON CONFLICT (project_id, device_id) DO UPDATE
+       SET online = excluded.online, presence_version = excluded.presence_version, checked_at = now()
+       WHERE lane.presence_version <= excluded.presence_version`,
+      [tx.project, presence.map((p) => p.device_id), presence.map((p) => p.online), presence.map((p) => p.version)],
+    );
+  }
+
+  /** Frees the lanes that these commands held. */
+  async free(tx: Tx, commands: readonly { id: string; device_id: string }[]): Promise<void> {
+    await tx.query(
+      `UPDATE lane SET in_flight = NULL FROM unnest($2::uuid[], $3::uuid[]) AS i(device_id, id)
+       WHERE lane.project_id = $1 AND lane.device_id = i.device_id AND lane.in_flight = i.id`,
+      [tx.project, commands.map((command) => command.device_id), commands.map((command) => command.id)],
+    );
+  }
+
+  /** For each of these devices that is online and idle, the next command of its queue and the fence it would get. */
+  async heads(tx: Tx, deviceIds: readonly string[]): Promise<{ id: string; device_id: string; fence: number }[]> {
+    return tx.query(
+      `SELECT next.id, lane.device_id, lane.fence + 1 AS fence
+       FROM lane CROSS JOIN LATERAL (
+         SELECT command.id FROM command
+         WHERE command.project_id = $1 AND command.device_id = lane.device_id AND command.state = 'QUEUED' AND command.expires_at > now()
+         ORDER BY command.priority DESC, command.queue_seq LIMIT 1
+       ) AS next
+       WHERE lane.project_id = $1 AND lane.device_id = ANY($2) AND lane.online AND lane.in_flight IS NULL`,
+      [tx.project, deviceIds],
+    );
+  }
+
+  async occupy(tx: Tx, commands: readonly { id: string; device_id: string; fence: number }[]): Promise<void> {
+    await tx.query(
+      `UPDATE lane SET in_flight = i.id, fence = i.fence FROM unnest($2::uuid[], $3::uuid[], $4::integer[]) AS i(device_id, id, fence)
+       WHERE lane.project_id = $1 AND lane.device_id = i.device_id`,
+      [tx.project, commands.map((c) => c.device_id), commands.map((c) => c.id), commands.map((c) => c.fence)],
+    );
+  }
+
+  /** Offline lanes (`waits`: with commands in their queue) whose presence nobody has confirmed for `seconds`; their check time is set to now. */
+  async claimUnchecked(
+    seconds: number,
+    limit: number,
+  ): Promise<{ project_id: string; device_id: string; waits: boolean }[]> {
+    const result = await this.dataSource.query<[{ project_id: string; device_id: string; waits: boolean }[], number]>(
+      `UPDATE lane SET checked_at = now()
+       FROM (
+         SELECT project_id, device_id FROM lane
+         WHERE NOT online AND checked_at < now() - make_interval(secs => $1)
+         ORDER BY checked_at LIMIT $2 FOR UPDATE SKIP LOCKED
+       ) AS due
+       WHERE lane.project_id = due.project_id AND lane.device_id = due.device_id
+       RETURNING lane.project_id, lane.device_id,
+         EXISTS (SELECT FROM command c WHERE c.project_id = lane.project_id AND c.device_id = lane.device_id AND c.state = 'QUEUED') AS waits`,
+      [seconds, limit],
+    );
+    return result[0];
+  }
+}
