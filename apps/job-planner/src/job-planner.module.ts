@@ -1,0 +1,17 @@
+import { Module } from '@nestjs/common';
+import { JobAct } from './jobs/job.act.js';
+import { JobAdvance } from './jobs/job.advance.js';
+import { JobCreate } from './jobs/job.create.js';
+import { JobPlan } from './jobs/job.plan.js';
+import { JobReconcile } from './jobs/job.reconcile.js';
+import { JobRunner } from './jobs/job.runner.js';
+import { JobStore } from './jobs/job.store.js';
+import { JobsRpc } from './jobs/jobs.rpc.js';
+import { JobTaskStore } from './tasks/job-task.store.js';
+import { OutcomesWork } from './tasks/outcomes.work.js';
+
+@Module({
+  controllers: [JobsRpc, OutcomesWork],
+  providers: [JobStore, JobTaskStore, JobPlan, JobAdvance, JobReconcile, JobRunner, JobCreate, JobAct],
+})
+export class JobPlannerModule {}

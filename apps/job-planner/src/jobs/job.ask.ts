@@ -1,0 +1,36 @@
+import { commandWork, jobWork, type JsonObject, type WorkHead, type WorkItem } from '@muster/contracts';
+import type { JobEntity } from './job.entity.js';
+import type { Askable } from '../tasks/job-task.store.js';
+
+const DEFAULTS = { in_progress_seconds: 3_600, offline_seconds: 604_800, priority: 0 };
+
+/** What the commands of a job share: the job is the request. */
+export function requestHead(job: JobEntity): WorkHead<typeof commandWork.request> {
+  const { rollout } = job;
+  return {
+    request_id: job.id,
+    command: job.job_type,
+    args: sharedArgs(job),
+    in_progress_seconds: rollout.timeout?.in_progress_seconds ?? DEFAULTS.in_progress_seconds,
+    offline_seconds: rollout.timeout?.offline_seconds ?? DEFAULTS.offline_seconds,
+    priority: rollout.priority ?? DEFAULTS.priority,
+    reply_to: jobWork.outcome.subject,
+  };
+}
+
+function sharedArgs(job: JobEntity): JsonObject {
+  const document: unknown = job.task_data ? JSON.parse(job.task_data) : {};
+  return {
+    job_id: job.id,
+    job_name: job.job_name,
+    [job.job_type === 'deployment_deploy' ? 'deployment' : 'upgrade']: document,
+  };
+}
+
+/** One task's command. */
+export const requestItem = (task: Omit<Askable, 'state'>): WorkItem<typeof commandWork.request> => ({
+  command_id: task.command_id,
+  device_id: task.target_id,
+  ref: task.id,
+  args: task.deployment_id ? { deployment_id: task.deployment_id } : {},
+});

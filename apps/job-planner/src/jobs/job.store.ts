@@ -1,0 +1,97 @@
+import type { Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Counts } from './job.decide.js';
+import type { JobEntity } from './job.entity.js';
+
+/** Changes of counts. */
+export type CountChanges = Partial<Counts & { task_total: number }>;
+
+/** Seconds without a move after which a job's commands are asked for again. */
+export const FIRST_ASK_SECONDS = 60;
+
+export interface JobKey {
+  project_id: string;
+  id: string;
+}
+
+/** The statements on jobs that are no transition. */
+@Injectable()
+export class JobStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Locks the job until the transaction ends: everything that moves its tasks or counts does this first. */
+  async lock(tx: Tx, id: string): Promise<JobEntity | undefined> {
+    const [job] = await tx.query<JobEntity>(`SELECT * FROM job WHERE project_id = $1 AND id = $2 FOR UPDATE`, [
+      tx.project,
+      id,
+    ]);
+    return job;
+  }
+
+  /** Moves counts by what statements of the same transaction really did; a job that moves need not be asked about. */
+  async count(tx: Tx, id: string, changes: CountChanges): Promise<void> {
+    const entries = Object.entries(changes).filter(([, change]) => change !== 0);
+    if (entries.length === 0) return;
+    const assignments = entries.map(([name], index) => `${name} = ${name} + $${index + 3}`);
+    assignments.push('asks = 0', `ask_at = now() + interval '${FIRST_ASK_SECONDS} seconds'`);
+    await tx.query(`UPDATE job SET ${assignments.join(', ')} WHERE project_id = $1 AND id = $2`, [
+      tx.project,
+      id,
+      ...entries.map(([, change]) => change),
+    ]);
+  }
+
+  async savePlan(tx: Tx, id: string, cursor: string, planned: boolean): Promise<void> {
+    await tx.query(`UPDATE job SET plan_cursor = $3, planned = $4 WHERE project_id = $1 AND id = $2`, [
+      tx.project,
+      id,
+      cursor,
+      planned,
+    ]);
+  }
+
+  async endReopening(tx: Tx, id: string): Promise<void> {
+    await tx.query(`UPDATE job SET reopening = false WHERE project_id = $1 AND id = $2`, [tx.project, id]);
+  }
+
+  /** What is wanted of the job, where its state stays as it is. */
+  async saveWish(tx: Tx, id: string, wish: string, reason: string): Promise<void> {
+    await tx.query(`UPDATE job SET wish = $3, reason = $4, due_at = now() WHERE project_id = $1 AND id = $2`, [
+      tx.project,
+      id,
+      wish,
+      reason,
+    ]);
+  }
+
+  async delete(tx: Tx, id: string): Promise<void> {
+    await tx.query(`DELETE FROM job_task WHERE project_id = $1 AND job_id = $2`, [tx.project, id]);
+    await tx.query(`DELETE FROM job WHERE project_id = $1 AND id = $2`, [tx.project, id]);
+  }
+
+  /** Sets when commands without an outcome are asked for again, and how often that was in vain. */
+  async saveAsk(tx: Tx, id: string, seconds: number, asks: number): Promise<void> {
+    await tx.query(
+      `UPDATE job SET ask_at = now() + make_interval(secs => $3), asks = $4 WHERE project_id = $1 AND id = $2`,
+      [tx.project, id, seconds, asks],
+    );
+  }
+
+  /** Every open job is to be looked at now: whoever was doing so may have died. */
+  async makeDue(): Promise<void> {
+    await this.dataSource.query(`UPDATE job SET due_at = now() WHERE due_at > now()`);
+  }
+
+  /** Jobs that the sweep has to look at, of every project; each is claimed for a while, so that replicas do not take the same. */
+  async claimDue(limit: number, seconds: number): Promise<JobKey[]> {
+    const [rows] = await this.dataSource.query<[JobKey[], number]>(
+      `UPDATE job SET due_at = now() + make_interval(secs => $2)
+       FROM (SELECT project_id, id FROM job WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) AS due
+       WHERE job.project_id = due.project_id AND job.id = due.id
+       RETURNING job.project_id, job.id`,
+      [limit, seconds],
+    );
+    return rows;
+  }
+}
