@@ -1,0 +1,33 @@
+import { renameSync, writeFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+
+/**
+ * Runs a handler: `handle` gets the command message from stdin and returns the evidence, which goes to stdout as the
+ * last line. What it throws becomes the reason of the failure.
+ */
+export async function runHandler(handle) {
+  try {
+    const evidence = await handle(JSON.parse(await text(process.stdin)));
+    console.log(JSON.stringify(evidence));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  }
+}
+
+/** Tells how far the command has come, in percent. */
+export const progress = (percent) => console.log(`progress ${percent}`);
+
+/** The folder that `MUSTER_SITE_DIR` names: the site that this device serves. */
+export function siteFolder() {
+  const folder = process.env.MUSTER_SITE_DIR;
+  if (!folder) throw new Error('MUSTER_SITE_DIR: the folder of the site is not set');
+  return folder;
+}
+
+/** Writes a file so that a reader finds the old one or the new one, never a part. */
+export function replaceFile(path, content) {
+  const unfinished = `${path}.${process.pid}`;
+  writeFileSync(unfinished, content);
+  renameSync(unfinished, path);
+}

@@ -1,0 +1,67 @@
+import { ProjectId, Uuid, validate } from '@muster/contracts';
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { required, UsageError } from '../process/usage.js';
+
+/** What an agent is told; every option has an environment variable, and the option wins. */
+export interface AgentOptions {
+  /** Project slug. `--project`, `MUSTER_PROJECT` */
+  project: string;
+  /** The device's id. `--device`, `MUSTER_DEVICE` */
+  device: string;
+  /** `--nats`, `MUSTER_NATS_URL` */
+  nats: string;
+  /** Path of a NATS credentials file. `--creds`, `MUSTER_CREDS` */
+  creds?: string;
+  /** Folder of the executables that commands run. `--handlers`, `MUSTER_HANDLERS` */
+  handlers: string;
+  /** Folder where the agent keeps what it must not forget; made when missing. `--state`, `MUSTER_STATE` */
+  state: string;
+}
+
+const VARIABLES = {
+  project: 'MUSTER_PROJECT',
+  device: 'MUSTER_DEVICE',
+  nats: 'MUSTER_NATS_URL',
+  creds: 'MUSTER_CREDS',
+  handlers: 'MUSTER_HANDLERS',
+  state: 'MUSTER_STATE',
+} as const;
+
+/** @throws UsageError naming the option that is missing or cannot be used. */
+export function readAgentOptions(args: string[], env: NodeJS.ProcessEnv): AgentOptions {
+  const given = parse(args);
+  const value = (name: keyof typeof VARIABLES) => given[name] ?? env[VARIABLES[name]];
+  const need = (name: keyof typeof VARIABLES) => required(value(name), `--${name} (or ${VARIABLES[name]})`);
+
+  const creds = value('creds');
+  const options: AgentOptions = {
+    project: need('project'),
+    device: need('device'),
+    nats: need('nats'),
+    ...(creds !== undefined && { creds: resolve(creds) }),
+    handlers: resolve(need('handlers')),
+    state: resolve(need('state')),
+  };
+  if (validate(ProjectId, options.project).length > 0) {
+    throw new UsageError('--project: must be 1 to 40 of a-z, 0-9, -');
+  }
+  if (validate(Uuid, options.device).length > 0) throw new UsageError("--device: must be the device's id, a UUID");
+  if (!statSync(options.handlers, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(`--handlers: ${options.handlers} is not a folder`);
+  }
+  return options;
+}
+
+function parse(args: string[]): Partial<Record<keyof typeof VARIABLES, string>> {
+  const option = { type: 'string' } as const;
+  try {
+    return parseArgs({
+      args,
+      options: { project: option, device: option, nats: option, creds: option, handlers: option, state: option },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}

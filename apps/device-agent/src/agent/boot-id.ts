@@ -1,0 +1,14 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeDurably } from './durable-file.js';
+
+const KERNEL_BOOT_ID = '/proc/sys/kernel/random/boot_id';
+
+/** The id of the machine's current boot; where the kernel gives none, an id made at the agent's first start. */
+export function bootId(stateDir: string): string {
+  if (existsSync(KERNEL_BOOT_ID)) return readFileSync(KERNEL_BOOT_ID, 'utf8').trim();
+  const own = join(stateDir, 'boot_id');
+  if (!existsSync(own)) writeDurably(own, randomUUID());
+  return readFileSync(own, 'utf8');
+}

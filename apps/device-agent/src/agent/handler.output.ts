@@ -1,0 +1,93 @@
+import type { JsonObject } from '@muster/contracts';
+import { StringDecoder } from 'node:string_decoder';
+
+/** The largest evidence, and so the longest line of a handler's stdout that is looked at, in bytes. */
+export const MAX_EVIDENCE = 64 * 1024;
+
+const PROGRESS = /^progress (\d{1,3}(?:\.\d+)?)\s*$/;
+
+/** Reads a handler's stdout: `progress N` lines, and the last line that is a JSON object. Holds one line at most. */
+export class HandlerOutput {
+  #decoder = new StringDecoder('utf8');
+  #line = '';
+  #tooLong = false;
+  #evidence: JsonObject | undefined;
+  #evidenceDropped = false;
+
+  constructor(readonly onProgress: (percent: number) => void) {}
+
+  get evidence(): JsonObject | undefined {
+    return this.#evidence;
+  }
+
+  /** Whether the last JSON line was larger than {@link MAX_EVIDENCE}, so that there is no evidence. */
+  get evidenceDropped(): boolean {
+    return this.#evidenceDropped;
+  }
+
+  push(chunk: Buffer): void {
+    const [head = '', ...rest] = this.#decoder.write(chunk).split('\n');
+    this.#extend(head);
+    for (const next of rest) {
+      this.#take();
+      this.#extend(next);
+    }
+  }
+
+  /** The handler has closed its stdout; its last line needs no end. */
+  end(): void {
+    this.#extend(this.#decoder.end());
+    this.#take();
+  }
+
+  #extend(text: string): void {
+    if (this.#tooLong) return;
+    this.#line += text;
+    if (Buffer.byteLength(this.#line) <= MAX_EVIDENCE) return;
+    this.#tooLong = true;
+    this.#line = this.#line.slice(0, 1);
+  }
+
+  #take(): void {
+    const line = this.#line;
+    const tooLong = this.#tooLong;
+    this.#line = '';
+    this.#tooLong = false;
+    const progress = PROGRESS.exec(line);
+    if (progress) return this.onProgress(Math.min(100, Number(progress[1])));
+    if (!line.startsWith('{')) return;
+    const evidence = tooLong ? undefined : parseObject(line);
+    if (!evidence && !tooLong) return;
+    this.#evidence = evidence;
+    this.#evidenceDropped = tooLong;
+  }
+}
+
+/** The last of what a handler wrote to stderr: at most `maxLines` lines and `maxChars` characters. */
+export class TextTail {
+  #text = '';
+
+  constructor(
+    readonly maxLines: number,
+    readonly maxChars: number,
+  ) {}
+
+  push(chunk: Buffer): void {
+    // Bytes that are not UTF-8 become U+FFFD, and NUL cannot be kept as text by the server's database.
+    this.#text = (this.#text + chunk.toString('utf8').replaceAll('\0', '')).slice(-2 * this.maxChars);
+  }
+
+  toString(): string {
+    const tail = this.#text.trim().split('\n').slice(-this.maxLines).join('\n');
+    // A cut may have split a pair of surrogates.
+    return Buffer.from(tail.slice(-this.maxChars)).toString('utf8');
+  }
+}
+
+function parseObject(line: string): JsonObject | undefined {
+  try {
+    return JSON.parse(line) as JsonObject;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,21 @@
+import { Module } from '@nestjs/common';
+import { DeviceStore } from './devices/device.store.js';
+import { DevicesRpc } from './devices/devices.rpc.js';
+import { Presence } from './presence/presence.js';
+import { PresenceChannels } from './presence/presence.channels.js';
+import { PresenceStore } from './presence/presence.store.js';
+import { PresenceSweep } from './presence/presence.sweep.js';
+import { PresenceTimes } from './presence/presence.times.js';
+
+/** What is out there, what it should be, what it is. */
+@Module({
+  controllers: [DevicesRpc, PresenceChannels],
+  providers: [
+    DeviceStore,
+    Presence,
+    PresenceStore,
+    PresenceSweep,
+    { provide: PresenceTimes, useFactory: () => PresenceTimes.read(process.env) },
+  ],
+})
+export class DeviceStateModule {}

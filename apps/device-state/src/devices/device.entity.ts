@@ -1,0 +1,65 @@
+import type { Device, JsonObject } from '@muster/contracts';
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+/** One device. `last_seen` is in no index, so that a heartbeat touches the row alone. */
+@Entity({ name: 'device' })
+@Index('device_name', ['project_id', 'name'], { unique: true })
+@Index('device_presence_due', ['presence_due'], { where: `state = 'ONLINE'` })
+export class DeviceEntity {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'device_pkey' })
+  project_id!: string;
+
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'device_pkey' })
+  id!: string;
+
+  @Column('text')
+  state!: Device['state'];
+
+  @Column('integer')
+  version!: number;
+
+  @Column('text', { default: '' })
+  reason!: string;
+
+  @Column('timestamptz', { default: () => 'now()' })
+  state_at!: Date;
+
+  @Column('timestamptz', { default: () => 'now()' })
+  created_at!: Date;
+
+  @Column('timestamptz', { default: () => 'now()' })
+  updated_at!: Date;
+
+  @Column({ type: 'text', collation: 'C' })
+  name!: string;
+
+  @Column('text', { default: '' })
+  alias!: string;
+
+  @Column('text')
+  type!: string;
+
+  @Column('text', { default: 'UTC' })
+  timezone!: string;
+
+  @Column('text', { array: true, default: [] })
+  tags!: string[];
+
+  @Column('jsonb', { default: {} })
+  attributes!: JsonObject;
+
+  @Column('jsonb', { default: {} })
+  desired!: JsonObject;
+
+  @Column('jsonb', { default: {} })
+  reported!: JsonObject;
+
+  @Column('jsonb', { nullable: true })
+  agent!: Device['agent'];
+
+  @Column('timestamptz', { nullable: true })
+  last_seen!: Date | null;
+
+  @Column('timestamptz', { nullable: true })
+  presence_due!: Date | null;
+}

@@ -1,0 +1,139 @@
+import type { DevicePatch, JsonObject, NewDevice } from '@muster/contracts';
+import type { Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { DOCUMENT_COLUMNS, type DocumentRow } from './device.document.js';
+import type { SqlCondition } from './device.query.js';
+import { deviceTable } from './device.table.js';
+
+const columns = DOCUMENT_COLUMNS.map((column) => `t.${column}`).join(', ');
+
+/** A keyset page: `after` excluded, ordered by id. */
+export interface PageRequest {
+  project_id: string;
+  condition: (taken: number) => SqlCondition;
+  after: string | undefined;
+  limit: number;
+}
+
+/** `next` is the id to go on after, null at the end. */
+export interface Page<Row> {
+  rows: Row[];
+  next: string | null;
+}
+
+export interface ResolvedRow {
+  id: string;
+  name: string;
+  timezone: string;
+}
+
+/** The SQL of devices: one method a statement. */
+@Injectable()
+export class DeviceStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async get(project: string, id: string): Promise<DocumentRow | undefined> {
+    const [row] = await this.dataSource.query<DocumentRow[]>(
+      `SELECT ${columns} FROM device t WHERE t.project_id = $1 AND t.id = $2`,
+      [project, id],
+    );
+    return row;
+  }
+
+  /** A page of documents that takes at most `maxBytes` as JSON, and so may be shorter than its limit; it has at least one. */
+  async page(request: PageRequest, maxBytes: number): Promise<Page<DocumentRow>> {
+    const page = this.select(columns, request);
+    const rows = await this.dataSource.query<(DocumentRow & { found: number })[]>(
+      `SELECT * FROM (
+         SELECT p.*, row_number() OVER by_id AS place, (count(*) OVER ())::int AS found,
+                sum(octet_length(to_jsonb(p)::text)) OVER by_id AS bytes
+         FROM (${page.sql}) p WINDOW by_id AS (ORDER BY id)
+       ) sized WHERE bytes <= $${page.parameters.push(maxBytes)} OR place = 1 ORDER BY id`,
+      page.parameters,
+    );
+    return toPage(rows, request.limit, rows[0]?.found ?? 0);
+  }
+
+  async resolve(request: PageRequest): Promise<Page<ResolvedRow>> {
+    const { sql, parameters } = this.select('t.id, t.name, t.timezone', request);
+    const rows = await this.dataSource.query<ResolvedRow[]>(sql, parameters);
+    return toPage(rows, request.limit, rows.length);
+  }
+
+  presence(project: string, ids: readonly string[]): Promise<{ id: string; online: boolean; version: number }[]> {
+    return this.dataSource.query(
+      `SELECT id, state = 'ONLINE' AS online, version FROM device WHERE project_id = $1 AND id = ANY($2::uuid[]) ORDER BY id`,
+      [project, ids],
+    );
+  }
+
+  /** Registrations of a project take turns: two that name the same devices in different orders would deadlock on the names. */
+  async lockNames(tx: Tx): Promise<void> {
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtext('device names'), hashtext($1))`, [tx.project]);
+  }
+
+  /** @returns the ids of those that did not exist, neither by id nor by name. */
+  create(tx: Tx, registrations: readonly { id: string; device: NewDevice }[]): Promise<string[]> {
+    const each = <T>(value: (device: NewDevice) => T) => registrations.map(({ device }) => value(device));
+    return tx.create(deviceTable, {
+      id: registrations.map(({ id }) => id),
+      name: each(({ name }) => name),
+      alias: each(({ alias }) => alias ?? ''),
+      type: each(({ type }) => type ?? 'device'),
+      timezone: each(({ timezone }) => timezone ?? 'UTC'),
+      tags: each(({ tags }) => tags ?? []),
+      attributes: each(({ attributes }) => attributes ?? {}),
+      desired: each(({ desired }) => desired ?? {}),
+    });
+  }
+
+  async idsOfNames(tx: Tx, names: readonly string[]): Promise<Map<string, string>> {
+    const rows = await tx.query<{ id: string; name: string }>(
+      `SELECT id, name FROM device WHERE project_id = $1 AND name = ANY($2::text[])`,
+      [tx.project, names],
+    );
+    return new Map(rows.map(({ id, name }) => [name, id]));
+  }
+
+  async lockDocuments(tx: Tx, id: string): Promise<{ attributes: JsonObject; desired: JsonObject } | undefined> {
+    const [row] = await tx.query<{ attributes: JsonObject; desired: JsonObject }>(
+      `SELECT attributes, desired FROM device WHERE project_id = $1 AND id = $2 FOR UPDATE`,
+      [tx.project, id],
+    );
+    return row;
+  }
+
+  /** Sets the fields that are given. */
+  async update(tx: Tx, id: string, fields: DevicePatch): Promise<DocumentRow> {
+    const { alias, type, timezone, tags, attributes, desired } = fields;
+    const [row] = await tx.query<DocumentRow>(
+      `UPDATE device t
+       SET alias = coalesce($3, t.alias), type = coalesce($4, t.type), timezone = coalesce($5, t.timezone),
+           tags = coalesce($6::text[], t.tags), attributes = coalesce($7::jsonb, t.attributes),
+           desired = coalesce($8::jsonb, t.desired), updated_at = now()
+       WHERE t.project_id = $1 AND t.id = $2
+       RETURNING ${columns}`,
+      [tx.project, id, alias, type, timezone, tags, attributes, desired],
+    );
+    return row!;
+  }
+
+  /** One row more than the limit, to know whether there is more. */
+  private select(what: string, { project_id, condition, after, limit }: PageRequest): SqlCondition {
+    const parameters: unknown[] = [project_id, limit + 1];
+    const conditions = ['t.project_id = $1'];
+    if (after !== undefined) conditions.push(`t.id > $${parameters.push(after)}`);
+    const query = condition(parameters.length);
+    conditions.push(query.sql);
+    return {
+      sql: `SELECT ${what} FROM device t WHERE ${conditions.join(' AND ')} ORDER BY t.id LIMIT $2`,
+      parameters: [...parameters, ...query.parameters],
+    };
+  }
+}
+
+function toPage<Row extends { id: string }>(found: Row[], limit: number, count: number): Page<Row> {
+  const rows = found.slice(0, limit);
+  return { rows, next: rows.length < count ? rows.at(-1)!.id : null };
+}

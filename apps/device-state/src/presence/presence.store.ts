@@ -1,0 +1,133 @@
+import type { Device, JsonObject } from '@muster/contracts';
+import type { Moved, Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { deviceTable } from '../devices/device.table.js';
+import { PresenceTimes } from './presence.times.js';
+import type { Agent, Sender } from './sign.js';
+
+/** A device that gave a sign of life, locked. `reported` only where it was asked for. */
+export interface LockedDevice {
+  id: string;
+  state: Device['state'];
+  version: number;
+  reported: JsonObject | null;
+}
+
+/** What a sign of life changes of a device; null leaves the column as it is. */
+export interface Change {
+  id: string;
+  agent: Agent | null;
+  reported: JsonObject | null;
+}
+
+/** The SQL of presence: one method a statement. Rows are locked in the order of their keys, as every transition does. */
+@Injectable()
+export class PresenceStore {
+  private readonly silence: string;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    times: PresenceTimes,
+  ) {
+    this.silence = `interval '${times.silenceSeconds} seconds'`;
+  }
+
+  /** Notes a sign of life of those that are online, over all projects at once; gives the state of every sender that exists. */
+  touch(senders: readonly Sender[]): Promise<(Sender & { state: Device['state'] })[]> {
+    return this.dataSource.query(
+      `WITH known AS MATERIALIZED (
+         SELECT t.project_id, t.id, t.state
+         FROM device t JOIN unnest($1::text[], $2::uuid[]) AS i(project_id, id) ON t.project_id = i.project_id AND t.id = i.id
+         ORDER BY t.project_id, t.id FOR UPDATE OF t
+       ), touched AS (
+         UPDATE device t SET last_seen = now() FROM known k
+         WHERE t.project_id = k.project_id AND t.id = k.id AND k.state = 'ONLINE'
+       )
+       SELECT project_id, id AS device_id, state FROM known`,
+      [senders.map(({ project_id }) => project_id), senders.map(({ device_id }) => device_id)],
+    );
+  }
+
+  lock(tx: Tx, ids: readonly string[], withReported: readonly string[]): Promise<LockedDevice[]> {
+    return tx.query(
+      `SELECT id, state, version, CASE WHEN id = ANY($3::uuid[]) THEN reported END AS reported
+       FROM device WHERE project_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE`,
+      [tx.project, ids, withReported],
+    );
+  }
+
+  /** Those that were not online come online. */
+  comeOnline(tx: Tx, changes: readonly Change[]): Promise<Moved[]> {
+    return tx.transition(deviceTable, 'ONLINE', {
+      ids: changes.map(({ id }) => id),
+      given: {
+        agent: { type: 'jsonb', values: changes.map(({ agent }) => agent) },
+        reported: { type: 'jsonb', values: changes.map(({ reported }) => reported) },
+      },
+      compute: {
+        agent: 'coalesce(i.agent::jsonb, t.agent)',
+        reported: 'coalesce(i.reported::jsonb, t.reported)',
+        last_seen: 'now()',
+        presence_due: `now() + ${this.silence}`,
+        updated_at: 'now()',
+      },
+    });
+  }
+
+  /** Those that were online already stay so. */
+  async stayOnline(tx: Tx, changes: readonly Change[]): Promise<void> {
+    if (changes.length === 0) return;
+    const asText = (value: object | null) => value && JSON.stringify(value);
+    await tx.query(
+      `UPDATE device t
+       SET last_seen = now(), agent = coalesce(i.agent::jsonb, t.agent), reported = coalesce(i.reported::jsonb, t.reported),
+           updated_at = CASE WHEN i.agent IS NULL AND i.reported IS NULL THEN t.updated_at ELSE now() END
+       FROM unnest($2::uuid[], $3::text[], $4::text[]) AS i(id, agent, reported)
+       WHERE t.project_id = $1 AND t.id = i.id`,
+      [
+        tx.project,
+        changes.map(({ id }) => id),
+        changes.map(({ agent }) => asText(agent)),
+        changes.map(({ reported }) => asText(reported)),
+      ],
+    );
+  }
+
+  /** The projects of the `limit` devices that are due first. */
+  async dueProjects(limit: number): Promise<string[]> {
+    const rows = await this.dataSource.query<{ project_id: string }[]>(
+      `SELECT DISTINCT project_id FROM (
+         SELECT project_id FROM device WHERE state = 'ONLINE' AND presence_due <= now() ORDER BY presence_due LIMIT $1
+       ) due ORDER BY project_id`,
+      [limit],
+    );
+    return rows.map(({ project_id }) => project_id);
+  }
+
+  /** Takes due devices that nobody else is at work on. */
+  takeDue(tx: Tx, limit: number): Promise<{ id: string; alive: boolean }[]> {
+    return tx.query(
+      `SELECT id, last_seen + ${this.silence} > now() AS alive
+       FROM device WHERE project_id = $1 AND state = 'ONLINE' AND presence_due <= now()
+       ORDER BY presence_due LIMIT $2 FOR UPDATE SKIP LOCKED`,
+      [tx.project, limit],
+    );
+  }
+
+  /** Moves the deadline of devices that were heard since it was set. */
+  async postpone(tx: Tx, ids: readonly string[]): Promise<void> {
+    await tx.query(
+      `UPDATE device SET presence_due = last_seen + ${this.silence} WHERE project_id = $1 AND id = ANY($2::uuid[])`,
+      [tx.project, ids],
+    );
+  }
+
+  goOffline(tx: Tx, ids: readonly string[]): Promise<Moved[]> {
+    return tx.transition(deviceTable, 'OFFLINE', {
+      ids,
+      set: { reason: 'missed heartbeats', presence_due: null },
+      compute: { updated_at: 'now()' },
+    });
+  }
+}
