@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startTime } from '@muster/servers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { takeLock } from './lock.js';
+
+describe('takeLock', () => {
+  let folder: string;
+  let file: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'muster-lock-'));
+    file = join(folder, 'stack.lock');
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('given no lock, when it is taken and released, then nothing is left', async () => {
+    const lock = await takeLock(file);
+
+    expect(lock.takenOverFrom).toBeUndefined();
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ pid: process.pid });
+    await lock.release();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('given a lock whose holder runs, then it is refused, naming the pid', async () => {
+    await takeLock(file);
+
+    await expect(takeLock(file)).rejects.toThrow(
+      `a stack already runs on this data folder (pid ${process.pid}, ${file})`,
+    );
+    expect(await readdir(folder)).toEqual(['stack.lock']);
+  });
+
+  it('given a lock whose holder has ended, then it is taken over', async () => {
+    const child = spawn(process.execPath, ['-e', '']);
+    await once(child, 'exit');
+    await writeFile(file, JSON.stringify({ pid: child.pid, started: '1' }));
+
+    expect((await takeLock(file)).takenOverFrom).toBe(child.pid);
+  });
+
+  it('given a lock whose pid is another process now, then it is taken over', async () => {
+    await writeFile(file, JSON.stringify({ pid: process.pid, started: `${startTime(process.pid)}0` }));
+
+    expect((await takeLock(file)).takenOverFrom).toBe(process.pid);
+  });
+
+  it('given a lock that was written in part, then it is taken over', async () => {
+    await writeFile(file, '{"pid":');
+
+    expect((await takeLock(file)).takenOverFrom).toBe(0);
+  });
+
+  it('given a stale lock, when several take it at once, then one alone gets it', async () => {
+    await writeFile(file, '{}');
+
+    const results = await Promise.allSettled(Array.from({ length: 20 }, () => takeLock(file)));
+
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(await readdir(folder)).toEqual(['stack.lock']);
+  });
+});

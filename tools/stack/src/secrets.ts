@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { ServiceName } from '@muster/contracts';
+import { StackError } from './errors.js';
+import { writePrivate } from './private-file.js';
+
+/** What only this stack knows; kept, because the data folder of Postgres opens with no other password. */
+export interface Secrets {
+  postgres: string;
+  services: Partial<Record<ServiceName, string>>;
+  token: string;
+}
+
+const make = () => randomBytes(24).toString('base64url');
+
+const read = async (file: string): Promise<Partial<Secrets>> => {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw error;
+  }
+  try {
+    return JSON.parse(text) as Partial<Secrets>;
+  } catch {
+    throw new StackError(`${file} is not JSON: restore it, or remove the whole data folder to start anew`);
+  }
+};
+
+/**
+ * The kept secrets, completed by new ones for whatever has none yet.
+ * @throws StackError when the file cannot be read as JSON.
+ */
+export async function keepSecrets(
+  file: string,
+  services: readonly ServiceName[],
+): Promise<Secrets & { services: Record<ServiceName, string> }> {
+  const kept = await read(file);
+  const secrets = {
+    postgres: kept.postgres ?? make(),
+    services: Object.fromEntries(services.map((name) => [name, kept.services?.[name] ?? make()])) as Record<
+      ServiceName,
+      string
+    >,
+    token: kept.token ?? make(),
+  };
+  await writePrivate(file, secrets);
+  return secrets;
+}

@@ -1,0 +1,56 @@
+import { readFile, rm } from 'node:fs/promises';
+import { commandLine, stopProcess } from '@muster/servers';
+import { writePrivate } from './private-file.js';
+
+/** `stack.json`: what runs now, for scripts and tests. It holds the admin token, so its owner alone may read it. */
+export interface StackDocument {
+  gateway: { url: string };
+  /** `creds`: path of a credentials file that may read the events; null while the bus has no users. */
+  nats: { url: string; mqttUrl: string | null; creds: string | null };
+  /** The superuser's URL. */
+  postgres: { url: string };
+  token: string;
+  project: string;
+  processes: { name: string; pid: number; url?: string | undefined }[];
+}
+
+/** Keeps the file true; the last state asked for is the one that ends up in it. */
+export class StackFile {
+  private writing: Promise<void> = Promise.resolve();
+  private wanted: StackDocument | undefined;
+
+  constructor(private readonly path: string) {}
+
+  /** Writes the document; several asked for during one write become one. */
+  write(document: StackDocument): Promise<void> {
+    const idle = this.wanted === undefined;
+    this.wanted = document;
+    if (idle) {
+      this.writing = this.writing.then(async () => {
+        const latest = this.wanted!;
+        this.wanted = undefined;
+        await writePrivate(this.path, latest);
+      });
+    }
+    return this.writing;
+  }
+
+  async remove(): Promise<void> {
+    await this.writing;
+    await rm(this.path, { force: true });
+  }
+
+  /**
+   * Ends what a killed stack left running, as its file names it. Programs of ours end by themselves when their stack does, but it
+   * may take them seconds, and they hold their ports until then. A pid that meanwhile belongs to another program is left alone.
+   * @param programs folder that the scripts of our programs lie in.
+   */
+  async endLeftovers(programs: string, graceMs: number): Promise<void> {
+    const text = await readFile(this.path, 'utf8').catch(() => undefined);
+    if (text === undefined) return;
+    const { processes } = JSON.parse(text) as StackDocument;
+    const ours = processes.filter(({ pid }) => commandLine(pid).includes(programs));
+    await Promise.all(ours.map(({ pid }) => stopProcess(pid, 'SIGTERM', graceMs)));
+    await this.remove();
+  }
+}
