@@ -9,9 +9,14 @@ import type { WorkContract } from './work.js';
 export const entities: readonly EntityContract[] = [jobEntity, jobTaskEntity, commandEntity, deviceEntity];
 
 /** Every question that one service may ask another. */
-export const rpcs: readonly RpcContract[] = [deviceState, commandDispatcher, jobPlanner].flatMap((of) =>
-  Object.values(of),
-);
+export const rpcs: readonly RpcContract[] = [
+  ...Object.values<RpcContract>(deviceState),
+  ...Object.values<RpcContract>(commandDispatcher),
+  ...Object.values<RpcContract>(jobPlanner),
+];
 
 /** Every batch that one service may ask of another. */
-export const works: readonly WorkContract[] = [commandWork, jobWork].flatMap((of) => Object.values(of));
+export const works: readonly WorkContract[] = [
+  ...Object.values<WorkContract>(commandWork),
+  ...Object.values<WorkContract>(jobWork),
+];

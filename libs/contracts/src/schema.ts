@@ -1,6 +1,12 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
+import { Settings } from 'typebox/system';
 import { DomainError } from './errors.js';
+
+/** Most fields that a refusal lists. */
+const LISTED_ERRORS = 20;
+// The checker stops looking after this many, eight unless told; a union spends several on one field.
+Settings.Set({ maxErrors: 4 * LISTED_ERRORS });
 
 /** Project slug: the `project_id` of every path, subject and row (interfaces: "Common to every family"). */
 export const ProjectId = Type.String({ pattern: '^[a-z0-9-]{1,40}$' });
@@ -41,12 +47,14 @@ export function validate(schema: TSchema, value: unknown): FieldError[] {
   const validator = validatorOf(schema);
   if (validator.Check(value)) return [];
   const found = new Map<string, string>();
+  const types = new Map<string, string[]>();
   for (const error of validator.Errors(value)) {
     const path = dotted(error.instancePath);
     const params = error.params as {
       additionalProperties?: string[];
       requiredProperties?: string[];
       allowedValues?: unknown[];
+      type?: string;
     };
     const below = (name: string) => (path ? `${path}.${name}` : name);
     if (params.additionalProperties) {
@@ -55,6 +63,10 @@ export function validate(schema: TSchema, value: unknown): FieldError[] {
       for (const name of params.requiredProperties) found.set(below(name), 'is required');
     } else if (params.allowedValues) {
       found.set(path, `must be one of ${params.allowedValues.join(', ')}`);
+    } else if (params.type && (types.has(path) || !found.has(path))) {
+      // A union tells of each member apart; only together they say what the field may be.
+      types.set(path, [...(types.get(path) ?? []), params.type]);
+      found.set(path, `must be ${types.get(path)!.join(' or ')}`);
     } else if (!found.has(path)) {
       found.set(path, error.message);
     }
@@ -80,14 +92,14 @@ export function isStorable(value: unknown): boolean {
 
 /**
  * Returns `value` as the schema's type.
- * @throws DomainError `invalid` naming the first field that does not fit; `errors` lists up to 20.
+ * @throws DomainError `invalid` naming the first field that does not fit; `errors` lists up to {@link LISTED_ERRORS}.
  */
 export function parse<S extends TSchema>(schema: S, value: unknown): Static<S> {
   const errors = validate(schema, value);
   const [first] = errors;
   if (first) {
     const where = first.field ? `${first.field}: ` : '';
-    throw new DomainError('invalid', `${where}${first.message}`, { errors: errors.slice(0, 20) });
+    throw new DomainError('invalid', `${where}${first.message}`, { errors: errors.slice(0, LISTED_ERRORS) });
   }
   if (!isStorable(value)) throw new DomainError('invalid', NOT_STORABLE);
   return value as Static<S>;

@@ -80,8 +80,8 @@ export function toMessages<C extends WorkContract>(
   for (let at = 0; at < items.length; at += BATCH_SIZE) {
     messages.push({
       subject: contract.subject,
-      head: head as JournalWork['head'],
-      items: items.slice(at, at + BATCH_SIZE) as JournalWork['items'],
+      head: head,
+      items: items.slice(at, at + BATCH_SIZE),
       ...(traceparent ? { traceparent } : {}),
     });
   }

@@ -24,7 +24,7 @@ describe('a lifecycle', () => {
   it('given a random walk along the table, then it stops only in a state that ends', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(), { minLength: 60, maxLength: 60 }), (choices) => {
-        let state = door.initial as (typeof door)['initial'];
+        let state = door.initial;
         for (const choice of choices) {
           const next = door.states[state].to;
           if (next.length === 0) break;
@@ -37,7 +37,11 @@ describe('a lifecycle', () => {
 
   it('given a state that nothing leads to, then the table is refused', () => {
     expect(() =>
-      defineLifecycle({ entity: 'x', initial: 'A', states: { A: { to: [], ends: true }, B: { to: ['A'] } } }),
+      defineLifecycle<'A' | 'B'>({
+        entity: 'x',
+        initial: 'A',
+        states: { A: { to: [], ends: true }, B: { to: ['A'] } },
+      }),
     ).toThrow('nothing leads to B');
   });
 

@@ -4,7 +4,13 @@
  */
 export async function* batches<T>(source: AsyncIterable<T>, size: number, lingerMs: number): AsyncGenerator<T[]> {
   const iterator = source[Symbol.asyncIterator]();
-  let pending = iterator.next();
+  const take = () => {
+    const next = iterator.next();
+    // It may fail while a batch is being handled; whoever asks for the next batch is told, and until then it is not unhandled.
+    next.catch(() => undefined);
+    return next;
+  };
+  let pending = take();
   for (;;) {
     const first = await pending;
     if (first.done) return;
@@ -13,19 +19,22 @@ export async function* batches<T>(source: AsyncIterable<T>, size: number, linger
     const timeUp = new Promise<'time up'>((resolve) => {
       timer = setTimeout(() => resolve('time up'), lingerMs);
     });
-    pending = iterator.next();
+    pending = take();
     let ended = false;
-    while (batch.length < size) {
-      const next = await Promise.race([pending, timeUp]);
-      if (next === 'time up') break;
-      if (next.done) {
-        ended = true;
-        break;
+    try {
+      while (batch.length < size) {
+        const next = await Promise.race([pending, timeUp]);
+        if (next === 'time up') break;
+        if (next.done) {
+          ended = true;
+          break;
+        }
+        batch.push(next.value);
+        pending = take();
       }
-      batch.push(next.value);
-      pending = iterator.next();
+    } finally {
+      clearTimeout(timer);
     }
-    clearTimeout(timer);
     yield batch;
     if (ended) return;
   }

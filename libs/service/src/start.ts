@@ -7,7 +7,7 @@ import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyServerOptions } from 'fastify';
-import { connect, type NatsConnection } from 'nats';
+import { connect, Events, type NatsConnection } from 'nats';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { readConfig, type ServiceConfig } from './config.js';
@@ -146,7 +146,7 @@ async function connectNats(config: ServiceConfig, logger: Logger): Promise<NatsC
   });
   void (async () => {
     for await (const status of connection.status()) {
-      if (status.type === 'disconnect' || status.type === 'reconnect')
+      if (status.type === Events.Disconnect || status.type === Events.Reconnect)
         logger.warn({ nats: status.type }, 'bus connection');
     }
   })();

@@ -1,2 +1,3 @@
 export { testPostgres, type TestPostgres } from './postgres.js';
+export { default as offerServers } from './global-setup.js';
 export { testNats, type TestNats } from './nats.js';

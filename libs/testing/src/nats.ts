@@ -5,7 +5,11 @@ import { makeScratch, natsFolder, removeScratch } from './scratch.js';
 export interface TestNats {
   url: string;
   mqttUrl: string;
-  pid: number;
+  readonly pid: number;
+  /** Ends it at once, as a crash does; its streams stay. */
+  kill(): Promise<void>;
+  /** Starts it again after {@link TestNats.kill}, on the same ports and with the same streams. */
+  revive(): Promise<void>;
   /** Ends it and removes its streams. */
   stop(): Promise<void>;
 }
@@ -16,12 +20,23 @@ export interface TestNats {
  */
 export async function testNats(): Promise<TestNats> {
   const scratch = await makeScratch();
+  const dataDir = natsFolder(scratch);
   try {
-    const server = await startNats({ dataDir: natsFolder(scratch) });
+    let server = await startNats({ dataDir });
+    const { url, mqttUrl, port, mqttPort } = server;
     return {
-      url: server.url,
-      mqttUrl: server.mqttUrl,
-      pid: server.pid,
+      url,
+      mqttUrl,
+      get pid() {
+        return server.pid;
+      },
+      kill: async () => {
+        process.kill(server.pid, 'SIGKILL');
+        await server.exited;
+      },
+      revive: async () => {
+        server = await startNats({ dataDir, port, mqttPort });
+      },
       stop: async () => {
         await server.stop();
         await removeScratch(scratch);

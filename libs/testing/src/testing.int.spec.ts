@@ -43,4 +43,24 @@ describe('testNats', () => {
     expect(streams.map(({ config }) => config.name)).toEqual(['MADE']);
     expect(isAlive(nats.pid)).toBe(false);
   });
+
+  it('given a server that was killed, when it is revived, then it has its address and its streams again', async () => {
+    const nats = await testNats();
+    const { url, pid } = nats;
+    const add = await connect({ servers: url });
+    await (await add.jetstreamManager()).streams.add({ name: 'KEPT', subjects: ['kept'] });
+    await add.close();
+
+    await nats.kill();
+    expect(isAlive(pid)).toBe(false);
+    await nats.revive();
+
+    const connection = await connect({ servers: nats.url });
+    const kept = await (await connection.jetstreamManager()).streams.info('KEPT');
+    await connection.close();
+    await nats.stop();
+    expect(kept.config.name).toBe('KEPT');
+    expect(nats.url).toBe(url);
+    expect(isAlive(nats.pid)).toBe(false);
+  });
 });

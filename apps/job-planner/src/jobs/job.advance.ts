@@ -65,6 +65,9 @@ export class JobAdvance {
         case 'end':
           await this.end(tx, job, step.state);
           break;
+        case 'plan':
+        case 'wait':
+          break;
       }
       return step;
     });

@@ -79,6 +79,11 @@ export class RunningService {
     return this.parts.service.url;
   }
 
+  /** URL of the service's own role. */
+  get databaseUrl(): string {
+    return this.parts.env['MUSTER_DATABASE_URL']!;
+  }
+
   get connection(): NatsConnection {
     return this.parts.connection;
   }
@@ -97,9 +102,10 @@ export class RunningService {
     await this.parts.end();
   }
 
-  /** Stops the service and starts it again on the same data. */
-  async restart(): Promise<void> {
+  /** Stops the service, lets something happen while it is away, and starts it again on the same data. */
+  async restart(meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
     await this.parts.service.stop();
+    await meanwhile();
     this.parts.service = await startService(this.parts.definition, this.parts.env);
   }
 

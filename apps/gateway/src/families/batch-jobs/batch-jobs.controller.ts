@@ -1,0 +1,124 @@
+import { Job, jobPlanner, NewJob, type JobAction } from '@muster/contracts';
+import { RpcClient } from '@muster/messaging';
+import { Controller, Delete, Get, HttpCode, Post } from '@nestjs/common';
+import { Caller, type Principal } from '../../auth/principal.js';
+import { endpointsOf, type EndpointOptions } from '../../common/endpoint.js';
+import { NoBody, JsonBody, PathId, QueryParameters } from '../../common/input.js';
+import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
+import { batchJobs } from './batch-jobs.dialect.js';
+import { ListJobs, ListTasks } from './batch-jobs.dto.js';
+
+const Endpoint = endpointsOf(batchJobs);
+
+const actionOf = (summary: string): EndpointOptions => ({
+  access: 'write',
+  summary,
+  answers: { status: 200, schema: jobPlanner.actOnJob.response },
+  refuses: [400, 404, 409],
+});
+
+/** `/v2/{project_id}/productmgr/jobs` (seed 003, interfaces §1). */
+@Controller('v2/:project_id/productmgr/jobs')
+export class BatchJobsController {
+  constructor(
+    private readonly rpc: RpcClient,
+    private readonly idempotency: Idempotency,
+  ) {}
+
+  @Post()
+  @Endpoint({
+    access: 'write',
+    summary: 'Create a batch job',
+    body: NewJob,
+    creates: true,
+    answers: { status: 201, schema: jobPlanner.createJob.response },
+  })
+  create(@Caller() { project, actorId }: Principal, @Creating() request: CreateRequest, @JsonBody(NewJob) job: NewJob) {
+    return this.idempotency.create(request, (job_id) =>
+      this.rpc.call(jobPlanner.createJob, { project_id: project, job_id, job, created_by: actorId }),
+    );
+  }
+
+  @Get()
+  @Endpoint({
+    access: 'read',
+    summary: 'List batch jobs',
+    query: ListJobs,
+    answers: { status: 200, schema: jobPlanner.listJobs.response },
+  })
+  list(@Caller() { project }: Principal, @QueryParameters(ListJobs) query: ListJobs) {
+    const { limit = 20, offset = 0, sort = 'created_at:desc', ...filters } = query;
+    return this.rpc.call(jobPlanner.listJobs, { project_id: project, ...filters, limit, offset, sort });
+  }
+
+  @Get(':job_id')
+  @Endpoint({
+    access: 'read',
+    summary: 'Show a batch job with its tasks and targets',
+    answers: { status: 200, schema: Job },
+    refuses: [404],
+  })
+  show(@Caller() { project }: Principal, @PathId('job_id') job_id: string): Promise<Job> {
+    return this.rpc.call(jobPlanner.getJob, { project_id: project, job_id });
+  }
+
+  @Get(':job_id/tasks')
+  @Endpoint({
+    access: 'read',
+    summary: 'List the tasks of a batch job',
+    query: ListTasks,
+    answers: { status: 200, schema: jobPlanner.listTasks.response },
+    refuses: [404],
+  })
+  tasks(
+    @Caller() { project }: Principal,
+    @PathId('job_id') job_id: string,
+    @QueryParameters(ListTasks) { limit = 20, ...rest }: ListTasks,
+  ) {
+    return this.rpc.call(jobPlanner.listTasks, { project_id: project, job_id, limit, ...rest });
+  }
+
+  @Delete(':job_id')
+  @HttpCode(204)
+  @Endpoint({
+    access: 'write',
+    summary: 'Delete a batch job that has ended or is stopped',
+    answers: { status: 204 },
+    refuses: [404, 409],
+  })
+  async delete(@Caller() { project }: Principal, @PathId('job_id') job_id: string): Promise<void> {
+    await this.rpc.call(jobPlanner.deleteJob, { project_id: project, job_id });
+  }
+
+  @Post(':job_id/pause')
+  @HttpCode(200)
+  @Endpoint(actionOf('Start no more tasks; stopped once those in flight have ended'))
+  pause(@Caller() caller: Principal, @PathId('job_id') job_id: string, @NoBody() _: void) {
+    return this.act(caller, job_id, 'pause');
+  }
+
+  @Post(':job_id/restore')
+  @HttpCode(200)
+  @Endpoint(actionOf('Go on with the remaining tasks of a stopped job'))
+  restore(@Caller() caller: Principal, @PathId('job_id') job_id: string, @NoBody() _: void) {
+    return this.act(caller, job_id, 'restore');
+  }
+
+  @Post(':job_id/retry')
+  @HttpCode(200)
+  @Endpoint(actionOf('Run the tasks again that did not succeed'))
+  retry(@Caller() caller: Principal, @PathId('job_id') job_id: string, @NoBody() _: void) {
+    return this.act(caller, job_id, 'retry');
+  }
+
+  @Post(':job_id/cancel')
+  @HttpCode(200)
+  @Endpoint(actionOf('Start no more tasks, and cancel those in flight'))
+  cancel(@Caller() caller: Principal, @PathId('job_id') job_id: string, @NoBody() _: void) {
+    return this.act(caller, job_id, 'cancel');
+  }
+
+  private act({ project }: Principal, job_id: string, action: JobAction) {
+    return this.rpc.call(jobPlanner.actOnJob, { project_id: project, job_id, action });
+  }
+}

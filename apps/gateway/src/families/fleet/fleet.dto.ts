@@ -1,0 +1,71 @@
+import { Device, ProjectId, RegisterResult, Timestamp, Uuid } from '@muster/contracts';
+import Type, { type Static } from 'typebox';
+import { ROLES } from '../../auth/roles.js';
+
+const closed = { additionalProperties: false };
+
+export const DEFAULT_PAGE = 100;
+
+const page = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: DEFAULT_PAGE })),
+  after: Type.Optional(Uuid),
+};
+const Next = Type.Union([Uuid, Type.Null()], { description: 'goes back in as `after`; null at the end' });
+
+export const ListDevices = Type.Object(
+  {
+    ...page,
+    online: Type.Optional(Type.Boolean()),
+    type: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+    tag: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+    name_prefix: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+  },
+  closed,
+);
+export type ListDevices = Static<typeof ListDevices>;
+
+export const DevicePage = Type.Object({ devices: Type.Array(Device), next: Next });
+
+/** One line of the answer to a bulk registration. `line`: number of the line in the request, from 1. */
+export const BulkAnswer = Type.Object({
+  line: Type.Integer({ minimum: 1 }),
+  status: Type.Enum([...RegisterResult.properties.status.enum, 'error']),
+  id: Type.Optional(Uuid),
+  name: Type.Optional(Type.String()),
+  message: Type.Optional(Type.String({ description: 'why it is an error; names the field' })),
+});
+export type BulkAnswer = Static<typeof BulkAnswer>;
+
+export const NewToken = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\u0000-\\u001f]+$' }),
+    role: Type.Enum([...ROLES]),
+    project: Type.Optional(ProjectId),
+    expires_at: Type.Optional(Timestamp),
+  },
+  closed,
+);
+export type NewToken = Static<typeof NewToken>;
+
+export const ListTokens = Type.Object(page, closed);
+export type ListTokens = Static<typeof ListTokens>;
+
+export const Token = Type.Object({
+  id: Uuid,
+  name: Type.String(),
+  role: Type.Enum([...ROLES]),
+  project: ProjectId,
+  actor_id: Uuid,
+  actor_number: Type.Integer(),
+  installation: Type.Boolean({ description: 'the token of the environment' }),
+  created_at: Timestamp,
+  expires_at: Type.Union([Timestamp, Type.Null()]),
+  revoked_at: Type.Union([Timestamp, Type.Null()]),
+});
+
+export const IssuedToken = Type.Object({
+  ...Token.properties,
+  token: Type.String({ description: 'the secret; shown this once' }),
+});
+
+export const TokenPage = Type.Object({ tokens: Type.Array(Token), next: Next });

@@ -1,0 +1,35 @@
+import { Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { AuthHook } from './auth/auth.hook.js';
+import { RefusalFilter } from './common/refusal.filter.js';
+import { RouteTable } from './common/route-table.js';
+import { BatchJobsController } from './families/batch-jobs/batch-jobs.controller.js';
+import { DevicesController } from './families/fleet/devices.controller.js';
+import { TokensController } from './families/fleet/tokens.controller.js';
+import { Idempotency } from './idempotency/idempotency.js';
+import { IdempotencyStore } from './idempotency/idempotency.store.js';
+import { IdempotencySweep } from './idempotency/idempotency.sweep.js';
+import { AsyncApiController } from './openapi/asyncapi.controller.js';
+import { DeviceRegistration } from './registration/device.registration.js';
+import { InstallationToken } from './tokens/installation-token.js';
+import { TokenCache } from './tokens/token.cache.js';
+import { TokenStore } from './tokens/token.store.js';
+import { Tokens } from './tokens/tokens.js';
+
+@Module({
+  controllers: [BatchJobsController, DevicesController, TokensController, AsyncApiController],
+  providers: [
+    { provide: APP_FILTER, useClass: RefusalFilter },
+    RouteTable,
+    AuthHook,
+    DeviceRegistration,
+    Idempotency,
+    IdempotencyStore,
+    IdempotencySweep,
+    InstallationToken,
+    TokenCache,
+    TokenStore,
+    Tokens,
+  ],
+})
+export class GatewayModule {}

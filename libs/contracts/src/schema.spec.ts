@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import Type from 'typebox';
+import { describe, expect, it } from 'vitest';
+import { DeviceQuery } from './device-state.js';
+import { DomainError } from './errors.js';
+import { isStorable, JsonObject, NOT_STORABLE, parse, validate } from './schema.js';
+
+const Order = Type.Object(
+  {
+    id: Type.String({ format: 'uuid' }),
+    lines: Type.Array(Type.Object({ amount: Type.Integer({ minimum: 1 }) }, { additionalProperties: false })),
+    size: Type.Optional(Type.Enum(['small', 'large'])),
+    note: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  },
+  { additionalProperties: false },
+);
+const ID = '3f1c2a52-6b3f-4a53-9d2a-0a1d9be0a001';
+const order = (over: object) => ({ id: ID, lines: [{ amount: 1 }], ...over });
+
+const refused = (action: () => unknown): DomainError => {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof DomainError) return error;
+  }
+  throw new Error('it was not refused');
+};
+
+describe('validate', () => {
+  it.each([
+    ['a missing field', { lines: [] }, [{ field: 'id', message: 'is required' }]],
+    ['a missing field in a list', order({ lines: [{}] }), [{ field: 'lines.0.amount', message: 'is required' }]],
+    ['an unknown field', order({ colour: 'red' }), [{ field: 'colour', message: 'unknown field' }]],
+    [
+      'unknown fields far below, one with the separators of a JSON pointer',
+      order({ lines: [{ amount: 1 }, { amount: 1, 'a/b~c': 1 }] }),
+      [{ field: 'lines.1.a/b~c', message: 'unknown field' }],
+    ],
+    ['a wrong word', order({ size: 'huge' }), [{ field: 'size', message: 'must be one of small, large' }]],
+    ['a wrong format', order({ id: 'x' }), [{ field: 'id', message: 'must match format "uuid"' }]],
+    [
+      'a number out of range',
+      order({ lines: [{ amount: 0 }] }),
+      [{ field: 'lines.0.amount', message: 'must be >= 1' }],
+    ],
+    [
+      'a type that no member of a union has',
+      order({ note: 5 }),
+      [{ field: 'note', message: 'must be string or null' }],
+    ],
+    ['something else altogether', [], [{ field: '', message: 'must be object' }]],
+    ['null', null, [{ field: '', message: 'must be object' }]],
+  ])('given %s, then the error names the field and the reason', (_what, value, errors) => {
+    expect(validate(Order, value)).toEqual(errors);
+  });
+
+  it('given several wrong fields, then each is named once', () => {
+    const fields = validate(Order, { id: 7, lines: [{ amount: 1.5 }], size: 1, extra: 1 }).map(({ field }) => field);
+    expect([...fields].sort()).toEqual(['extra', 'id', 'lines.0.amount', 'size']);
+  });
+
+  it.each([{}, { note: null }, { note: 'x' }, { size: 'small' }])(
+    'given a value that fits (%j), then nothing',
+    (over) => {
+      expect(validate(Order, order(over))).toEqual([]);
+    },
+  );
+
+  it('given a wrong value behind a schema that refers to itself, then the path leads through every turn', () => {
+    expect(validate(DeviceQuery, { and: [{ online: true }, { not: { or: [{ state: 'GONE' }] } }] })).toContainEqual({
+      field: 'and.1.not.or.0.state',
+      message: 'must be one of REGISTERED, ONLINE, OFFLINE',
+    });
+  });
+});
+
+describe('parse', () => {
+  it('given a value that fits, then it is given back itself', () => {
+    const value = order({});
+    expect(parse(Order, value)).toBe(value);
+  });
+
+  it('given one that does not, then it is refused as invalid, naming the first field and listing all', () => {
+    const error = refused(() => parse(Order, order({ size: 'huge', colour: 'red' })));
+    expect(error).toMatchObject({ name: 'DomainError', kind: 'invalid' });
+    expect(error.details.errors).toHaveLength(2);
+    const [first] = error.details.errors!;
+    expect(error.message).toBe(`${first!.field}: ${first!.message}`);
+  });
+
+  it('given a wrong value without a field, then the message does not begin with a colon', () => {
+    expect(refused(() => parse(Order, 'x')).message).toBe('must be object');
+  });
+
+  it('given hundreds of wrong fields, then twenty are listed', () => {
+    const lines = Array.from({ length: 300 }, () => ({ amount: 0 }));
+    expect(refused(() => parse(Order, order({ lines }))).details.errors).toHaveLength(20);
+  });
+
+  it('given text that no table can hold, then it is refused though the schema allows it', () => {
+    expect(refused(() => parse(Order, order({ note: 'a\u0000b' })))).toMatchObject({
+      kind: 'invalid',
+      message: NOT_STORABLE,
+    });
+    expect(refused(() => parse(JsonObject, { '\ud800': 1 }))).toMatchObject({ kind: 'invalid', message: NOT_STORABLE });
+  });
+});
+
+describe('isStorable', () => {
+  const deep = (levels: number) => JSON.parse('['.repeat(levels) + ']'.repeat(levels)) as unknown;
+
+  it.each([
+    ['U+0000', 'a\u0000', false],
+    ['U+0000 in a key', { 'a\u0000': 1 }, false],
+    ['U+0000 behind a backslash', '\\\u0000', false],
+    ['the first half of a pair', ['\ud83d'], false],
+    ['the second half of a pair', { a: { b: '\ude00' } }, false],
+    ['two halves in the wrong order', '\ude00\ud83d', false],
+    ['a whole pair', '\ud83d\ude00', true],
+    ['the escape as plain text', '\\u0000 \\ud800', true],
+    ['the escape behind two backslashes', '\\\\u0000', true],
+    ['other control characters', '\u0001\u001f\u007f', true],
+    ['nothing', undefined, true],
+    ['nesting without end', deep(200_000), false],
+  ])('given %s, then it tells', (_what, value, storable) => {
+    expect(isStorable(value)).toBe(storable);
+  });
+
+  it('given any text, then it is storable exactly when it is well-formed and has no U+0000', () => {
+    const unit = fc.oneof(
+      { weight: 4, arbitrary: fc.constantFrom('\\', 'u', '0', 'd', '8', '\u0000', '\ud83d', '\ude00', '"') },
+      { weight: 1, arbitrary: fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)) },
+    );
+    fc.assert(
+      fc.property(
+        fc.array(unit, { maxLength: 12 }).map((units) => units.join('')),
+        (text) => {
+          const encoded = Buffer.from(text, 'utf8').toString('utf8');
+          expect(isStorable({ [text]: [text] })).toBe(encoded === text && !text.includes('\0'));
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+});

@@ -1,0 +1,172 @@
+import type { Job } from '@muster/contracts';
+import { CloudEvent } from 'cloudevents';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { byEntity, gaps, readEvents, type BusEvent } from './events.js';
+import golden from './golden/job.json' with { type: 'json' };
+import { Stack } from './stack.js';
+
+const DEVICES = 2_000;
+const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
+
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await Stack.start();
+});
+afterAll(() => stack.stop());
+
+/** Executions that the simulated devices noted, one line each. */
+const executions = async (file: string) =>
+  (await readFile(file, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { device_id: string; command_id: string; fence: number });
+
+const inState = (events: readonly BusEvent[], state: string) =>
+  [...byEntity(events).values()].filter((own) => own.at(-1)?.data.to === state).length;
+
+describe('the document of a job', () => {
+  it('given the two nodes of the documented example, then the live answer is the documented one but for ids, times and the sample’s swapped counts', async () => {
+    const fleet = await stack.fleet(['--count', '2', '--prefix', 'golden', '--failure-rate', '0']);
+    const { body } = await stack.api<{ devices: { id: string }[] }>('GET', '/api/v1/devices?name_prefix=golden');
+    const id = await stack.createJob(
+      body.devices.map((device) => device.id),
+      {
+        job_name: golden.job_name,
+        job_content: {
+          target_type: 'node',
+          targets: body.devices.map((device) => device.id),
+          task_data: golden.task_data,
+        },
+      },
+    );
+    const job = await stack.reached(id, 'Successful');
+    fleet.kill('SIGTERM');
+    const shape = (value: unknown, key = ''): unknown => {
+      if (Array.isArray(value)) return value.map((item) => shape(item));
+      if (typeof value === 'object' && value !== null) {
+        return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, shape(inner, name)]));
+      }
+      if (typeof value === 'string' && UUID.test(value)) return '<uuid>';
+      if (typeof value === 'string' && /^golden-\d+$|^test\d$/.test(value)) return '<node>';
+      if (key === 'task_name') return String(value).replace(/-[0-9a-f]{5}$/, '-<5>');
+      if (key === 'created_at' || key === 'status_last_updated_at') {
+        expect(value).toBeGreaterThan(1_600_000_000);
+        expect(value).toBeLessThan(10_000_000_000);
+        return '<seconds>';
+      }
+      return value;
+    };
+    const documented = Object.keys(golden) as (keyof typeof golden)[];
+    const live = Object.fromEntries(documented.map((key) => [key, job[key]]));
+    expect(shape(live)).toEqual(shape(golden));
+  });
+});
+
+describe('a job over 2,000 devices of which a tenth fails', () => {
+  const counts = (job: Job) => [job.task_success_count, job.task_failed_count, job.task_total_count];
+
+  it.each(['job-planner', 'command-dispatcher', 'device-state', 'gateway', 'nats-server', 'postgres'])(
+    'given a kill -9 of %s in the middle, then the counts add up, no device executed twice, and retry runs only what failed',
+    async (victim) => {
+      const prefix = `k-${victim}`;
+      const log = join(stack.dataDir, `executions-${victim}.ndjson`);
+      const fleet = await stack.fleet([
+        '--count',
+        String(DEVICES),
+        '--prefix',
+        prefix,
+        '--failure-rate',
+        '0.1',
+        '--executions',
+        log,
+      ]);
+      const id = await stack.createJob({ name_prefix: prefix }, { rollout: { max_in_flight: 300 } });
+
+      const ended = async () => {
+        const { progress } = await stack.job(id);
+        return progress.succeeded + progress.failed;
+      };
+      await expect.poll(ended, { timeout: 60_000, interval: 20 }).toBeGreaterThan(DEVICES / 10);
+      await stack.kill(victim);
+
+      const job = await stack.reached(id, 'Partially_successful');
+      const [succeeded, failed, total] = counts(job) as [number, number, number];
+      expect(total).toBe(DEVICES);
+      expect(succeeded + failed).toBe(DEVICES);
+      expect(failed).toBeGreaterThan(DEVICES * 0.07);
+      expect(failed).toBeLessThan(DEVICES * 0.13);
+
+      const connection = await stack.nats();
+      const ofJob = async () =>
+        (await readEvents(connection, 'muster.evt.demo.job-task.>')).filter((event) => event.data['job_id'] === id);
+      await expect.poll(async () => inState(await ofJob(), 'Successful'), { timeout: 20_000 }).toBe(succeeded);
+      const tasks = await ofJob();
+      expect(inState(tasks, 'Failed')).toBe(failed);
+      expect(byEntity(tasks).size).toBe(DEVICES);
+      const commands = (await readEvents(connection, 'muster.evt.demo.command.>')).filter(
+        (event) => event.data['request_id'] === id,
+      );
+      expect(inState(commands, 'SUCCESS')).toBe(succeeded);
+      expect(inState(commands, 'FAILURE')).toBe(failed);
+      expect(gaps(tasks)).toEqual([]);
+      expect(gaps(commands)).toEqual([]);
+
+      const retried = await stack.api<{ status: string }>('POST', `/v2/demo/productmgr/jobs/${id}/retry`);
+      expect(retried).toMatchObject({ status: 200, body: { job_id: id, status: 'Running' } });
+      const again = await stack.reached(id, 'Partially_successful', 'Successful');
+      expect(again.task_success_count).toBeGreaterThan(succeeded);
+
+      fleet.kill('SIGTERM');
+      await new Promise((resolve) => fleet.once('exit', resolve));
+      const ran = await executions(log);
+      expect(new Set(ran.map((run) => `${run.command_id} ${run.fence}`)).size).toBe(ran.length);
+      expect(ran).toHaveLength(DEVICES + failed);
+    },
+  );
+});
+
+describe('what other systems see', () => {
+  it('given everything that happened, then each event is a valid CloudEvent and no version is missing', async () => {
+    const connection = await stack.nats();
+    for (const entity of ['job', 'job-task', 'command', 'device']) {
+      const events = await readEvents(connection, `muster.evt.demo.${entity}.>`);
+      expect(events.length).toBeGreaterThan(0);
+      for (const event of events) {
+        expect(() => new CloudEvent({ ...event }).validate()).not.toThrow();
+        expect(event.type).toBe(`io.muster.${entity}.${event.data.to.toLowerCase()}`);
+        expect(event.subject).toBe(event.data.id);
+      }
+      expect(gaps(events)).toEqual([]);
+    }
+  });
+
+  it('given a request with a trace, then its job, tasks and commands carry that trace', async () => {
+    const fleet = await stack.fleet(['--count', '1', '--prefix', 'traced']);
+    const trace = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa';
+    const { body } = await stack.api<{ job_id: string }>(
+      'POST',
+      '/v2/demo/productmgr/jobs',
+      {
+        job_name: 'traced',
+        job_type: 'node_upgrade',
+        job_content: { target_type: 'node', target_query: { name_prefix: 'traced' } },
+      },
+      { traceparent: `00-${trace}-bbbbbbbbbbbbbbbb-01` },
+    );
+    await stack.reached(body.job_id, 'Successful');
+    const connection = await stack.nats();
+    const own = async (filter: string, key: string) =>
+      (await readEvents(connection, filter)).filter((event) => event.data[key] === body.job_id);
+    await expect.poll(async () => (await own('muster.evt.demo.job.>', 'id')).length, { timeout: 10_000 }).toBe(3);
+    const events = [
+      ...(await own('muster.evt.demo.job.>', 'id')),
+      ...(await own('muster.evt.demo.job-task.>', 'job_id')),
+      ...(await own('muster.evt.demo.command.>', 'request_id')),
+    ];
+    expect(new Set(events.map((event) => event.traceparent?.split('-')[1]))).toEqual(new Set([trace]));
+    fleet.kill('SIGTERM');
+  });
+});

@@ -1,0 +1,168 @@
+import type { DeviceQuery, Job, NewJob } from '@muster/contracts';
+import { connect, type NatsConnection } from 'nats';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { vi } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '../..');
+const READY_MS = 60_000;
+
+interface StackFile {
+  gateway: { url: string };
+  nats: { url: string };
+  postgres: { url: string };
+  token: string;
+  project: string;
+  processes: { name: string; pid: number }[];
+}
+
+export interface Answer<Body> {
+  status: number;
+  headers: Headers;
+  body: Body;
+}
+
+/** The whole product as `npm start -- --no-demo` runs it, in a data folder of its own. */
+export class Stack {
+  private readonly children: ChildProcess[] = [];
+  private connection: NatsConnection | undefined;
+
+  private constructor(
+    readonly dataDir: string,
+    private readonly process: ChildProcess,
+  ) {}
+
+  static async start(): Promise<Stack> {
+    const dataDir = await mkdtemp(join(tmpdir(), 'muster-e2e-'));
+    const child = spawn(process.execPath, [join(ROOT, 'tools/stack/dist/main.js'), '--no-demo'], {
+      env: { ...process.env, MUSTER_DATA_DIR: dataDir, MUSTER_PORT: '0', MUSTER_LOG_LEVEL: 'warn' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const stack = new Stack(dataDir, child);
+    await vi.waitUntil(
+      async () => {
+        if (child.exitCode !== null) throw new Error(`the stack did not start:\n${output}`);
+        return stack.ready();
+      },
+      { timeout: READY_MS, interval: 100 },
+    );
+    return stack;
+  }
+
+  /** What `stack.json` says now. */
+  async file(): Promise<StackFile> {
+    return JSON.parse(await readFile(join(this.dataDir, 'stack.json'), 'utf8')) as StackFile;
+  }
+
+  private async ready(): Promise<boolean> {
+    try {
+      const { gateway } = await this.file();
+      return (await fetch(`${gateway.url}/readyz`)).ok;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Asks the gateway; `body` goes out as JSON. */
+  async api<Body>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<Body>> {
+    const { gateway, token } = await this.file();
+    const response = await fetch(gateway.url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: (text ? JSON.parse(text) : undefined) as Body };
+  }
+
+  /** Creates a job over the devices of a query (or the ids given) and gives its id. */
+  async createJob(targets: string[] | DeviceQuery, job: Partial<NewJob> = {}): Promise<string> {
+    const which = Array.isArray(targets) ? { targets } : { target_query: targets };
+    const { status, body } = await this.api<{ job_id: string }>('POST', '/v2/demo/productmgr/jobs', {
+      job_name: 'e2e',
+      job_type: 'deployment_deploy',
+      job_content: { target_type: 'node', ...which, task_data: '{"deployment":{"image":"nginx"}}' },
+      ...job,
+    });
+    if (status !== 201) throw new Error(`create answered ${status} ${JSON.stringify(body)}`);
+    return body.job_id;
+  }
+
+  async job(id: string): Promise<Job> {
+    return (await this.api<Job>('GET', `/v2/demo/productmgr/jobs/${id}`)).body;
+  }
+
+  /** Waits until the job has one of these statuses. */
+  async reached(id: string, ...statuses: Job['status'][]): Promise<Job> {
+    let last: Job | undefined;
+    await vi.waitUntil(
+      async () => {
+        last = await this.job(id).catch(() => last);
+        return last && statuses.includes(last.status);
+      },
+      { timeout: 90_000, interval: 100 },
+    );
+    return last!;
+  }
+
+  /** Runs a simulated fleet against this stack until it is stopped; gives back when all of it has said hello. */
+  async fleet(args: string[]): Promise<ChildProcess> {
+    const child = spawn(process.execPath, [join(ROOT, 'apps/device-agent/dist/fleet.main.js'), ...args], {
+      env: { ...process.env, MUSTER_DATA_DIR: this.dataDir },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.children.push(child);
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    await vi.waitUntil(
+      () => {
+        if (child.exitCode !== null) throw new Error(`the fleet stopped:\n${output}`);
+        return output.includes('"ready":true');
+      },
+      { timeout: READY_MS, interval: 50 },
+    );
+    return child;
+  }
+
+  async nats(): Promise<NatsConnection> {
+    this.connection ??= await connect({ servers: (await this.file()).nats.url, maxReconnectAttempts: -1 });
+    return this.connection;
+  }
+
+  /** Kills a process of the stack as the operating system would, and waits until the stack has started it anew. */
+  async kill(name: string): Promise<void> {
+    const pidOf = async () => (await this.file()).processes.find((process) => process.name === name)?.pid;
+    const before = await pidOf();
+    if (!before) throw new Error(`the stack runs no ${name}`);
+    process.kill(before, 'SIGKILL');
+    await vi.waitUntil(async () => ![undefined, before].includes(await pidOf()), { timeout: READY_MS, interval: 50 });
+  }
+
+  async stop(): Promise<void> {
+    await this.connection?.close();
+    for (const child of this.children) await end(child);
+    await end(this.process);
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+}
