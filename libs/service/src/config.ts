@@ -9,7 +9,7 @@ export interface ServiceConfig {
   natsUrl: string;
   /** `MUSTER_HTTP_HOST`, 127.0.0.1 unless told. */
   httpHost: string;
-  /** `MUSTER_HTTP_PORT`, at the gateway `MUSTER_PORT`; 0 takes a free one. */
+  /** `MUSTER_HTTP_PORT`; 0, which is the default, takes a free one. */
   httpPort: number;
   /** `MUSTER_LOG_LEVEL`: trace, debug, info, warn, error. */
   logLevel: string;
@@ -28,7 +28,7 @@ export function readConfig(service: ServiceName, env: NodeJS.ProcessEnv): Servic
     databaseUrl: requireUrl(env, 'MUSTER_DATABASE_URL', ['postgres:', 'postgresql:']),
     natsUrl: requireUrl(env, 'MUSTER_NATS_URL', ['nats:', 'tls:']),
     httpHost: env['MUSTER_HTTP_HOST'] ?? '127.0.0.1',
-    httpPort: service === 'gateway' ? readPort(env, 'MUSTER_PORT', 8080) : readPort(env, 'MUSTER_HTTP_PORT', 0),
+    httpPort: readPort(env, 'MUSTER_HTTP_PORT', 0),
     logLevel,
     otlpEndpoint: env['OTEL_EXPORTER_OTLP_ENDPOINT'] || undefined,
   };

@@ -19,8 +19,8 @@ let gateway: TestGateway;
 beforeAll(async () => {
   [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
   gateway = await startGateway({ postgres, nats });
-  new FakeDeviceState(gateway.bus).start();
-  new FakeJobPlanner(gateway.bus).start();
+  await new FakeDeviceState(gateway.bus).start();
+  await new FakeJobPlanner(gateway.bus).start();
 });
 
 afterAll(async () => {

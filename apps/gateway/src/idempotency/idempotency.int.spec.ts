@@ -21,9 +21,9 @@ beforeAll(async () => {
   [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
   gateway = await startGateway({ postgres, nats });
   planner = new FakeJobPlanner(gateway.bus);
-  planner.start();
+  await planner.start();
   devices = new FakeDeviceState(gateway.bus);
-  devices.start();
+  await devices.start();
 });
 
 afterAll(async () => {
@@ -92,11 +92,11 @@ describe('given a create with an idempotency key', () => {
   });
 
   it('when the service was away, then the key keeps its id for the next try', async () => {
-    devices.stop();
+    await devices.stop();
     const away = await post('/api/v1/devices', 'k7', { name: 'later' });
     expect([away.status, away.json()]).toMatchObject([503, { detail: 'device-state does not answer' }]);
     const [kept] = await gateway.sql(`SELECT resource_id FROM idempotency_key WHERE key = 'k7'`);
-    devices.start();
+    await devices.start();
     const back = await post('/api/v1/devices', 'k7', { name: 'later' });
     expect([back.status, back.json()]).toMatchObject([201, { id: kept!['resource_id'] }]);
   });

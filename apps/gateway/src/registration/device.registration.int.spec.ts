@@ -34,11 +34,11 @@ afterAll(async () => {
   await postgres?.stop();
 });
 
-beforeEach(() => {
-  fleet.stop();
+beforeEach(async () => {
+  await fleet.stop();
   fleet.devices.clear();
   fleet.batches.length = 0;
-  fleet.start();
+  await fleet.start();
 });
 
 const bulk = async (body: string): Promise<BulkAnswer[]> => {
@@ -166,7 +166,7 @@ describe('given a service behind that is away', () => {
     const lines = createInterface({ input: message })[Symbol.asyncIterator]();
     const next = async () => JSON.parse(String((await lines.next()).value)) as BulkAnswer;
     expect(await next()).toMatchObject({ line: 1, status: 'created' });
-    fleet.stop();
+    await fleet.stop();
     request.write('{"name":"missed"}\nnot json\n');
     expect(await next()).toMatchObject({
       line: 2,
@@ -175,7 +175,7 @@ describe('given a service behind that is away', () => {
       message: 'device-state does not answer',
     });
     expect(await next()).toMatchObject({ line: 3, status: 'error', message: 'not JSON' });
-    fleet.start();
+    await fleet.start();
     request.end('{"name":"after"}\n');
     expect(await next()).toMatchObject({ line: 4, status: 'created' });
   });
@@ -193,6 +193,7 @@ describe('given many lines', () => {
       if (sizes.length % 20 === 0) peak = Math.max(peak, liveMegabytes());
       return { results: devices.map(({ id, device }) => ({ id, name: device.name, status: 'created' as const })) };
     });
+    await gateway.bus.flush();
     const before = liveMegabytes();
 
     const { request, response } = open();
@@ -227,6 +228,7 @@ describe('given many lines', () => {
     const service = answerRpc(gateway.bus, deviceState.registerDevices, ({ devices }) => ({
       results: devices.map(({ id, device }) => ({ id, name: device.name, status: 'created' as const })),
     }));
+    await gateway.bus.flush();
     const { request, response } = open();
     const lines = `${JSON.stringify({ name: 'n'.repeat(120) })}\n`.repeat(500);
     request.write(lines);

@@ -47,7 +47,7 @@ export class FakeDeviceState {
 
   constructor(private readonly bus: NatsConnection) {}
 
-  start(): void {
+  async start(): Promise<void> {
     this.answers.push(
       answerRpc(this.bus, deviceState.registerDevices, ({ project_id, devices }) => {
         this.batches.push(devices.length);
@@ -76,10 +76,13 @@ export class FakeDeviceState {
         return device;
       }),
     );
+    // The bus must know before the gateway asks on a connection of its own.
+    await this.bus.flush();
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     for (const answer of this.answers.splice(0)) answer.stop();
+    await this.bus.flush();
   }
 
   private register(project_id: string, id: string, device: NewDevice) {
@@ -121,7 +124,7 @@ export class FakeJobPlanner {
 
   constructor(private readonly bus: NatsConnection) {}
 
-  start(): void {
+  async start(): Promise<void> {
     answerRpc(this.bus, jobPlanner.createJob, ({ project_id, job_id, job, created_by }, traceparent) => {
       this.traceparent = traceparent;
       if (job.job_content.task_data !== undefined) this.checkTaskData(job.job_content.task_data);
@@ -154,6 +157,7 @@ export class FakeJobPlanner {
       this.jobs.delete(job_id);
       return {};
     });
+    await this.bus.flush();
   }
 
   private checkTaskData(text: string): void {

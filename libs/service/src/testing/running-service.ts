@@ -58,7 +58,6 @@ export class RunningService {
       MUSTER_DATABASE_URL: urls[definition.service],
       MUSTER_NATS_URL: nats.url,
       MUSTER_LOG_LEVEL: 'fatal',
-      MUSTER_PORT: '0',
       ...env,
     };
     const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });

@@ -21,7 +21,7 @@ beforeAll(async () => {
   [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
   gateway = await startGateway({ postgres, nats });
   planner = new FakeJobPlanner(gateway.bus);
-  planner.start();
+  await planner.start();
 });
 
 afterAll(async () => {

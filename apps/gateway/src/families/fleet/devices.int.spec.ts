@@ -14,7 +14,7 @@ beforeAll(async () => {
   [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
   gateway = await startGateway({ postgres, nats });
   fleet = new FakeDeviceState(gateway.bus);
-  fleet.start();
+  await fleet.start();
 });
 
 afterAll(async () => {
