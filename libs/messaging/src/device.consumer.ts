@@ -137,14 +137,17 @@ export function deviceStreamConsumer(
 
   return new PullConsumer(connection, options, host, ensureStreams, async (messages) => {
     const gate = new Gate(concurrency);
-    for await (const batch of batches(messages, BATCH, STREAM_LINGER_MS)) {
-      await gate.enter(async () => {
-        const { kept, dropped } = sift(channel, batch, (message) => message.seq, host);
-        for (const message of dropped) message.term();
-        await handleKept(kept);
-      });
+    try {
+      for await (const batch of batches(messages, BATCH, STREAM_LINGER_MS)) {
+        await gate.enter(async () => {
+          const { kept, dropped } = sift(channel, batch, (message) => message.seq, host);
+          for (const message of dropped) message.term();
+          await handleKept(kept);
+        });
+      }
+    } finally {
+      await gate.idle();
     }
-    await gate.idle();
   });
 }
 

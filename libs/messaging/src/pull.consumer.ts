@@ -4,7 +4,7 @@ import { backOff } from './back-off.js';
 import type { TransportHost } from './host.js';
 
 /** After this long without a word a message counts as lost with its reader and goes to another one. */
-const ACK_WAIT_MS = 15_000;
+export const ACK_WAIT_MS = 15_000;
 
 export interface PullOptions {
   stream: string;
@@ -47,7 +47,8 @@ export class PullConsumer {
       try {
         this.messages = await this.open();
         failures = 0;
-        if (this.stopped) await this.messages.close();
+        // Not awaited: it ends with the messages that are still to be read.
+        if (this.stopped) void this.messages.close();
         await this.read(this.messages);
       } catch (error) {
         if (this.stopped) return;

@@ -1,9 +1,12 @@
 import { DomainError, type RpcContract, type ServiceName } from '@muster/contracts';
 import { SpanKind } from '@opentelemetry/api';
 import type { Msg, NatsConnection, Subscription } from 'nats';
+import { setTimeout as delay } from 'node:timers/promises';
 import { inSpan, incomingContext } from './headers.js';
 import type { TransportHost } from './host.js';
 import type { RpcReply } from './rpc.client.js';
+
+const DRAIN_MS = 1_000;
 
 /** Answers one question's subject, in the queue group of the service. */
 export function rpcServer(
@@ -57,7 +60,8 @@ export function rpcServer(
       });
     },
     async stop() {
-      subscription?.unsubscribe();
+      // What has arrived is still answered; on a bus that is away there is nothing to wait for.
+      await Promise.race([subscription?.drain(), delay(DRAIN_MS, undefined, { ref: false })]);
       await Promise.all(running);
     },
   };

@@ -53,7 +53,10 @@ export function workConsumer(
 
   return new PullConsumer(connection, options, host, ensureStreams, async (messages) => {
     const gate = new Gate(concurrency);
-    for await (const message of messages) await gate.enter(() => handleOne(message));
-    await gate.idle();
+    try {
+      for await (const message of messages) await gate.enter(() => handleOne(message));
+    } finally {
+      await gate.idle();
+    }
   });
 }

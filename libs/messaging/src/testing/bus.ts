@@ -1,15 +1,18 @@
-import { defineRpc, defineWork, type WorkBatch } from '@muster/contracts';
+import { defineRpc, defineWork, deviceSubject, type ChannelName, type WorkBatch } from '@muster/contracts';
 import { testNats, type TestNats } from '@muster/testing';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { connect, type NatsConnection } from 'nats';
 import Type from 'typebox';
+import { outgoingHeaders } from '../headers.js';
 import type { DropReason, ParkedMessage, TransportHost } from '../host.js';
 import { DeviceMessages, Rpc, Work, type ChannelMessage } from '../patterns.js';
 import { RpcClient } from '../rpc.client.js';
+import { ensureStreams, streamsOf } from '../streams.js';
 import { NatsTransport } from '../transport.js';
 
 export const SERVICE = 'device-state';
+export const PROJECT = 'acme';
 export const knock = defineRpc(
   SERVICE,
   'knock',
@@ -20,7 +23,7 @@ export const greet = defineWork(SERVICE, 'greet', { language: Type.String() }, {
 
 export type Greeting = WorkBatch<typeof greet>;
 export const greeting = (...names: string[]): Greeting => ({
-  project_id: 'acme',
+  project_id: PROJECT,
   head: { language: 'en' },
   items: names.map((name) => ({ name })),
 });
@@ -113,6 +116,7 @@ export class Bus {
     const nats = await testNats();
     const options = { servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 };
     const [server, client] = await Promise.all([connect(options), connect(options)]);
+    await ensureStreams(server, streamsOf(SERVICE));
     return new Bus(nats, server, client, new RpcClient(client));
   }
 
@@ -136,8 +140,15 @@ export class Bus {
     await this.nats.stop();
   }
 
-  async ask(batch: Greeting | string): Promise<void> {
-    await this.client.jetstream().publish(greet.subject, typeof batch === 'string' ? batch : JSON.stringify(batch));
+  async ask(batch: Greeting | string, headers: Record<string, string> = {}): Promise<void> {
+    const body = typeof batch === 'string' ? batch : JSON.stringify(batch);
+    await this.client.jetstream().publish(greet.subject, body, { headers: outgoingHeaders(headers) });
+  }
+
+  /** Publishes what a device says and waits until the stream has it. */
+  async say(device: string, channel: ChannelName, payload: object | string): Promise<void> {
+    const body = typeof payload === 'string' ? payload : JSON.stringify(payload);
+    await this.client.jetstream().publish(deviceSubject(PROJECT, device, channel), body);
   }
 
   /** Messages that a stream still holds: those that nobody has acknowledged or given up. */

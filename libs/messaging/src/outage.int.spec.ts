@@ -1,0 +1,95 @@
+import { WORK_STREAM } from '@muster/contracts';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ensureStreams, streamsOf } from './streams.js';
+import { Bus, greeting, knock, SERVICE } from './testing/bus.js';
+
+let bus: Bus;
+let heard: string[];
+
+beforeAll(async () => {
+  bus = await Bus.start();
+});
+afterEach(() => bus.rest());
+afterAll(() => bus.stop());
+
+const listen = () => {
+  heard = [];
+  return bus.serve({
+    greet: async ({ items }) => void heard.push(items[0]!.name),
+    knock: async () => ({ said: 'here' }),
+  });
+};
+const until = (name: string) => vi.waitUntil(() => heard.includes(name), { timeout: 20_000, interval: 20 });
+const deleteWork = async () => {
+  const manager = await bus.client.jetstreamManager();
+  await manager.streams.delete(WORK_STREAM);
+};
+
+describe('a consumer', () => {
+  it('given that its stream is deleted, then it makes it again and goes on', async () => {
+    await listen();
+    await bus.ask(greeting('before'));
+    await until('before');
+    await deleteWork();
+    await vi.waitUntil(
+      () =>
+        bus
+          .left(WORK_STREAM)
+          .catch(() => undefined)
+          .then((left) => left === 0),
+      { timeout: 15_000 },
+    );
+    await bus.ask(greeting('after'));
+    await until('after');
+    expect(heard).toEqual(['before', 'after']);
+  });
+
+  it('given that its stream is deleted while a batch is handled, then a stop still waits for that batch', async () => {
+    const gate = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    let done = false;
+    const host = await bus.serve({
+      greet: async () => {
+        begun.resolve();
+        await gate.promise;
+        done = true;
+      },
+    });
+    await bus.ask(greeting('slow'));
+    await begun.promise;
+    await deleteWork();
+    await ensureStreams(bus.client, streamsOf(SERVICE));
+    const stopped = bus.rest().then(() => done);
+    await bus.client.flush();
+    gate.resolve();
+    expect(await stopped).toBe(true);
+    expect(host.parked).toEqual([]);
+  });
+
+  it('given a nats-server that is killed and comes back, then work asked before and after is done, and questions are answered', async () => {
+    await listen();
+    await bus.ask(greeting('before'));
+    await until('before');
+    await bus.nats.kill();
+    await bus.nats.revive();
+    await vi.waitUntil(
+      () =>
+        bus.ask(greeting('after')).then(
+          () => true,
+          () => false,
+        ),
+      { timeout: 10_000 },
+    );
+    await until('after');
+    expect(await bus.rpc.call(knock, { who: 'Ada' })).toEqual({ said: 'here' });
+  });
+
+  it('given a nats-server that is killed with work waiting in it, then that work is done once it is back', async () => {
+    await Promise.all(Array.from({ length: 20 }, (_, index) => bus.ask(greeting(`waiting ${index}`))));
+    await bus.nats.kill();
+    await bus.nats.revive();
+    await vi.waitUntil(() => bus.left(WORK_STREAM).catch(() => 0), { timeout: 10_000 });
+    await listen();
+    await vi.waitUntil(() => new Set(heard).size === 20, { timeout: 20_000 });
+  });
+});
