@@ -65,7 +65,7 @@ describe('a job that is wrong', () => {
     ],
   ] as const)('given %s, then it is refused by name and nothing is created', async (_what, job, status, named) => {
     const before = await count();
-    const answer = await create(job() as Partial<NewJob>);
+    const answer = await create(job());
     expect(answer.status).toBe(status);
     expect(answer.body.error_code).toMatch(/^MUS\.01\d{4}$/);
     expect(answer.body.error_msg).toContain(named);

@@ -28,16 +28,20 @@ describe('work that keeps failing', () => {
     await bus.ask(greeting('Nemo'), { 'x-kind': 'test' });
     await none(WORK_STREAM);
     expect(tries).toBe(8);
-    expect(host.parked).toEqual([
+    expect(
+      host.parked.map(({ payload, ...rest }) => ({
+        ...rest,
+        batch: JSON.parse(Buffer.from(payload).toString()) as unknown,
+      })),
+    ).toEqual([
       {
         subject: greet.subject,
         headers: { 'x-kind': 'test' },
-        payload: expect.any(Uint8Array),
         reason: 'nobody of that name',
         deliveries: 8,
+        batch: greeting('Nemo'),
       },
     ]);
-    expect(JSON.parse(Buffer.from(host.parked[0]!.payload).toString())).toEqual(greeting('Nemo'));
   });
 
   it('given one that is poison among others, then the others are done', async () => {

@@ -28,7 +28,7 @@ const workStream: Spec = {
   subjects: ['muster.work.>'],
   retention: RetentionPolicy.Workqueue,
   discard: DiscardPolicy.New,
-  max_bytes: 4 * GIB,
+  max_bytes: GIB,
   max_age: 0,
 };
 
@@ -37,7 +37,7 @@ const deviceChannelStream = (channel: DeviceChannel): Spec => ({
   subjects: [`muster.dev.*.*.${channel.name}`],
   retention: RetentionPolicy.Workqueue,
   discard: DiscardPolicy.New,
-  max_bytes: 2 * GIB,
+  max_bytes: GIB / 2,
   max_age: nanos(DAY_MS),
 });
 
@@ -46,7 +46,7 @@ const serviceEventStream = (service: ServiceName): Spec => ({
   subjects: entities.filter((entity) => entity.service === service).map((entity) => `muster.evt.*.${entity.name}.>`),
   retention: RetentionPolicy.Limits,
   discard: DiscardPolicy.Old,
-  max_bytes: 10 * GIB,
+  max_bytes: 2 * GIB,
   max_age: nanos(7 * DAY_MS),
 });
 

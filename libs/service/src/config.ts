@@ -21,13 +21,13 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
 /** @throws Error naming the variable that is missing or wrong; its value is not repeated, it may hold a password. */
 export function readConfig(service: ServiceName, env: NodeJS.ProcessEnv): ServiceConfig {
-  const logLevel = env['MUSTER_LOG_LEVEL'] ?? 'info';
+  const logLevel = env['MUSTER_LOG_LEVEL'] || 'info';
   if (!LOG_LEVELS.includes(logLevel)) throw new Error(`MUSTER_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`);
   return {
     service,
     databaseUrl: requireUrl(env, 'MUSTER_DATABASE_URL', ['postgres:', 'postgresql:']),
     natsUrl: requireUrl(env, 'MUSTER_NATS_URL', ['nats:', 'tls:']),
-    httpHost: env['MUSTER_HTTP_HOST'] ?? '127.0.0.1',
+    httpHost: env['MUSTER_HTTP_HOST'] || '127.0.0.1',
     httpPort: readPort(env, 'MUSTER_HTTP_PORT', 0),
     logLevel,
     otlpEndpoint: env['OTEL_EXPORTER_OTLP_ENDPOINT'] || undefined,

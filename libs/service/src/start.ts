@@ -16,6 +16,7 @@ import { createLogger, NestLogger, type Logger } from './logger.js';
 import { Drops } from './drops.js';
 import { Loop } from './loop.js';
 import { Metrics } from './metrics.js';
+import { isPassing } from './passing-trouble.js';
 import { startTelemetry } from './telemetry.js';
 
 export interface ServiceDefinition {
@@ -128,7 +129,7 @@ function transportHost(dataSource: DataSource, logger: Logger, metrics: Metrics)
       metrics.deadLetters.inc({ subject: message.subject.startsWith('muster.dev.') ? 'muster.dev' : message.subject });
       logger.error({ subject: message.subject, reason: message.reason }, 'message parked as a dead letter');
     },
-    isTransient,
+    isTransient: isPassing,
     onDropped: (channel, reason, detail) => drops.count(channel, reason, detail),
     onHandled: (pattern, outcome, seconds) => metrics.handled.observe({ pattern, outcome }, seconds),
     onError: (pattern, error) => logger.error({ pattern, err: error }, 'message failed'),

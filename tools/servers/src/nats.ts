@@ -26,6 +26,8 @@ export interface NatsServer extends Server {
   readonly mqttPort: number;
 }
 
+// Streams reserve what they may grow to; left to itself the server allows three quarters of the free disk, and refuses to make them on a small one.
+const MAX_FILE = '16GB';
 const HOST = '127.0.0.1';
 /** Streams are read back before the first connection is accepted. */
 const START_MS = 60_000;
@@ -40,6 +42,7 @@ pid_file: ${JSON.stringify(join(dataDir, 'nats-server.pid'))}
 max_payload: 8MB
 jetstream {
   store_dir: ${JSON.stringify(join(dataDir, 'jetstream'))}
+  max_file: ${MAX_FILE}
 }
 mqtt {
   host: ${HOST}

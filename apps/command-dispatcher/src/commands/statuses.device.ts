@@ -20,7 +20,7 @@ export class StatusesDevice {
     private readonly drops: Drops,
   ) {}
 
-  @DeviceMessages('status', { concurrency: 3 })
+  @DeviceMessages('status')
   async onStatus(messages: ChannelMessage<'status'>[]): Promise<void> {
     for (const [project, statuses] of Map.groupBy(messages, (message) => message.project_id)) {
       await this.journal.transaction(project, (tx) => this.apply(tx, statuses));

@@ -11,7 +11,7 @@ import { requestHead, requestItem } from './job.ask.js';
 import { nextStep, type JobStep } from './job.decide.js';
 import { JobEntity } from './job.entity.js';
 import { JobPlan } from './job.plan.js';
-import { JobStore, type CountChanges, type JobKey } from './job.store.js';
+import { JobStore, type CountChanges, type JobKey, type LockedJob } from './job.store.js';
 import { jobTable } from './job.table.js';
 
 /** Carries out the steps of a job, each in a transaction of its own that holds the job's lock. */
@@ -27,7 +27,10 @@ export class JobAdvance {
 
   /** Takes steps until the job has to wait for others. */
   async advance(key: JobKey): Promise<void> {
-    const job = await this.dataSource.getRepository(JobEntity).findOneBy({ project_id: key.project_id, id: key.id });
+    const { project_id, id } = key;
+    const job = await this.dataSource
+      .getRepository(JobEntity)
+      .findOne({ where: { project_id, id }, select: { project_id: true, id: true, traceparent: true } });
     if (!job) return;
     await inSpan('job advance', SpanKind.INTERNAL, traceContext(job.traceparent), async () => {
       for (;;) {
@@ -73,7 +76,7 @@ export class JobAdvance {
     });
   }
 
-  private async release(tx: Tx, job: JobEntity, count: number): Promise<void> {
+  private async release(tx: Tx, job: LockedJob, count: number): Promise<void> {
     const ids = await this.tasks.waiting(tx, job.id, count);
     const moved = await tx.transition(jobTaskTable, 'Running', {
       ids,
@@ -88,7 +91,7 @@ export class JobAdvance {
     if (job.state === 'Waiting') await tx.transition(jobTable, 'Running', { ids: [job.id] });
   }
 
-  private async reopen(tx: Tx, job: JobEntity): Promise<void> {
+  private async reopen(tx: Tx, job: LockedJob): Promise<void> {
     const ids = await this.tasks.reopenable(tx, job.id, job.round, BATCH_SIZE);
     if (ids.length === 0) {
       await this.jobs.endReopening(tx, job.id);
@@ -104,13 +107,13 @@ export class JobAdvance {
     });
   }
 
-  private async stopPending(tx: Tx, job: JobEntity): Promise<void> {
+  private async stopPending(tx: Tx, job: LockedJob): Promise<void> {
     const ids = await this.tasks.waiting(tx, job.id, BATCH_SIZE);
     const moved = await tx.transition(jobTaskTable, 'Stopped', { ids, from: ['Waiting'], set: { reason: job.reason } });
     await this.jobs.count(tx, job.id, { pending: -moved.length, cancelled: moved.length });
   }
 
-  private async stopInFlight(tx: Tx, job: JobEntity): Promise<void> {
+  private async stopInFlight(tx: Tx, job: LockedJob): Promise<void> {
     const ids = await this.tasks.running(tx, job.id, BATCH_SIZE);
     const moved = await tx.transition(jobTaskTable, 'Stopping', {
       ids,
@@ -122,7 +125,7 @@ export class JobAdvance {
     await this.jobs.count(tx, job.id, { stopping: moved.length });
   }
 
-  private async end(tx: Tx, job: JobEntity, state: JobStatus): Promise<void> {
+  private async end(tx: Tx, job: LockedJob, state: JobStatus): Promise<void> {
     // A job that never released anything passes through Running, as its table says.
     if (job.state === 'Waiting' && state !== 'Failed') await tx.transition(jobTable, 'Running', { ids: [job.id] });
     await tx.transition(jobTable, state, {

@@ -1,11 +1,11 @@
 import { commandWork, jobWork, type JsonObject, type WorkHead, type WorkItem } from '@muster/contracts';
-import type { JobEntity } from './job.entity.js';
+import type { LockedJob } from './job.store.js';
 import type { Askable } from '../tasks/job-task.store.js';
 
 const DEFAULTS = { in_progress_seconds: 3_600, offline_seconds: 604_800, priority: 0 };
 
 /** What the commands of a job share: the job is the request. */
-export function requestHead(job: JobEntity): WorkHead<typeof commandWork.request> {
+export function requestHead(job: LockedJob): WorkHead<typeof commandWork.request> {
   const { rollout } = job;
   return {
     request_id: job.id,
@@ -18,7 +18,7 @@ export function requestHead(job: JobEntity): WorkHead<typeof commandWork.request
   };
 }
 
-function sharedArgs(job: JobEntity): JsonObject {
+function sharedArgs(job: LockedJob): JsonObject {
   const document: unknown = job.task_data ? JSON.parse(job.task_data) : {};
   return {
     job_id: job.id,

@@ -5,7 +5,7 @@ import { Injectable } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
 import { jobTaskTable } from '../tasks/job-task.table.js';
 import type { JobEntity } from './job.entity.js';
-import { JobStore } from './job.store.js';
+import { JobStore, type LockedJob } from './job.store.js';
 
 type Resolved = RpcResponse<typeof deviceState.resolve>['devices'];
 
@@ -54,7 +54,7 @@ export class JobPlan {
     return { devices, cursor: next ?? job.plan_cursor, last: next === null };
   }
 
-  private async createTasks(tx: Tx, job: JobEntity, devices: Resolved): Promise<void> {
+  private async createTasks(tx: Tx, job: LockedJob, devices: Resolved): Promise<void> {
     const ids = devices.map(() => uuid());
     const created = await tx.create(jobTaskTable, {
       id: ids,

@@ -15,17 +15,49 @@ export interface JobKey {
   id: string;
 }
 
+// Without the targets: they may be thousands, and only planning reads them.
+const LOCKED = [
+  'project_id',
+  'id',
+  'state',
+  'reason',
+  'traceparent',
+  'job_name',
+  'job_type',
+  'task_data',
+  'rollout',
+  'max_in_flight',
+  'wish',
+  'planned',
+  'plan_cursor',
+  'reopening',
+  'round',
+  'ask_at',
+  'asks',
+  'task_total',
+  'pending',
+  'in_flight',
+  'stopping',
+  'succeeded',
+  'failed',
+  'timed_out',
+  'cancelled',
+] as const satisfies (keyof JobEntity)[];
+
+/** A job as its lock gives it. */
+export type LockedJob = Pick<JobEntity, (typeof LOCKED)[number]>;
+
 /** The statements on jobs that are no transition. */
 @Injectable()
 export class JobStore {
   constructor(private readonly dataSource: DataSource) {}
 
   /** Locks the job until the transaction ends: everything that moves its tasks or counts does this first. */
-  async lock(tx: Tx, id: string): Promise<JobEntity | undefined> {
-    const [job] = await tx.query<JobEntity>(`SELECT * FROM job WHERE project_id = $1 AND id = $2 FOR UPDATE`, [
-      tx.project,
-      id,
-    ]);
+  async lock(tx: Tx, id: string): Promise<LockedJob | undefined> {
+    const [job] = await tx.query<LockedJob>(
+      `SELECT ${LOCKED.join(', ')} FROM job WHERE project_id = $1 AND id = $2 FOR UPDATE`,
+      [tx.project, id],
+    );
     return job;
   }
 

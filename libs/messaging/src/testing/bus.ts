@@ -4,6 +4,7 @@ import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { connect, type NatsConnection } from 'nats';
 import Type from 'typebox';
+import { vi } from 'vitest';
 import { outgoingHeaders } from '../headers.js';
 import type { DropReason, ParkedMessage, TransportHost } from '../host.js';
 import { DeviceMessages, Rpc, Work, type ChannelMessage } from '../patterns.js';
@@ -118,6 +119,18 @@ export class Bus {
     const [server, client] = await Promise.all([connect(options), connect(options)]);
     await ensureStreams(server, streamsOf(SERVICE));
     return new Bus(nats, server, client, new RpcClient(client));
+  }
+
+  /** Kills the nats-server, starts it again, and waits until both connections are back. */
+  async crash(): Promise<void> {
+    await this.nats.kill();
+    await this.nats.revive();
+    const answers = (connection: NatsConnection) => () =>
+      connection.rtt().then(
+        () => true,
+        () => false,
+      );
+    for (const connection of [this.server, this.client]) await vi.waitUntil(answers(connection), { timeout: 10_000 });
   }
 
   /** Starts the service anew with other handlers. */

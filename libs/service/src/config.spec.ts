@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { readConfig } from './config.js';
+
+const enough = { MUSTER_DATABASE_URL: 'postgres://u:hunter2@db/muster', MUSTER_NATS_URL: 'nats://u:hunter2@bus:4222' };
+
+describe('readConfig', () => {
+  it('given the two addresses, then the rest is as documented', () => {
+    expect(readConfig('job-planner', enough)).toEqual({
+      service: 'job-planner',
+      databaseUrl: enough.MUSTER_DATABASE_URL,
+      natsUrl: enough.MUSTER_NATS_URL,
+      httpHost: '127.0.0.1',
+      httpPort: 0,
+      logLevel: 'info',
+      otlpEndpoint: undefined,
+    });
+  });
+
+  it('given variables that are set but empty, then they count as not set; it does not listen everywhere', () => {
+    const empty = { MUSTER_HTTP_HOST: '', MUSTER_HTTP_PORT: '', MUSTER_LOG_LEVEL: '', OTEL_EXPORTER_OTLP_ENDPOINT: '' };
+    expect(readConfig('job-planner', { ...enough, ...empty })).toEqual(readConfig('job-planner', enough));
+  });
+
+  it('given everything, then it is taken', () => {
+    const all = {
+      ...enough,
+      MUSTER_HTTP_HOST: '0.0.0.0',
+      MUSTER_HTTP_PORT: '9001',
+      MUSTER_LOG_LEVEL: 'debug',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://otel:4318',
+    };
+    expect(readConfig('job-planner', all)).toMatchObject({
+      httpHost: '0.0.0.0',
+      httpPort: 9001,
+      logLevel: 'debug',
+      otlpEndpoint: 'http://otel:4318',
+    });
+  });
+
+  it.each([
+    ['MUSTER_DATABASE_URL', undefined, 'MUSTER_DATABASE_URL is not set'],
+    ['MUSTER_NATS_URL', '', 'MUSTER_NATS_URL is not set'],
+    [
+      'MUSTER_DATABASE_URL',
+      'hunter2',
+      'MUSTER_DATABASE_URL must be a URL that starts with postgres:// or postgresql://',
+    ],
+    [
+      'MUSTER_DATABASE_URL',
+      'mysql://u:hunter2@db',
+      'MUSTER_DATABASE_URL must be a URL that starts with postgres:// or postgresql://',
+    ],
+    ['MUSTER_NATS_URL', 'http://u:hunter2@bus', 'MUSTER_NATS_URL must be a URL that starts with nats:// or tls://'],
+    ['MUSTER_HTTP_PORT', '65536', 'MUSTER_HTTP_PORT must be a port between 0 and 65535'],
+    ['MUSTER_HTTP_PORT', '-1', 'MUSTER_HTTP_PORT must be a port between 0 and 65535'],
+    ['MUSTER_HTTP_PORT', '80.5', 'MUSTER_HTTP_PORT must be a port between 0 and 65535'],
+    ['MUSTER_HTTP_PORT', 'hunter2', 'MUSTER_HTTP_PORT must be a port between 0 and 65535'],
+    ['MUSTER_LOG_LEVEL', 'hunter2', 'MUSTER_LOG_LEVEL must be one of trace, debug, info, warn, error, fatal'],
+  ])('given %s=%s, then one line names the variable and not its value', (name, value, message) => {
+    expect(() => readConfig('job-planner', { ...enough, [name]: value })).toThrow(new Error(message));
+  });
+});
