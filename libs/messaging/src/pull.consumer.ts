@@ -4,7 +4,7 @@ import { backOff } from './back-off.js';
 import type { TransportHost } from './host.js';
 
 /** After this long without a word a message counts as lost with its reader and goes to another one. */
-export const ACK_WAIT_MS = 15_000;
+export const ACK_WAIT_MS = 5_000;
 
 export interface PullOptions {
   stream: string;
