@@ -1,4 +1,3 @@
-import type { NewJob } from '@muster/contracts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Stack } from './stack.js';

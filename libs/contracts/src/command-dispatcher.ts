@@ -80,7 +80,15 @@ export const commandWork = {
     ref: Uuid,
     args: JsonObject,
   }),
-  cancel: defineWork('command-dispatcher', 'cancel', { request_id: Uuid, reason: Type.String() }, { command_id: Uuid }),
+  /**
+   * Stop these commands. One that has ended tells its outcome again; one that is not known is CANCELLED, and stays so when its request comes later.
+   */
+  cancel: defineWork(
+    'command-dispatcher',
+    'cancel',
+    { request_id: Uuid, reason: Type.String(), reply_to: Type.String() },
+    { command_id: Uuid, ref: Uuid },
+  ),
   /** Presence as device-state knows it, and every hello. An older `version` than the one known changes nothing. */
   presence: defineWork(
     'command-dispatcher',

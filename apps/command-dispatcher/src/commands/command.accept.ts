@@ -31,6 +31,7 @@ export class CommandAccept {
   async accept(project: string, request: CommandRequest, items: readonly CommandItem[]): Promise<void> {
     const found = await this.lookUp(project, items);
     await this.journal.transaction(project, async (tx) => {
+      await this.store.lockRequest(tx, request.request_id, 'accept');
       await this.store.saveRequest(tx, request);
       if (found.length > 0) await this.lanes.applyPresence(tx, found);
       const reachable = await this.lanes.lock(
@@ -40,6 +41,7 @@ export class CommandAccept {
       const created = new Set(await this.create(tx, request, items));
       const repeated = items.filter((item) => !created.has(item.command_id)).map((item) => item.command_id);
       if (repeated.length > 0) await this.end.tell(tx, (await this.store.ended(tx, repeated)) as Ended[]);
+      await this.endCancelled(tx, [...created]);
       await this.refuseUnknown(
         tx,
         items.filter((item) => created.has(item.command_id) && !reachable.has(item.device_id)),
@@ -64,7 +66,7 @@ export class CommandAccept {
   }
 
   private create(tx: Tx, request: CommandRequest, items: readonly CommandItem[]): Promise<string[]> {
-    const expiry = `now() + interval '${request.offline_seconds} seconds'`;
+    const expiry = 'now() + make_interval(secs => i.offline_seconds)';
     return tx.create(
       commandTable,
       {
@@ -75,9 +77,21 @@ export class CommandAccept {
         args: items.map((item) => item.args),
         priority: items.map(() => request.priority),
         in_progress_seconds: items.map(() => request.in_progress_seconds),
+        offline_seconds: items.map(() => request.offline_seconds),
       },
       { expires_at: expiry, due_at: expiry },
     );
+  }
+
+  private async endCancelled(tx: Tx, ids: readonly string[]): Promise<void> {
+    const cancelled = await this.store.takeCancelled(tx, ids);
+    const moved = await tx.transition(commandTable, 'CANCELLED', {
+      ids: cancelled.map((command) => command.id),
+      each: { reason: cancelled.map((command) => command.reason) },
+      set: { code: 'cancelled', due_at: null },
+      returning: ENDED_COLUMNS,
+    });
+    await this.end.tell(tx, toEnded('CANCELLED', moved));
   }
 
   private async refuseUnknown(tx: Tx, items: readonly CommandItem[]): Promise<void> {

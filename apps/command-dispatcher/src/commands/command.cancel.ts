@@ -1,7 +1,8 @@
-import { Journal } from '@muster/journal';
+import type { commandWork, WorkBatch, WorkHead, WorkItem } from '@muster/contracts';
+import { Journal, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { LaneStore } from '../lanes/lane.store.js';
-import { CommandEnd, ENDED_COLUMNS, toEnded } from './command.end.js';
+import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
 import { CommandSender } from './command.sender.js';
 import { CommandStore } from './command.store.js';
 import { commandTable } from './command.table.js';
@@ -20,14 +21,20 @@ export class CommandCancel {
     private readonly sender: CommandSender,
   ) {}
 
-  async cancel(project: string, ids: readonly string[], reason: string): Promise<void> {
-    const commands = await this.store.devicesOf(project, ids);
-    if (commands.length === 0) return;
+  async cancel(
+    project: string,
+    { head, items }: Omit<WorkBatch<typeof commandWork.cancel>, 'project_id'>,
+  ): Promise<void> {
+    const { reason } = head;
+    const ids = items.map((item) => item.command_id);
     await this.journal.transaction(project, async (tx) => {
+      await this.store.lockRequest(tx, head.request_id, 'cancel');
+      const known = await this.store.devicesOf(tx, ids);
       await this.lanes.lock(
         tx,
-        commands.map((command) => command.device_id),
+        known.map((command) => command.device_id),
       );
+      await this.end.tell(tx, (await this.store.ended(tx, ids)) as Ended[]);
       const waiting = await tx.transition(commandTable, 'CANCELLED', {
         ids,
         from: ['QUEUED', 'SCHEDULED'],
@@ -36,6 +43,32 @@ export class CommandCancel {
       });
       await this.end.settle(tx, toEnded('CANCELLED', waiting));
       this.sender.sendCancel(tx, await this.store.requestCancel(tx, ids, reason, GRACE_SECONDS));
+      const knownIds = new Set(known.map((command) => command.id));
+      await this.cancelUnknown(
+        tx,
+        head,
+        items.filter((item) => !knownIds.has(item.command_id)),
+      );
     });
+  }
+
+  /** The request is lost or still on its way: it must find the cancel, and whoever asks must not wait for it. */
+  private async cancelUnknown(
+    tx: Tx,
+    head: WorkHead<typeof commandWork.cancel>,
+    items: readonly WorkItem<typeof commandWork.cancel>[],
+  ): Promise<void> {
+    if (items.length === 0) return;
+    await this.store.markCancelled(
+      tx,
+      items.map((item) => item.command_id),
+      head.reason,
+    );
+    this.end.tellAsker(
+      tx,
+      head.reply_to,
+      head.request_id,
+      items.map((item) => ({ ...item, status: 'CANCELLED', reason: head.reason, code: 'cancelled' })),
+    );
   }
 }

@@ -1,4 +1,11 @@
-import { works, type CommandOutcome, type WorkContract } from '@muster/contracts';
+import {
+  works,
+  type CommandOutcome,
+  type OutcomeHead,
+  type OutcomeItem,
+  type WorkContract,
+  type WorkItem,
+} from '@muster/contracts';
 import type { Moved, Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { LaneStore } from '../lanes/lane.store.js';
@@ -22,6 +29,9 @@ export const ENDED_COLUMNS = ['request_id', 'device_id', 'ref', 'code'] as const
 
 export const toEnded = (state: CommandOutcome, moved: readonly Moved[]): Ended[] =>
   moved.map(({ id, row }) => ({ ...row, id, state }) as Ended);
+
+/** What every asker's outcome work carries. */
+type OutcomeContract = WorkContract<typeof OutcomeHead, typeof OutcomeItem>;
 
 const byReplyTo = new Map<string, WorkContract>(works.map((contract) => [contract.subject, contract]));
 
@@ -47,13 +57,12 @@ export class CommandEnd {
 
   /** Sends outcomes, one batch a request. */
   async tell(tx: Tx, ended: readonly Ended[]): Promise<void> {
+    if (ended.length === 0) return;
     const requests = await this.store.requests(
       tx,
       ended.map((command) => command.request_id),
     );
     for (const [requestId, commands] of Map.groupBy(ended, (command) => command.request_id)) {
-      const contract = byReplyTo.get(requests.get(requestId)?.reply_to ?? '');
-      if (!contract) continue;
       const items = commands.map(({ id, ref, state, reason, code }) => ({
         command_id: id,
         ref,
@@ -61,7 +70,20 @@ export class CommandEnd {
         reason,
         code,
       }));
-      tx.work(contract, { request_id: requestId }, items, commands[0]?.traceparent ?? undefined);
+      const trace = commands[0]?.traceparent ?? undefined;
+      this.tellAsker(tx, requests.get(requestId)?.reply_to ?? '', requestId, items, trace);
     }
+  }
+
+  /** Sends outcomes of one request to whoever asked; nobody asked when `replyTo` is empty. */
+  tellAsker(
+    tx: Tx,
+    replyTo: string,
+    requestId: string,
+    items: readonly WorkItem<OutcomeContract>[],
+    trace?: string,
+  ): void {
+    const contract = byReplyTo.get(replyTo);
+    if (contract) tx.work(contract, { request_id: requestId }, items, trace);
   }
 }

@@ -50,12 +50,11 @@ export class CommandEntity {
   @Column('integer')
   priority!: number;
 
-  /** Order of arrival: the queue is first in, first out within a priority. */
-  @Column('bigint', { default: () => `nextval('command_queue_seq')` })
-  queue_seq!: string;
-
   @Column('integer')
   in_progress_seconds!: number;
+
+  @Column('integer')
+  offline_seconds!: number;
 
   @Column('integer', { default: 0 })
   attempt!: number;

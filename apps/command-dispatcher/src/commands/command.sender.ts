@@ -39,6 +39,16 @@ export class CommandSender {
     });
   }
 
+  /** Repeats what was last said of commands in flight: the command itself, or that it is to stop. A device that never had it must not start it then. */
+  async sendAgain(tx: Tx, commands: readonly (Sendable & { cancel_requested: boolean })[]): Promise<void> {
+    const [cancels, sends] = [
+      commands.filter((command) => command.cancel_requested),
+      commands.filter((command) => !command.cancel_requested),
+    ];
+    await this.send(tx, sends);
+    this.sendCancel(tx, cancels);
+  }
+
   /** Asks devices to stop these commands, once the transaction has committed. */
   sendCancel(
     tx: Tx,

@@ -1,4 +1,4 @@
-import type { CommandRequest, CommandState } from '@muster/contracts';
+import { DomainError, type CommandRequest, type CommandState } from '@muster/contracts';
 import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -56,10 +56,43 @@ export interface CommandOfDevice {
 export class CommandStore {
   constructor(private readonly dataSource: DataSource) {}
 
+  /**
+   * Accepts of one request run beside each other, a cancel runs alone: so either it sees their commands, or they see its mark. Taken before any
+   * lane.
+   */
+  async lockRequest(tx: Tx, requestId: string, mode: 'accept' | 'cancel'): Promise<void> {
+    const lock = mode === 'accept' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock';
+    await tx.query(`SELECT ${lock}(hashtextextended($1::text || ' ' || $2::text, 0))`, [tx.project, requestId]);
+  }
+
+  /** @throws DomainError `conflict` when the id belongs to a request for something else. */
   async saveRequest(tx: Tx, request: CommandRequest): Promise<void> {
+    const values = [tx.project, request.request_id, request.command, JSON.stringify(request.args), request.reply_to];
     await tx.query(
       `INSERT INTO command_request (project_id, id, command, args, reply_to) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
-      [tx.project, request.request_id, request.command, request.args, request.reply_to],
+      values,
+    );
+    const same = await tx.query(
+      `SELECT FROM command_request WHERE project_id = $1 AND id = $2 AND command = $3 AND args = $4::jsonb AND reply_to = $5`,
+      values,
+    );
+    if (same.length === 0)
+      throw new DomainError('conflict', `request ${request.request_id} exists and asks for something else`);
+  }
+
+  /** Remembers cancels whose commands have not been asked for yet. */
+  async markCancelled(tx: Tx, ids: readonly string[], reason: string): Promise<void> {
+    await tx.query(
+      `INSERT INTO command_cancel (project_id, id, reason) SELECT $1, id, $3 FROM unnest($2::uuid[]) AS i(id) ON CONFLICT DO NOTHING`,
+      [tx.project, ids, reason],
+    );
+  }
+
+  /** Of these commands, those that were cancelled before they were asked for; the marks are used up. */
+  async takeCancelled(tx: Tx, ids: readonly string[]): Promise<{ id: string; reason: string }[]> {
+    return tx.query(
+      `WITH used AS (DELETE FROM command_cancel WHERE project_id = $1 AND id = ANY($2) RETURNING id, reason) SELECT id, reason FROM used`,
+      [tx.project, ids],
     );
   }
 
@@ -102,12 +135,9 @@ export class CommandStore {
     );
   }
 
-  /** The devices of these commands. */
-  async devicesOf(project: string, ids: readonly string[]): Promise<CommandOfDevice[]> {
-    return this.dataSource.query<CommandOfDevice[]>(
-      `SELECT project_id, id, device_id FROM command WHERE project_id = $1 AND id = ANY($2)`,
-      [project, ids],
-    );
+  /** The devices of those of these commands that exist. */
+  async devicesOf(tx: Tx, ids: readonly string[]): Promise<{ id: string; device_id: string }[]> {
+    return tx.query(`SELECT id, device_id FROM command WHERE project_id = $1 AND id = ANY($2)`, [tx.project, ids]);
   }
 
   /** A report of progress from a command that is INPROGRESS already: no transition. */
@@ -163,7 +193,7 @@ export class CommandStore {
     return tx.query(
       `UPDATE command t
        SET cancel_requested = true, reason = $4, deadline = least(t.deadline, now() + make_interval(secs => $5)),
-           due_at = least(t.due_at, now() + make_interval(secs => $5))
+           due_at = least(t.due_at, now() + interval '${RESEND_SECONDS} seconds'), sends = 1
        WHERE t.project_id = $1 AND t.id = ANY($2) AND t.state = ANY($3) AND NOT t.cancel_requested
        RETURNING t.id, t.device_id, t.fence, t.traceparent`,
       [tx.project, ids, IN_FLIGHT, reason, graceSeconds],

@@ -75,10 +75,6 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
     ];
     await this.end.settle(tx, ended);
     const again = await this.store.takeResends(tx, ids);
-    await this.sender.send(tx, again);
-    this.sender.sendCancel(
-      tx,
-      again.filter((command) => command.cancel_requested),
-    );
+    await this.sender.sendAgain(tx, again);
   }
 }

@@ -15,6 +15,7 @@ export const commandTable = defineStateTable(commandEntity, {
     args: 'jsonb',
     priority: 'integer',
     in_progress_seconds: 'integer',
+    offline_seconds: 'integer',
     attempt: 'integer',
     fence: 'integer',
     sends: 'integer',

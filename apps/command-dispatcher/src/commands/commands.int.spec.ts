@@ -2,6 +2,7 @@ import { commandDispatcher, commandWork } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PROJECT, RunningDispatcher } from '../testing/running-dispatcher.js';
+import { PresenceCheck } from '../lanes/presence.check.js';
 import { CommandSweep } from './command.sweep.js';
 
 let dispatcher: RunningDispatcher;
@@ -55,7 +56,7 @@ describe('an IMMEDIATE command', () => {
     const [second] = await dispatcher.request([device]);
     const [third] = await dispatcher.request([device]);
     const [urgent] = await dispatcher.request([device], { priority: 5 });
-    await dispatcher.reached(urgent!, 'QUEUED');
+    for (const id of [second, third, urgent]) await dispatcher.reached(id!, 'QUEUED');
     for (const [index, id] of [first, urgent, second, third].entries()) {
       const sent = await dispatcher.sentTo(device, index + 1);
       expect(sent).toHaveLength(index + 1);
@@ -84,6 +85,7 @@ describe('an IMMEDIATE command', () => {
     dispatcher.status(device, { command_id: id, status: 'failure' });
     await vi.waitUntil(async () => (await dispatcher.service.dropped('status', 'already_ended')) > 0);
     expect(await outcome(id)).toEqual(['SUCCESS']);
+    await vi.waitUntil(() => dispatcher.service.statesOf(id).at(-1) === 'SUCCESS');
     const versions = dispatcher.service.eventsOf(id).map((event) => event.version);
     expect([...new Set(versions)]).toEqual(versions.map((_, index) => index + 1));
   });
@@ -146,12 +148,80 @@ describe('time', () => {
 });
 
 describe('cancel', () => {
-  const cancel = (ids: string[]) =>
+  const REPLY_TO = 'muster.work.job-planner.outcome';
+  const cancel = (ids: string[], request_id = uuid(), refs: string[] = ids) =>
     dispatcher.service.ask(commandWork.cancel, {
       project_id: PROJECT,
-      head: { request_id: uuid(), reason: 'no longer wanted' },
-      items: ids.map((command_id) => ({ command_id })),
+      head: { request_id, reason: 'no longer wanted', reply_to: REPLY_TO },
+      items: ids.map((command_id, index) => ({ command_id, ref: refs[index]! })),
     });
+
+  it('given a cancel that comes before its request, then the asker hears so at once and no device ever gets the command', async () => {
+    const [device, request_id] = [dispatcher.device(), uuid()];
+    const item = { command_id: uuid(), device_id: device, ref: uuid(), args: {} };
+    await cancel([item.command_id], request_id, [item.ref]);
+    expect(await outcome(item.command_id)).toEqual(['CANCELLED']);
+    await dispatcher.ask([item], { request_id });
+    expect(await dispatcher.reached(item.command_id, 'CANCELLED')).toMatchObject({
+      reason: 'no longer wanted',
+      attempt: 0,
+    });
+    const [next] = (await dispatcher.request([device])) as [string];
+    expect(await dispatcher.sentTo(device, 1)).toMatchObject([{ command_id: next }]);
+  });
+
+  it('given requests and their cancels at the same moment, then whatever order they take, none runs on uncancelled', async () => {
+    for (let round = 0; round < 5; round++) {
+      const request_id = uuid();
+      const items = Array.from({ length: 100 }, () => ({
+        command_id: uuid(),
+        device_id: dispatcher.device(),
+        ref: uuid(),
+        args: {},
+      }));
+      await Promise.all([
+        dispatcher.ask(items, { request_id }),
+        cancel(
+          items.map((item) => item.command_id),
+          request_id,
+          items.map((item) => item.ref),
+        ),
+      ]);
+      await vi.waitUntil(
+        async () => {
+          const rows = await dispatcher.service.query<{ n: string }>(
+            `SELECT count(*) AS n FROM command WHERE request_id = $1 AND (state = 'CANCELLED' OR cancel_requested)`,
+            [request_id],
+          );
+          return rows[0]!.n === '100';
+        },
+        { timeout: 15_000 },
+      );
+    }
+  });
+
+  it('given a device that says hello while its command is being cancelled, then it hears of the cancel and not of the command', async () => {
+    const device = dispatcher.device();
+    const [id] = (await dispatcher.request([device])) as [string];
+    await dispatcher.sentTo(device, 1);
+    const heard = () => dispatcher.cancels.filter((message) => message.command_id === id).length;
+    await cancel([id]);
+    await vi.waitUntil(() => heard() === 1);
+    await dispatcher.presence(device, true);
+    await vi.waitUntil(() => heard() === 2);
+    expect(dispatcher.sent.filter((message) => message.device_id === device)).toHaveLength(1);
+  });
+
+  it('given a command that has ended, then its outcome is told again', async () => {
+    const device = dispatcher.device();
+    const [id] = (await dispatcher.request([device])) as [string];
+    await dispatcher.sentTo(device, 1);
+    dispatcher.status(device, { command_id: id, status: 'success' });
+    await outcome(id);
+    await cancel([id]);
+    await vi.waitUntil(() => dispatcher.outcomesOf(id).length === 2);
+    expect(dispatcher.outcomesOf(id)).toEqual(['SUCCESS', 'SUCCESS']);
+  });
 
   it('given a command that waits and one that is in flight, then the first ends at once and the other by the device’s word', async () => {
     const device = dispatcher.device();
@@ -276,6 +346,44 @@ describe('bad input', () => {
       dispatcher.service.call(commandDispatcher.createCommands, { project_id: PROJECT, request, items }),
     ).rejects.toThrow(unknown);
     await expect(dispatcher.command(items[0]!.command_id)).rejects.toThrow('does not exist');
+  });
+});
+
+describe('a lost word of presence', () => {
+  it('given a device that is online in truth with a command in flight, then it is asked about, and the command is sent again', async () => {
+    const device = dispatcher.device();
+    const [id] = (await dispatcher.request([device])) as [string];
+    await dispatcher.sentTo(device, 1);
+    await dispatcher.service.query(
+      `UPDATE lane SET online = false, checked_at = now() - interval '1 hour' WHERE device_id = $1`,
+      [device],
+    );
+    await dispatcher.service.get(PresenceCheck).step();
+    expect((await dispatcher.sentTo(device, 2))[1]).toMatchObject({ command_id: id, fence: 1 });
+  });
+});
+
+describe('a request over rpc', () => {
+  it('given the id of another request, then it is refused', async () => {
+    const device = dispatcher.device();
+    const request = {
+      request_id: uuid(),
+      command: 'x',
+      args: { a: 1 },
+      in_progress_seconds: 60,
+      offline_seconds: 60,
+      priority: 0,
+      reply_to: '',
+    };
+    const create = (args: { a: number }) =>
+      dispatcher.service.call(commandDispatcher.createCommands, {
+        project_id: PROJECT,
+        request: { ...request, args },
+        items: [{ command_id: uuid(), device_id: device }],
+      });
+    expect(await create({ a: 1 })).toEqual({ accepted: 1 });
+    await expect(create({ a: 2 })).rejects.toMatchObject({ kind: 'conflict' });
+    expect(await create({ a: 1 })).toEqual({ accepted: 1 });
   });
 });
 

@@ -19,10 +19,6 @@ export class CommandsWork {
 
   @Work(commandWork.cancel)
   async onCancel(batch: WorkBatch<typeof commandWork.cancel>): Promise<void> {
-    await this.cancel.cancel(
-      batch.project_id,
-      batch.items.map((item) => item.command_id),
-      batch.head.reason,
-    );
+    await this.cancel.cancel(batch.project_id, batch);
   }
 }

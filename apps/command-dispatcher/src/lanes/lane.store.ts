@@ -54,14 +54,17 @@ export class LaneStore {
     );
   }
 
-  /** For each of these devices that is online and idle, the next command of its queue and the fence it would get. */
+  /**
+   * For each of these devices that is online and idle, the next command of its queue and the fence it would get: the highest priority first, and
+   * within it the oldest; ids are UUIDv7, made by whoever asked, so a batch that was delayed or came again keeps its place.
+   */
   async heads(tx: Tx, deviceIds: readonly string[]): Promise<{ id: string; device_id: string; fence: number }[]> {
     return tx.query(
       `SELECT next.id, lane.device_id, lane.fence + 1 AS fence
        FROM lane CROSS JOIN LATERAL (
          SELECT command.id FROM command
          WHERE command.project_id = $1 AND command.device_id = lane.device_id AND command.state = 'QUEUED' AND command.expires_at > now()
-         ORDER BY command.priority DESC, command.queue_seq LIMIT 1
+         ORDER BY command.priority DESC, command.id LIMIT 1
        ) AS next
        WHERE lane.project_id = $1 AND lane.device_id = ANY($2) AND lane.online AND lane.in_flight IS NULL`,
       [tx.project, deviceIds],
@@ -76,7 +79,7 @@ export class LaneStore {
     );
   }
 
-  /** Offline lanes (`waits`: with commands in their queue) whose presence nobody has confirmed for `seconds`; their check time is set to now. */
+  /** Offline lanes (`waits`: with a command in flight or in their queue) whose presence nobody has confirmed for `seconds`; their check time is set to now. */
   async claimUnchecked(
     seconds: number,
     limit: number,
@@ -90,7 +93,7 @@ export class LaneStore {
        ) AS due
        WHERE lane.project_id = due.project_id AND lane.device_id = due.device_id
        RETURNING lane.project_id, lane.device_id,
-         EXISTS (SELECT FROM command c WHERE c.project_id = lane.project_id AND c.device_id = lane.device_id AND c.state = 'QUEUED') AS waits`,
+         lane.in_flight IS NOT NULL OR EXISTS (SELECT FROM command c WHERE c.project_id = lane.project_id AND c.device_id = lane.device_id AND c.state = 'QUEUED') AS waits`,
       [seconds, limit],
     );
     return result[0];

@@ -25,11 +25,7 @@ export class PresenceApply {
     const arrived = [...latest.values()].filter((word) => word.online).map((word) => word.device_id);
     if (arrived.length === 0) return;
     const again = await this.store.inFlight(tx, arrived);
-    await this.sender.send(tx, again);
-    this.sender.sendCancel(
-      tx,
-      again.filter((command) => command.cancel_requested),
-    );
+    await this.sender.sendAgain(tx, again);
     await this.dispatch.dispatch(tx, arrived);
   }
 }

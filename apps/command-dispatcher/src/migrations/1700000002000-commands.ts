@@ -25,7 +25,14 @@ export class Commands1700000002000 implements MigrationInterface {
         PRIMARY KEY (project_id, device_id)
       ) WITH (fillfactor = 70)`);
     await runner.query(`CREATE INDEX lane_unchecked ON lane (checked_at) WHERE NOT online`);
-    await runner.query(`CREATE SEQUENCE command_queue_seq`);
+    await runner.query(`
+      CREATE TABLE command_cancel (
+        project_id text NOT NULL,
+        id uuid NOT NULL,
+        reason text NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (project_id, id)
+      )`);
     await runner.query(`
       CREATE TABLE command (
         ${stateTableColumns({ activity: true, traced: true })},
@@ -34,8 +41,8 @@ export class Commands1700000002000 implements MigrationInterface {
         ref uuid NOT NULL,
         args jsonb NOT NULL,
         priority integer NOT NULL,
-        queue_seq bigint NOT NULL DEFAULT nextval('command_queue_seq'),
         in_progress_seconds integer NOT NULL,
+        offline_seconds integer NOT NULL,
         attempt integer NOT NULL DEFAULT 0,
         fence integer NOT NULL DEFAULT 0,
         sends integer NOT NULL DEFAULT 0,
@@ -49,7 +56,7 @@ export class Commands1700000002000 implements MigrationInterface {
         PRIMARY KEY (project_id, id)
       ) WITH (fillfactor = 70)`);
     await runner.query(
-      `CREATE INDEX command_queue ON command (project_id, device_id, priority DESC, queue_seq) WHERE state = 'QUEUED'`,
+      `CREATE INDEX command_queue ON command (project_id, device_id, priority DESC, id) WHERE state = 'QUEUED'`,
     );
     await runner.query(`CREATE INDEX command_due ON command (due_at) WHERE due_at IS NOT NULL`);
   }

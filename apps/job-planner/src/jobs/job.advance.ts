@@ -5,9 +5,9 @@ import { Injectable } from '@nestjs/common';
 import { SpanKind } from '@opentelemetry/api';
 import { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
-import { JobTaskStore } from '../tasks/job-task.store.js';
+import { FIRST_ASK_AT, JobTaskStore } from '../tasks/job-task.store.js';
 import { jobTaskTable } from '../tasks/job-task.table.js';
-import { requestHead, requestItem } from './job.ask.js';
+import { cancelHead, cancelItem, requestHead, requestItem } from './job.ask.js';
 import { nextStep, type JobStep } from './job.decide.js';
 import { JobEntity } from './job.entity.js';
 import { JobPlan } from './job.plan.js';
@@ -81,6 +81,8 @@ export class JobAdvance {
     const moved = await tx.transition(jobTaskTable, 'Running', {
       ids,
       each: { command_id: ids.map(() => uuid()) },
+      set: { asks: 0 },
+      compute: { ask_at: FIRST_ASK_AT },
       returning: ['command_id', 'deployment_id'],
     });
     const items = moved.map(({ id, row }) =>
@@ -117,11 +119,12 @@ export class JobAdvance {
     const ids = await this.tasks.running(tx, job.id, BATCH_SIZE);
     const moved = await tx.transition(jobTaskTable, 'Stopping', {
       ids,
-      set: { reason: job.reason },
+      set: { reason: job.reason, asks: 0 },
+      compute: { ask_at: FIRST_ASK_AT },
       returning: ['command_id'],
     });
-    const items = moved.map(({ row }) => ({ command_id: row['command_id'] as string }));
-    tx.work(commandWork.cancel, { request_id: job.id, reason: job.reason }, items, job.traceparent ?? undefined);
+    const items = moved.map(({ id, row }) => cancelItem({ id, command_id: row['command_id'] as string }));
+    tx.work(commandWork.cancel, cancelHead(job), items, job.traceparent ?? undefined);
     await this.jobs.count(tx, job.id, { stopping: moved.length });
   }
 

@@ -34,3 +34,16 @@ export const requestItem = (task: Omit<Askable, 'state'>): WorkItem<typeof comma
   ref: task.id,
   args: task.deployment_id ? { deployment_id: task.deployment_id } : {},
 });
+
+/** What the cancels of a job's commands share. */
+export const cancelHead = (job: LockedJob): WorkHead<typeof commandWork.cancel> => ({
+  request_id: job.id,
+  reason: job.reason,
+  reply_to: jobWork.outcome.subject,
+});
+
+/** The cancel of one task's command. */
+export const cancelItem = (task: Pick<Askable, 'id' | 'command_id'>): WorkItem<typeof commandWork.cancel> => ({
+  command_id: task.command_id,
+  ref: task.id,
+});

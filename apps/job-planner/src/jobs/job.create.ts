@@ -1,4 +1,4 @@
-import { deviceState, DomainError, type NewJob, type RpcRequest, jobPlanner } from '@muster/contracts';
+import { deviceState, DomainError, MAX_TASK_DATA, type NewJob, type RpcRequest, jobPlanner } from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
@@ -24,6 +24,11 @@ export class JobCreate {
 
   /** @throws DomainError `invalid` naming the field; nothing is created then. Asked again with the same id it gives the job that exists. */
   async create({ project_id, job_id, job, created_by }: RpcRequest<typeof jobPlanner.createJob>): Promise<JobEntity> {
+    const key = { project_id, id: job_id };
+    const repository = this.dataSource.getRepository(JobEntity);
+    // Asked again: the fleet may have changed since, but the job is there.
+    const existing = await repository.findOneBy(key);
+    if (existing) return existing;
     checkContent(job);
     await this.checkTargets(project_id, job);
     const { job_content: content, rollout = {} } = job;
@@ -47,8 +52,8 @@ export class JobCreate {
         { due_at: 'now()' },
       );
     });
-    this.runner.wake({ project_id, id: job_id });
-    return this.dataSource.getRepository(JobEntity).findOneByOrFail({ project_id, id: job_id });
+    this.runner.wake(key);
+    return repository.findOneByOrFail(key);
   }
 
   private async checkTargets(project_id: string, { job_content: { targets, target_query } }: NewJob): Promise<void> {
@@ -85,6 +90,8 @@ function checkContent({ job_type, job_content: content }: NewJob): void {
     seen.add(id.toLowerCase());
   }
   if (twice.size > 0) refuse('targets', `named twice: ${listed([...twice])}`);
+  if (Buffer.byteLength(content.task_data ?? '') > MAX_TASK_DATA)
+    refuse('task_data', `must be at most ${MAX_TASK_DATA} bytes`);
   if (content.task_data === undefined) {
     if (job_type === 'deployment_deploy') refuse('task_data', 'is required for deployment_deploy');
     return;

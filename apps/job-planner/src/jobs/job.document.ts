@@ -1,4 +1,4 @@
-import type { Job, JobSummary, JobTask, Progress } from '@muster/contracts';
+import type { Job, JobStatus, JobSummary, JobTask, Progress } from '@muster/contracts';
 import type { JobTaskEntity } from '../tasks/job-task.entity.js';
 import type { JobEntity } from './job.entity.js';
 
@@ -65,4 +65,41 @@ export function toJob(job: JobEntity, tasks: readonly JobTaskEntity[]): Job {
     })),
     ...(tasks.length < job.task_total ? { tasks_truncated: true as const } : {}),
   };
+}
+
+/** Most bytes of tasks that one answer carries: the bus takes no message above 1 MiB. */
+const MAX_BYTES = 512 * 1024;
+
+/** As many of the tasks, from the first, as one answer may carry. */
+export function fitting(tasks: readonly JobTaskEntity[]): JobTaskEntity[] {
+  let bytes = 0;
+  const fit = tasks.findIndex(
+    (task) =>
+      (bytes += Buffer.byteLength(JSON.stringify(toTask(task))) + Buffer.byteLength(task.target_name)) > MAX_BYTES,
+  );
+  return fit === -1 ? [...tasks] : tasks.slice(0, Math.max(fit, 1));
+}
+
+/** How many of a job's tasks are in a status: from its counts, never counted again. */
+export function countIn(job: JobEntity, status: JobStatus | undefined): number {
+  switch (status) {
+    case undefined:
+      return job.task_total;
+    case 'Waiting':
+      return job.pending;
+    case 'Running':
+      return job.in_flight - job.stopping;
+    case 'Stopping':
+      return job.stopping;
+    case 'Stopped':
+      return job.cancelled;
+    case 'Successful':
+      return job.succeeded;
+    case 'Failed':
+      return job.failed;
+    case 'Timed_out':
+      return job.timed_out;
+    case 'Partially_successful':
+      return 0;
+  }
 }

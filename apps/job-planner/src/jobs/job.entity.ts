@@ -92,14 +92,6 @@ export class JobEntity {
   @Column('timestamptz', { nullable: true })
   due_at!: Date | null;
 
-  /** When commands without an outcome are asked for again. */
-  @Column('timestamptz', { default: () => 'now()' })
-  ask_at!: Date;
-
-  /** How often commands without an outcome were asked for again since the last outcome. */
-  @count()
-  asks!: number;
-
   @count()
   task_total!: number;
 

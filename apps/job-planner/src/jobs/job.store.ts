@@ -7,9 +7,6 @@ import type { JobEntity } from './job.entity.js';
 /** Changes of counts. */
 export type CountChanges = Partial<Counts & { task_total: number }>;
 
-/** Seconds without a move after which a job's commands are asked for again. */
-export const FIRST_ASK_SECONDS = 60;
-
 export interface JobKey {
   project_id: string;
   id: string;
@@ -32,8 +29,6 @@ const LOCKED = [
   'plan_cursor',
   'reopening',
   'round',
-  'ask_at',
-  'asks',
   'task_total',
   'pending',
   'in_flight',
@@ -61,12 +56,11 @@ export class JobStore {
     return job;
   }
 
-  /** Moves counts by what statements of the same transaction really did; a job that moves need not be asked about. */
+  /** Moves counts by what statements of the same transaction really did. */
   async count(tx: Tx, id: string, changes: CountChanges): Promise<void> {
     const entries = Object.entries(changes).filter(([, change]) => change !== 0);
     if (entries.length === 0) return;
     const assignments = entries.map(([name], index) => `${name} = ${name} + $${index + 3}`);
-    assignments.push('asks = 0', `ask_at = now() + interval '${FIRST_ASK_SECONDS} seconds'`);
     await tx.query(`UPDATE job SET ${assignments.join(', ')} WHERE project_id = $1 AND id = $2`, [
       tx.project,
       id,
@@ -98,16 +92,10 @@ export class JobStore {
   }
 
   async delete(tx: Tx, id: string): Promise<void> {
+    // A job may have a million tasks; the usual limit for a statement is meant for batches.
+    await tx.query(`SET LOCAL statement_timeout = 0`);
     await tx.query(`DELETE FROM job_task WHERE project_id = $1 AND job_id = $2`, [tx.project, id]);
     await tx.query(`DELETE FROM job WHERE project_id = $1 AND id = $2`, [tx.project, id]);
-  }
-
-  /** Sets when commands without an outcome are asked for again, and how often that was in vain. */
-  async saveAsk(tx: Tx, id: string, seconds: number, asks: number): Promise<void> {
-    await tx.query(
-      `UPDATE job SET ask_at = now() + make_interval(secs => $3), asks = $4 WHERE project_id = $1 AND id = $2`,
-      [tx.project, id, seconds, asks],
-    );
   }
 
   /** Every open job is to be looked at now: whoever was doing so may have died. */

@@ -130,8 +130,8 @@ describe('a job', () => {
     const asked = () =>
       planner.requests.filter((batch) => batch.head.request_id === id).flatMap((batch) => batch.items).length;
     expect(asked()).toBe(2);
-    await planner.service.query(`UPDATE job_task SET state_at = now() - interval '2 minutes' WHERE job_id = $1`, [id]);
-    await planner.service.query(`UPDATE job SET ask_at = now(), due_at = now() WHERE id = $1`, [id]);
+    await planner.service.query(`UPDATE job_task SET ask_at = now() WHERE job_id = $1`, [id]);
+    await planner.service.query(`UPDATE job SET due_at = now() WHERE id = $1`, [id]);
     await vi.waitUntil(() => asked() === 4);
     expect(planner.asked(id)).toHaveLength(2);
     await planner.answer(id, items);
@@ -194,6 +194,22 @@ describe('what users do to a job', () => {
     await exact(id);
     expect(planner.asked(id)).toHaveLength(3);
     await expect(planner.act(id, 'restore')).rejects.toThrow('was cancelled');
+  });
+
+  it('cancel: given that no outcome comes, then the cancel is asked for again and the command is not', async () => {
+    const id = await planner.create(planner.nodes(1));
+    const [item] = await planner.askedFor(id, 1);
+    await planner.act(id, 'cancel');
+    const cancels = () =>
+      planner.cancels.filter((batch) => batch.head.request_id === id).flatMap((batch) => batch.items);
+    await vi.waitUntil(() => cancels().length === 1);
+    await planner.service.query(`UPDATE job_task SET ask_at = now() WHERE job_id = $1`, [id]);
+    await planner.service.query(`UPDATE job SET due_at = now() WHERE id = $1`, [id]);
+    await vi.waitUntil(() => cancels().length === 2);
+    expect(cancels()).toEqual([0, 1].map(() => ({ command_id: item!.command_id, ref: item!.ref })));
+    expect(planner.requests.filter((batch) => batch.head.request_id === id)).toHaveLength(1);
+    await planner.answer(id, [item!], 'CANCELLED');
+    await planner.reached(id, 'Stopped');
   });
 
   it('given a paused job, when it is cancelled, then it ends Stopped with nothing left', async () => {
@@ -291,6 +307,24 @@ describe('a create that is wrong', () => {
     expect((await refused({ job_content: { target_type: 'node', targets } })).message).toBe(
       'job_content.task_data: is required for deployment_deploy',
     );
+  });
+
+  it('given a create that is asked again after its targets are gone, then it gives the job that is there', async () => {
+    const nodes = planner.nodes(1);
+    const id = await planner.create(nodes);
+    planner.devices.splice(planner.devices.indexOf(nodes[0]!), 1);
+    const job = {
+      job_name: 'aaa',
+      job_type: 'deployment_deploy' as const,
+      job_content: { ...content, targets: nodes },
+    };
+    const again = await planner.service.call(jobPlanner.createJob, {
+      project_id: PROJECT,
+      job_id: id,
+      created_by: 'tester',
+      job,
+    });
+    expect(again.job_id).toBe(id);
   });
 
   it('given the same id twice, then there is one job', async () => {

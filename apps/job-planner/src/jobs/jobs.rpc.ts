@@ -1,12 +1,34 @@
 import { INLINE_TASKS, jobPlanner, type Job, type RpcRequest, type RpcResponse } from '@muster/contracts';
 import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
-import { DataSource, MoreThan, type FindOptionsWhere } from 'typeorm';
+import { DataSource, MoreThan, type FindOptionsSelect, type FindOptionsWhere } from 'typeorm';
 import { JobTaskEntity } from '../tasks/job-task.entity.js';
 import { JobAct, notFound } from './job.act.js';
 import { JobCreate } from './job.create.js';
-import { toJob, toSummary, toTask } from './job.document.js';
+import { countIn, fitting, toJob, toSummary, toTask } from './job.document.js';
 import { JobEntity } from './job.entity.js';
+
+// Without targets and task_data: they may be large, and a list does not show them.
+const SUMMARY = {
+  project_id: true,
+  id: true,
+  job_name: true,
+  job_type: true,
+  description: true,
+  tags: true,
+  target_type: true,
+  state: true,
+  reason: true,
+  created_at: true,
+  state_at: true,
+  task_total: true,
+  pending: true,
+  in_flight: true,
+  succeeded: true,
+  failed: true,
+  timed_out: true,
+  cancelled: true,
+} satisfies FindOptionsSelect<JobEntity>;
 
 /** Questions about jobs, and what users ask of them. */
 @Controller()
@@ -32,7 +54,7 @@ export class JobsRpc {
       const tasks = await manager
         .getRepository(JobTaskEntity)
         .find({ where: { project_id, job_id }, order: { id: 'ASC' }, take: INLINE_TASKS });
-      return toJob(job, tasks);
+      return toJob(job, fitting(tasks));
     });
   }
 
@@ -47,7 +69,13 @@ export class JobsRpc {
     const direction = sort === 'created_at:asc' ? 'ASC' : 'DESC';
     const [jobs, job_count] = await this.dataSource
       .getRepository(JobEntity)
-      .findAndCount({ where, order: { created_at: direction, id: direction }, take: limit, skip: offset });
+      .findAndCount({
+        where,
+        select: SUMMARY,
+        order: { created_at: direction, id: direction },
+        take: limit,
+        skip: offset,
+      });
     return { job_count, jobs: jobs.map(toSummary) };
   }
 
@@ -55,18 +83,22 @@ export class JobsRpc {
   async listTasks(request: RpcRequest<typeof jobPlanner.listTasks>): Promise<RpcResponse<typeof jobPlanner.listTasks>> {
     const { project_id, job_id, status, limit, marker } = request;
     return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
-      if (!(await manager.getRepository(JobEntity).existsBy({ project_id, id: job_id }))) throw notFound(job_id);
-      const repository = manager.getRepository(JobTaskEntity);
-      // A status that only jobs have is a fair question with an empty answer.
-      const where = { project_id, job_id, ...(status ? { state: status as JobTaskEntity['state'] } : {}) };
-      const task_count = await repository.countBy(where);
-      const page = await repository.find({
-        where: { ...where, ...(marker ? { id: MoreThan(marker) } : {}) },
+      const job = await manager.getRepository(JobEntity).findOneBy({ project_id, id: job_id });
+      if (!job) throw notFound(job_id);
+      const page = await manager.getRepository(JobTaskEntity).find({
+        where: {
+          project_id,
+          job_id,
+          // A status that only jobs have is a fair question with an empty answer.
+          ...(status ? { state: status as JobTaskEntity['state'] } : {}),
+          ...(marker ? { id: MoreThan(marker) } : {}),
+        },
         order: { id: 'ASC' },
         take: limit + 1,
       });
-      const tasks = page.slice(0, limit);
-      return { task_count, tasks: tasks.map(toTask), next_marker: page.length > limit ? tasks.at(-1)!.id : null };
+      const tasks = fitting(page.slice(0, limit));
+      const next_marker = page.length > tasks.length ? tasks.at(-1)!.id : null;
+      return { task_count: countIn(job, status), tasks: tasks.map(toTask), next_marker };
     });
   }
 

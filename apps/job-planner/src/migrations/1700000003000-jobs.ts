@@ -23,8 +23,6 @@ export class Jobs1700000003000 implements MigrationInterface {
         reopening boolean NOT NULL DEFAULT false,
         round integer NOT NULL DEFAULT 0,
         due_at timestamptz,
-        ask_at timestamptz NOT NULL DEFAULT now(),
-        asks integer NOT NULL DEFAULT 0,
         task_total integer NOT NULL DEFAULT 0,
         pending integer NOT NULL DEFAULT 0,
         in_flight integer NOT NULL DEFAULT 0,
@@ -47,10 +45,18 @@ export class Jobs1700000003000 implements MigrationInterface {
         deployment_id uuid,
         command_id uuid,
         round integer NOT NULL DEFAULT 0,
+        ask_at timestamptz,
+        asks integer NOT NULL DEFAULT 0,
         PRIMARY KEY (project_id, id)
       ) WITH (fillfactor = 70)`);
     await runner.query(`CREATE INDEX job_task_job ON job_task (project_id, job_id, id)`);
     await runner.query(`CREATE INDEX job_task_waiting ON job_task (project_id, job_id, id) WHERE state = 'Waiting'`);
+    await runner.query(
+      `CREATE INDEX job_task_in_flight ON job_task (project_id, job_id, id) WHERE state IN ('Running', 'Stopping')`,
+    );
+    await runner.query(
+      `CREATE INDEX job_task_unsuccessful ON job_task (project_id, job_id, id) WHERE state IN ('Failed', 'Timed_out', 'Stopped')`,
+    );
   }
 
   // Forward only.

@@ -4,6 +4,10 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 /** One target of a job. */
 @Entity({ name: 'job_task' })
 @Index('job_task_job', ['project_id', 'job_id', 'id'])
+@Index('job_task_in_flight', ['project_id', 'job_id', 'id'], { where: `state IN ('Running', 'Stopping')` })
+@Index('job_task_unsuccessful', ['project_id', 'job_id', 'id'], {
+  where: `state IN ('Failed', 'Timed_out', 'Stopped')`,
+})
 @Index('job_task_waiting', ['project_id', 'job_id', 'id'], { where: `state = 'Waiting'` })
 export class JobTaskEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'job_task_pkey' })
@@ -49,4 +53,12 @@ export class JobTaskEntity {
 
   @Column('integer', { default: 0 })
   round!: number;
+
+  /** When its command, or the cancel of it, is asked for again if no outcome has come. */
+  @Column('timestamptz', { nullable: true })
+  ask_at!: Date | null;
+
+  /** How often that was done. */
+  @Column('integer', { default: 0 })
+  asks!: number;
 }

@@ -2,6 +2,15 @@ import { BATCH_SIZE, type JobTaskStatus } from '@muster/contracts';
 import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 
+const FIRST_ASK_SECONDS = 60;
+const MOST_ASK_SECONDS = 3_600;
+
+/** SQL: how soon a task that has just moved is asked about, should nothing come. */
+export const FIRST_ASK_AT = `now() + interval '${FIRST_ASK_SECONDS} seconds'`;
+
+/** SQL over `t`: the pause after another ask. */
+const ASK_PAUSE = `make_interval(secs => least(${FIRST_ASK_SECONDS} * 2 ^ least(t.asks + 1, 16), ${MOST_ASK_SECONDS}))`;
+
 /** What is needed to ask for a task's command. */
 export interface Askable {
   id: string;
@@ -41,13 +50,21 @@ export class JobTaskStore {
     return rows.map((row) => row.id);
   }
 
-  /** A page of the tasks in flight that have had no word for `seconds`. */
-  async silent(tx: Tx, jobId: string, seconds: number, after: string): Promise<Askable[]> {
+  /** Claims tasks in flight whose time to ask again has come; each is left alone after that for twice as long as before. */
+  async claimSilent(tx: Tx, jobId: string): Promise<Askable[]> {
     return tx.query<Askable>(
-      `SELECT id, target_id, command_id, deployment_id, state FROM job_task
-       WHERE project_id = $1 AND job_id = $2 AND id > $4 AND state IN ('Running', 'Stopping') AND state_at < now() - make_interval(secs => $3)
-       ORDER BY id LIMIT ${BATCH_SIZE}`,
-      [tx.project, jobId, seconds, after],
+      `WITH claimed AS (
+         UPDATE job_task t SET ask_at = now() + ${ASK_PAUSE}, asks = t.asks + 1
+         FROM (
+           SELECT id FROM job_task
+           WHERE project_id = $1 AND job_id = $2 AND state IN ('Running', 'Stopping') AND ask_at <= now()
+           ORDER BY id LIMIT ${BATCH_SIZE}
+         ) AS due
+         WHERE t.project_id = $1 AND t.id = due.id
+         RETURNING t.id, t.target_id, t.command_id, t.deployment_id, t.state
+       )
+       SELECT * FROM claimed`,
+      [tx.project, jobId],
     );
   }
 }

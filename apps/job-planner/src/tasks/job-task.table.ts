@@ -17,5 +17,7 @@ export const jobTaskTable = defineStateTable(jobTaskEntity, {
     deployment_id: 'uuid',
     command_id: 'uuid',
     round: 'integer',
+    ask_at: 'timestamptz',
+    asks: 'integer',
   },
 });

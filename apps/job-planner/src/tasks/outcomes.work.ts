@@ -14,6 +14,9 @@ const END = {
   CANCELLED: { state: 'Stopped', counts: 'cancelled' },
 } as const satisfies Record<CommandOutcome, { state: JobTaskStatus; counts: string }>;
 
+/** A task keeps the beginning of its command's reason; the whole of it stays with the command. */
+const REASON_LENGTH = 512;
+
 type Batch = WorkBatch<typeof jobWork.outcome>;
 
 /** What commands came to: ends their tasks and moves the job's counts by what really ended. */
@@ -39,7 +42,7 @@ export class OutcomesWork {
       const { state, counts } = END[status];
       const moved = await tx.transition(jobTaskTable, state, {
         ids: outcomes.map((outcome) => outcome.ref),
-        each: { reason: outcomes.map((outcome) => outcome.reason || outcome.code) },
+        each: { reason: outcomes.map((outcome) => (outcome.reason || outcome.code).slice(0, REASON_LENGTH)) },
         given: { command: { type: 'uuid', values: outcomes.map((outcome) => outcome.command_id) } },
         guard: 't.command_id = i.command',
         from: ['Running', 'Stopping'],
