@@ -18,7 +18,8 @@ export default defineConfig({
   },
   test: {
     environment: 'node',
-    setupFiles: ['reflect-metadata'],
+    setupFiles: ['reflect-metadata', './libs/testing/src/patience.ts'],
+    expect: { poll: { timeout: 15_000 } },
     reporters: ['default', './tools/checks/plain-reporter.ts'],
     // A test that passes on the second try has found something.
     retry: 0,

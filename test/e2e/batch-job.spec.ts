@@ -2,6 +2,7 @@ import type { Job } from '@muster/contracts';
 import { CloudEvent } from 'cloudevents';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byEntity, gaps, readEvents, type BusEvent } from './events.js';
 import golden from './golden/job.json' with { type: 'json' };
@@ -126,6 +127,43 @@ describe('a job over 2,000 devices of which a tenth fails', () => {
       expect(ran).toHaveLength(DEVICES + failed);
     },
   );
+});
+
+describe('a bus that loses what it acknowledged', () => {
+  it('given work and statuses that vanish in the middle of a job, then it is asked for again and the counts come out right', async () => {
+    const log = join(stack.dataDir, 'executions-lost.ndjson');
+    const fleet = await stack.fleet(['--count', '500', '--prefix', 'lost', '--failure-rate', '0', '--executions', log]);
+    const id = await stack.createJob({ name_prefix: 'lost' }, { rollout: { max_in_flight: 100 } });
+    await expect
+      .poll(async () => (await stack.job(id)).progress.succeeded, { timeout: 60_000, interval: 20 })
+      .toBeGreaterThan(50);
+    const manager = await (await stack.nats()).jetstreamManager();
+    for (let round = 0; round < 5; round++) {
+      await manager.streams.purge('MUSTER_WORK');
+      await manager.streams.purge('MUSTER_DEV_STATUS');
+    }
+
+    // Time passes: what has had no word for a minute is due to be asked for.
+    const { postgres } = await stack.file();
+    const client = new pg.Client({ connectionString: postgres.url });
+    await client.connect();
+    const overdue = async () => {
+      await client.query(`UPDATE job_planner.job_task SET ask_at = now() WHERE job_id = $1 AND state = 'Running'`, [
+        id,
+      ]);
+      await client.query(`UPDATE job_planner.job SET due_at = now() WHERE id = $1 AND due_at IS NOT NULL`, [id]);
+      return (await stack.job(id)).status;
+    };
+    await expect.poll(overdue, { timeout: 60_000, interval: 1_000 }).toBe('Successful');
+    await client.end();
+
+    expect((await stack.job(id)).progress).toMatchObject({ targeted: 500, succeeded: 500 });
+    fleet.kill('SIGTERM');
+    await new Promise((resolve) => fleet.once('exit', resolve));
+    const ran = await executions(log);
+    expect(new Set(ran.map((run) => `${run.command_id} ${run.fence}`)).size).toBe(ran.length);
+    expect(ran).toHaveLength(500);
+  });
 });
 
 describe('what other systems see', () => {
