@@ -6,13 +6,15 @@
  * the script's alone.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const binaries = join(root, 'node_modules', '.bin');
+/** Oldest major version that runs the product; this script alone gets by with less. */
+const OLDEST_NODE = 22;
 
 const fail = (message) => {
   process.stderr.write(`${message}\n`);
@@ -63,6 +65,16 @@ const install = () => {
   if (status !== 0) fail(`npm ci failed with exit code ${status}`);
 };
 
+/** The Node that runs the product: the one that the lockfile brings, and on platforms for which it brings none, this one. */
+const findNode = () => {
+  const locked = join(binaries, 'node');
+  if (!existsSync(locked)) return { node: process.execPath, version: process.version };
+  if (realpathSync(locked) === process.execPath) return { node: locked, version: process.version };
+  const { stdout, status, error } = spawnSync(locked, ['--version'], { encoding: 'utf8' });
+  if (error || status !== 0) fail(`${locked} cannot be started: ${error?.message ?? `exit code ${status}`}`);
+  return { node: locked, version: stdout.trim() };
+};
+
 const build = (node) => {
   // Without anything to do this takes a fifth of a second, so what is stale is left to the compiler.
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
@@ -77,8 +89,10 @@ const [script, ...args] = process.argv.slice(2);
 if (!script) fail('usage: node tools/run.mjs <script> [args…]');
 if (!isInstalled()) install();
 
-const lockedNode = join(binaries, 'node');
-const node = existsSync(lockedNode) ? lockedNode : process.execPath;
+const { node, version } = findNode();
+if (!(Number(/^v(\d+)\./.exec(version)?.[1]) >= OLDEST_NODE)) {
+  fail(`Node ${version} (${node}) is too old to run Muster: it needs Node ${OLDEST_NODE} or newer`);
+}
 build(node);
 
 const child = spawn(node, [join(root, script), ...args], {

@@ -1,3 +1,5 @@
+import { ADMIN_TOKEN_RULE, isAdminToken } from '@muster/contracts';
+
 /** What the gateway is told beside what every service is told. */
 export interface GatewayConfig {
   /** `MUSTER_ADMIN_TOKEN`: the installation's own token, an admin of `project` and the only one that may open other projects. */
@@ -10,10 +12,7 @@ export interface GatewayConfig {
 export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   const adminToken = env['MUSTER_ADMIN_TOKEN'];
   if (!adminToken) throw new Error('MUSTER_ADMIN_TOKEN is not set');
-  // What a header can carry, and no blank that a shell or a proxy would cut off.
-  if (!/^[\x21-\x7e]{16,512}$/.test(adminToken)) {
-    throw new Error('MUSTER_ADMIN_TOKEN must be 16 to 512 printable ASCII characters without a blank');
-  }
+  if (!isAdminToken(adminToken)) throw new Error(`MUSTER_ADMIN_TOKEN ${ADMIN_TOKEN_RULE}`);
   const project = env['MUSTER_PROJECT'] || 'demo';
   if (!/^[a-z0-9-]{1,40}$/.test(project)) throw new Error('MUSTER_PROJECT must be 1 to 40 of a-z, 0-9 and -');
   return { adminToken, project };

@@ -5,6 +5,9 @@ import type { ServiceName } from './services.js';
 /** The most items one work batch carries, and so the most rows one hot statement touches. */
 export const BATCH_SIZE = 500;
 
+/** The most bytes of JSON that the items of one work message take together, unless a single item is larger. */
+export const MAX_WORK_BYTES = 512 * 1024;
+
 /** The JetStream stream that holds all work until it is acknowledged. */
 export const WORK_STREAM = 'MUSTER_WORK';
 

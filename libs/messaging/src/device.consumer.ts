@@ -26,6 +26,8 @@ const CORE_LINGER_MS = 500;
 
 export type DeviceHandler = (messages: DeviceMessage[]) => Promise<void>;
 
+type Stamp = Pick<DeviceMessage, 'at' | 'sequence'>;
+
 interface Raw {
   subject: string;
   data: Uint8Array;
@@ -35,7 +37,7 @@ interface Raw {
 function check(
   channel: DeviceChannel,
   message: Raw,
-  sequence: number,
+  stamp: Stamp,
 ): DeviceMessage | { dropped: DropReason; message: string } {
   if (message.data.length > MAX_DEVICE_PAYLOAD)
     return { dropped: 'too_large', message: `${message.data.length} bytes` };
@@ -56,7 +58,7 @@ function check(
     ...parseDeviceSubject(message.subject),
     payload,
     traceparent: message.headers?.get('traceparent') || undefined,
-    sequence,
+    ...stamp,
   };
 }
 
@@ -64,13 +66,13 @@ function check(
 function sift<M extends Raw>(
   channel: DeviceChannel,
   raw: readonly M[],
-  sequenceOf: (message: M) => number,
+  stampOf: (message: M) => Stamp,
   host: TransportHost,
 ) {
   const kept: { source: M; message: DeviceMessage }[] = [];
   const dropped: M[] = [];
   for (const source of raw) {
-    const checked = check(channel, source, sequenceOf(source));
+    const checked = check(channel, source, stampOf(source));
     if ('dropped' in checked) {
       host.onDropped(channel.name, checked.dropped, { subject: source.subject, message: checked.message });
       dropped.push(source);
@@ -80,6 +82,8 @@ function sift<M extends Raw>(
   }
   return { kept, dropped };
 }
+
+const stampInStream = ({ info, seq }: JsMsg): Stamp => ({ at: Math.floor(info.timestampNanos / 1e6), sequence: seq });
 
 function handleInSpan(channel: DeviceChannel, messages: DeviceMessage[], handle: DeviceHandler): Promise<void> {
   const name = `device ${channel.name}`;
@@ -140,7 +144,7 @@ export function deviceStreamConsumer(
     try {
       for await (const batch of batches(messages, BATCH, STREAM_LINGER_MS)) {
         await gate.enter(async () => {
-          const { kept, dropped } = sift(channel, batch, (message) => message.seq, host);
+          const { kept, dropped } = sift(channel, batch, stampInStream, host);
           for (const message of dropped) message.term();
           await handleKept(kept);
         });
@@ -165,7 +169,8 @@ export function deviceCoreConsumer(
 
   const read = async (source: Subscription): Promise<void> => {
     for await (const batch of batches<Msg>(source, BATCH, CORE_LINGER_MS)) {
-      const { kept } = sift(channel, batch, () => 0, host);
+      const stamp = { at: Date.now(), sequence: 0 };
+      const { kept } = sift(channel, batch, () => stamp, host);
       if (kept.length === 0) continue;
       try {
         await handleInSpan(

@@ -19,12 +19,17 @@ export type Binding =
   | { kind: 'work'; contract: WorkContract; concurrency: number }
   | { kind: 'device'; channel: DeviceChannel; concurrency: number };
 
-/** A message that a device published, checked against its channel's schema. `sequence`: its place in the channel's stream (0 on core). */
+/**
+ * A message that a device published, checked against its channel's schema. A message that comes again carries the same `at` and `sequence`.
+ * @property at when the channel's stream took it, on core when it was read; epoch milliseconds.
+ * @property sequence its place in the channel's stream (0 on core); begins anew with a stream that is made anew.
+ */
 export interface DeviceMessage<Payload = unknown> {
   project_id: string;
   device_id: string;
   payload: Payload;
   traceparent: string | undefined;
+  at: number;
   sequence: number;
 }
 

@@ -1,5 +1,9 @@
-import { describe, expect, it } from 'vitest';
-import { divide } from './demo-fleet.js';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openDataFolder, type DataFolder } from './data-folder.js';
+import { agentProgram, divide, fleetProgram } from './demo-fleet.js';
 
 const nodes = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ id: String(index), node: { name: `node-${index}` } }));
@@ -22,5 +26,51 @@ describe('divide', () => {
 
     expect(divided.real).toHaveLength(real);
     expect(divided.simulated).toHaveLength(simulated);
+  });
+});
+
+describe('given a stack that was told its secrets by environment', () => {
+  const SECRETS = {
+    MUSTER_ADMIN_TOKEN: 'secret-secret-secret',
+    MUSTER_DATABASE_URL: 'postgres://root:secret@db/muster',
+    MUSTER_NATS_URL: 'nats://root:secret@bus',
+    MUSTER_TEST_POSTGRES_URL: 'postgres://root:secret@test',
+    PGPASSWORD: 'secret',
+    GITHUB_TOKEN: 'secret',
+  };
+  let dataDir: string;
+  let folder: DataFolder;
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'muster-fleet-'));
+    folder = await openDataFolder(dataDir);
+    for (const [name, value] of Object.entries(SECRETS)) vi.stubEnv(name, value);
+  });
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await rm(dataDir, { recursive: true });
+  });
+
+  const ours = (env: NodeJS.ProcessEnv) =>
+    Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('MUSTER_')));
+
+  it('when an agent is started, then it gets its site and its name, and none of them', () => {
+    const node = { name: 'atl-1', attributes: { city: 'Atlanta' } };
+    const { env } = agentProgram({ id: 'id', node }, folder, 'demo', 'nats://127.0.0.1:1');
+
+    expect(ours(env)).toEqual({
+      MUSTER_SITE_DIR: join(folder.sites, 'atl-1'),
+      MUSTER_NODE_NAME: 'atl-1',
+      MUSTER_NODE_CITY: 'Atlanta',
+    });
+    expect(JSON.stringify(env)).not.toContain('secret');
+    expect(env.PATH).toBe(process.env.PATH);
+  });
+
+  it('when the fleet is started, then it gets the data folder, and none of them', async () => {
+    const { env } = await fleetProgram(nodes(2), folder, dataDir, 0);
+
+    expect(ours(env)).toEqual({ MUSTER_DATA_DIR: dataDir });
+    expect(JSON.stringify(env)).not.toContain('secret');
+    expect(env.PATH).toBe(process.env.PATH);
   });
 });

@@ -21,6 +21,13 @@ export function divide(nodes: readonly RegisteredNode[]): { real: RegisteredNode
 
 type Program = Omit<NodeProgram, 'log'> & { name: string };
 
+/** Our own variables, those that a Postgres client reads, and whatever else is named like a secret. */
+const NOT_FOR_DEVICES = /^(MUSTER_|PG)|(TOKEN|PASSWORD|SECRET)$/;
+
+/** The environment of a program that plays devices: without what opens the installation, because devices are told only their own. */
+const deviceEnvironment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !NOT_FOR_DEVICES.test(name)));
+
 /** The agent of a node, which deploys its site to `<sites>/<node>`. */
 export function agentProgram(
   { id, node }: RegisteredNode,
@@ -44,7 +51,7 @@ export function agentProgram(
       join(folder.agents, node.name),
     ],
     env: {
-      ...process.env,
+      ...deviceEnvironment(process.env),
       MUSTER_SITE_DIR: join(folder.sites, node.name),
       MUSTER_NODE_NAME: node.name,
       MUSTER_NODE_CITY: typeof node.attributes?.city === 'string' ? node.attributes.city : '',
@@ -64,6 +71,6 @@ export async function fleetProgram(
     name: 'fleet',
     script: FLEET_SCRIPT,
     args: ['--devices-from', folder.fleet, '--failure-rate', String(failureRate), '--latency', LATENCY],
-    env: { ...process.env, MUSTER_DATA_DIR: dataDir },
+    env: { ...deviceEnvironment(process.env), MUSTER_DATA_DIR: dataDir },
   };
 }

@@ -39,6 +39,26 @@ describe('StackFile', () => {
     expect(await mode(path)).toBe(0o600);
   });
 
+  it('given a write that was refused, then the next one counts, and the file can be removed', async () => {
+    const path = join(folder, 'data', 'stack.json');
+    const file = new StackFile(path);
+    await expect(file.write(document([{ name: 'gateway', pid: 1 }]))).rejects.toThrow('ENOENT');
+
+    await mkdir(join(folder, 'data'));
+    await file.write(document([{ name: 'gateway', pid: 2 }]));
+
+    expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(document([{ name: 'gateway', pid: 2 }]));
+    await file.remove();
+    await expect(stat(path)).rejects.toThrow('ENOENT');
+  });
+
+  it('given a last write that was refused, then removing the file does not fail for that', async () => {
+    const file = new StackFile(join(folder, 'data', 'stack.json'));
+    await expect(file.write(document([]))).rejects.toThrow('ENOENT');
+
+    await expect(file.remove()).resolves.toBeUndefined();
+  });
+
   it('given what a killed stack left running, then programs of ours are ended, and others are not', async () => {
     const path = join(folder, 'stack.json');
     const sleeper = async (script: string) => {

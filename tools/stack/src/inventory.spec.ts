@@ -56,6 +56,7 @@ describe('readInventory', () => {
     ],
     ['a.csv', `${HEAD}\npar,,"Pa\nris",France,FR,1,2,Europe/Paris\nb,,B,B,FR,1,x,UTC`, 'a.csv:4: longitude'],
     ['a.csv', `${HEAD}\npar,,Paris,France,FR,1,2,Mars/Base`, 'a.csv:2: timezone'],
+    ['a.csv', `${HEAD}\npar,,Paris,France,FR,1,2,+01:00`, 'a.csv:2: timezone must be an IANA time zone'],
     ['a.csv', `${HEAD}\npar,,Paris,France,fr,1,2,UTC`, 'a.csv:2: country_code must be two capital letters'],
     ['a.csv', `${HEAD}\n../x,,Paris,France,FR,1,2,UTC`, 'a.csv:2: site'],
     ['a.csv', `${HEAD}\npar,,Paris`, 'a.csv:2: has 3 fields, the head has 8'],

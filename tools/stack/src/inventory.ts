@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import type { NewDevice } from '@muster/contracts';
+import { isTimeZone, type NewDevice } from '@muster/contracts';
 import { parseCsv } from './csv.js';
 import { messageOf, UsageError } from './errors.js';
 
@@ -25,14 +25,6 @@ const NODES_PER_SITE = 3;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 type Row = { where: string; values: Record<string, unknown> };
-
-const isTimezone = (name: string) => {
-  try {
-    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
-  } catch {
-    return false;
-  }
-};
 
 const FIELDS = ['site', 'name', 'city', 'country', 'country_code', 'latitude', 'longitude', 'timezone'];
 
@@ -68,7 +60,7 @@ function siteOf({ where, values }: Row): Site {
     country_code: text('country_code', (value) => /^[A-Z]{2}$/.test(value), 'two capital letters'),
     latitude: degrees('latitude', 90),
     longitude: degrees('longitude', 180),
-    timezone: text('timezone', isTimezone, 'an IANA time zone such as Europe/Paris'),
+    timezone: text('timezone', isTimeZone, 'an IANA time zone such as Europe/Paris'),
   };
 }
 

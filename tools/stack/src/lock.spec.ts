@@ -5,18 +5,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startTime } from '@muster/servers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { takeLock } from './lock.js';
+import { takeLock, whileLocked } from './lock.js';
+
+let folder: string;
+let file: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'muster-lock-'));
+  file = join(folder, 'stack.lock');
+});
+afterEach(() => rm(folder, { recursive: true }));
 
 describe('takeLock', () => {
-  let folder: string;
-  let file: string;
-
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'muster-lock-'));
-    file = join(folder, 'stack.lock');
-  });
-  afterEach(() => rm(folder, { recursive: true }));
-
   it('given no lock, when it is taken and released, then nothing is left', async () => {
     const lock = await takeLock(file);
 
@@ -62,5 +62,21 @@ describe('takeLock', () => {
 
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(await readdir(folder)).toEqual(['stack.lock']);
+  });
+});
+
+describe('whileLocked', () => {
+  it('given what was asked for succeeds, then the lock was held meanwhile and is given back', async () => {
+    const seen = await whileLocked(file, async (takenOverFrom) => ({ takenOverFrom, files: await readdir(folder) }));
+
+    expect(seen).toEqual({ takenOverFrom: undefined, files: ['stack.lock'] });
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('given what was asked for fails, then the lock is given back all the same', async () => {
+    const failure = new Error('the stop failed');
+
+    await expect(whileLocked(file, () => Promise.reject(failure))).rejects.toBe(failure);
+    expect(await readdir(folder)).toEqual([]);
   });
 });

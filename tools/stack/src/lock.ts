@@ -70,3 +70,17 @@ export async function takeLock(file: string): Promise<Lock> {
     },
   };
 }
+
+/**
+ * Holds the lock of a data folder while `use` runs, and gives it back however that ends.
+ * @param use is told the pid of the stack that ended without giving the lock back; undefined: there was none.
+ * @throws StackError naming the pid of the stack that runs; what `use` throws.
+ */
+export async function whileLocked<T>(file: string, use: (takenOverFrom: number | undefined) => Promise<T>): Promise<T> {
+  const lock = await takeLock(file);
+  try {
+    return await use(lock.takenOverFrom);
+  } finally {
+    await lock.release();
+  }
+}

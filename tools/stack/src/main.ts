@@ -1,11 +1,11 @@
 import { ServerError } from '@muster/servers';
 import { openDataFolder, type DataFolder } from './data-folder.js';
-import { runDemo, type Demo } from './demo.js';
+import { runDemo } from './demo.js';
 import { messageOf, StackError, UsageError } from './errors.js';
 import { guide } from './guide.js';
 import { onInterrupt } from './interrupts.js';
 import { nodesOf, readInventory } from './inventory.js';
-import { takeLock } from './lock.js';
+import { whileLocked } from './lock.js';
 import { HELP, readOptions, type StackOptions } from './options.js';
 import { serveSites } from './site-server.js';
 import { StackFile } from './stack-file.js';
@@ -95,21 +95,20 @@ async function run(options: StackOptions): Promise<number> {
   const folder = await openDataFolder(options.dataDir);
   // A mistake in the inventory is told before anything is started.
   if (options.inventory) nodesOf(await readInventory(options.inventory), options.nodes);
-  const lock = await takeLock(folder.lock);
-  const file = new StackFile(folder.stack);
-  const stack = new Stack(options, folder, file, terminal.say);
-  const signal = interruption(stack, terminal);
-  let demo: Demo | undefined;
-  try {
-    if (lock.takenOverFrom !== undefined) {
-      terminal.say(`The stack before (pid ${lock.takenOverFrom}) did not stop cleanly; its data folder is taken over.`);
-      await file.endLeftovers(APPS, LEFTOVER_MS);
+  const demo = await whileLocked(folder.lock, async (takenOverFrom) => {
+    const file = new StackFile(folder.stack);
+    const stack = new Stack(options, folder, file, terminal.say);
+    const signal = interruption(stack, terminal);
+    try {
+      if (takenOverFrom !== undefined) {
+        terminal.say(`The stack before (pid ${takenOverFrom}) did not stop cleanly; its data folder is taken over.`);
+        await file.endLeftovers(APPS, LEFTOVER_MS);
+      }
+      return await session(stack, options, folder, terminal, signal);
+    } finally {
+      await stack.stop();
     }
-    demo = await session(stack, options, folder, terminal, signal);
-  } finally {
-    await stack.stop();
-    await lock.release();
-  }
+  });
   if (!options.once) return 0;
   if (!demo) return KILLED;
   process.stdout.write(`${JSON.stringify(demo.result)}\n`);

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { MAX_LISTED_TARGETS, ProjectId, validate } from '@muster/contracts';
+import { ADMIN_TOKEN_RULE, isAdminToken, MAX_LISTED_TARGETS, ProjectId, validate } from '@muster/contracts';
 import { messageOf, UsageError } from './errors.js';
 
 /** What `npm start` is told, checked. */
@@ -90,9 +90,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): StackOption
     throw new UsageError(`MUSTER_PROJECT must be 1 to 40 of a-z, 0-9, -, not "${project}"`);
   }
   const adminToken = env.MUSTER_ADMIN_TOKEN || undefined;
-  if (adminToken && !/^[\x21-\x7e]{16,512}$/.test(adminToken)) {
-    throw new UsageError('MUSTER_ADMIN_TOKEN must be 16 to 512 printable ASCII characters without a blank');
-  }
+  if (adminToken && !isAdminToken(adminToken)) throw new UsageError(`MUSTER_ADMIN_TOKEN ${ADMIN_TOKEN_RULE}`);
   return {
     help: given.help,
     once: given.once,

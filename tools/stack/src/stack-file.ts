@@ -21,12 +21,16 @@ export class StackFile {
 
   constructor(private readonly path: string) {}
 
-  /** Writes the document; several asked for during one write become one. */
+  /**
+   * Writes the document; several asked for during one write become one.
+   * @throws the error of the file system; the next write starts afresh.
+   */
   write(document: StackDocument): Promise<void> {
     const idle = this.wanted === undefined;
     this.wanted = document;
     if (idle) {
-      this.writing = this.writing.then(async () => {
+      // A write that failed is told to those who asked for it, and does not keep the next from being tried.
+      this.writing = this.settled().then(async () => {
         const latest = this.wanted!;
         this.wanted = undefined;
         await writePrivate(this.path, latest);
@@ -36,8 +40,12 @@ export class StackFile {
   }
 
   async remove(): Promise<void> {
-    await this.writing;
+    await this.settled();
     await rm(this.path, { force: true });
+  }
+
+  private settled(): Promise<void> {
+    return this.writing.catch(() => undefined);
   }
 
   /**

@@ -3,7 +3,6 @@ import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PROJECT, RunningDispatcher } from '../testing/running-dispatcher.js';
 import { PresenceCheck } from '../lanes/presence.check.js';
-import { CommandSweep } from './command.sweep.js';
 
 let dispatcher: RunningDispatcher;
 
@@ -11,9 +10,6 @@ beforeAll(async () => {
   dispatcher = await RunningDispatcher.start();
 });
 afterAll(() => dispatcher.service.stop());
-
-const outcome = (id: string) =>
-  vi.waitUntil(() => dispatcher.outcomesOf(id).length > 0, { timeout: 15_000 }).then(() => dispatcher.outcomesOf(id));
 
 describe('an IMMEDIATE command', () => {
   it('given an online device, when its answer is success, then the command succeeds with its evidence and the asker is told once', async () => {
@@ -37,7 +33,7 @@ describe('an IMMEDIATE command', () => {
     dispatcher.status(device, { command_id: id, status: 'success', evidence: { sha256: 'ab' } });
 
     expect(await dispatcher.reached(id, 'SUCCESS')).toMatchObject({ evidence: { sha256: 'ab' }, due_at: null });
-    expect(await outcome(id)).toEqual(['SUCCESS']);
+    expect(await dispatcher.outcome(id)).toEqual(['SUCCESS']);
     await vi.waitUntil(() => dispatcher.service.statesOf(id).length === 5);
     expect(dispatcher.service.statesOf(id)).toEqual(['QUEUED', 'INITIATED', 'ACKNOWLEDGED', 'INPROGRESS', 'SUCCESS']);
     expect((await dispatcher.command(id)).activity.map((entry) => entry.state)).toEqual([
@@ -72,7 +68,7 @@ describe('an IMMEDIATE command', () => {
     await dispatcher.sentTo(device, 1);
     dispatcher.status(device, { command_id: id, status: 'failure', reason: 'disk full', code: 'exit_1' });
     expect(await dispatcher.reached(id, 'FAILURE')).toMatchObject({ reason: 'disk full', code: 'exit_1' });
-    expect(await outcome(id)).toEqual(['FAILURE']);
+    expect(await dispatcher.outcome(id)).toEqual(['FAILURE']);
   });
 
   it('given answers that come twice and in the wrong order, then the first end counts and no version is skipped', async () => {
@@ -84,7 +80,7 @@ describe('an IMMEDIATE command', () => {
     await dispatcher.reached(id, 'SUCCESS');
     dispatcher.status(device, { command_id: id, status: 'failure' });
     await vi.waitUntil(async () => (await dispatcher.service.dropped('status', 'already_ended')) > 0);
-    expect(await outcome(id)).toEqual(['SUCCESS']);
+    expect(await dispatcher.outcome(id)).toEqual(['SUCCESS']);
     await vi.waitUntil(() => dispatcher.service.statesOf(id).at(-1) === 'SUCCESS');
     const versions = dispatcher.service.eventsOf(id).map((event) => event.version);
     expect([...new Set(versions)]).toEqual(versions.map((_, index) => index + 1));
@@ -127,7 +123,7 @@ describe('an offline device', () => {
     const device = dispatcher.device(false);
     const [id] = (await dispatcher.request([device], { offline_seconds: 1 })) as [string];
     expect(await dispatcher.reached(id, 'TIMEOUT')).toMatchObject({ reason: 'never_contacted' });
-    expect(await outcome(id)).toEqual(['TIMEOUT']);
+    expect(await dispatcher.outcome(id)).toEqual(['TIMEOUT']);
   });
 });
 
@@ -144,128 +140,6 @@ describe('time', () => {
     dispatcher.status(device, { command_id: id, fence: 1, status: 'success' });
     await vi.waitUntil(async () => (await dispatcher.service.dropped('status', 'already_ended')) > 0);
     expect((await dispatcher.command(id)).state).toBe('TIMEOUT');
-  });
-});
-
-describe('cancel', () => {
-  const REPLY_TO = 'muster.work.job-planner.outcome';
-  const cancel = (ids: string[], request_id = uuid(), refs: string[] = ids) =>
-    dispatcher.service.ask(commandWork.cancel, {
-      project_id: PROJECT,
-      head: { request_id, reason: 'no longer wanted', reply_to: REPLY_TO },
-      items: ids.map((command_id, index) => ({ command_id, ref: refs[index]! })),
-    });
-
-  it('given a cancel that comes before its request, then the asker hears so at once and no device ever gets the command', async () => {
-    const [device, request_id] = [dispatcher.device(), uuid()];
-    const item = { command_id: uuid(), device_id: device, ref: uuid(), args: {} };
-    await cancel([item.command_id], request_id, [item.ref]);
-    expect(await outcome(item.command_id)).toEqual(['CANCELLED']);
-    await dispatcher.ask([item], { request_id });
-    expect(await dispatcher.reached(item.command_id, 'CANCELLED')).toMatchObject({
-      reason: 'no longer wanted',
-      attempt: 0,
-    });
-    const [next] = (await dispatcher.request([device])) as [string];
-    expect(await dispatcher.sentTo(device, 1)).toMatchObject([{ command_id: next }]);
-  });
-
-  it('given requests and their cancels at the same moment, then whatever order they take, none runs on uncancelled', async () => {
-    for (let round = 0; round < 5; round++) {
-      const request_id = uuid();
-      const items = Array.from({ length: 100 }, () => ({
-        command_id: uuid(),
-        device_id: dispatcher.device(),
-        ref: uuid(),
-        args: {},
-      }));
-      await Promise.all([
-        dispatcher.ask(items, { request_id }),
-        cancel(
-          items.map((item) => item.command_id),
-          request_id,
-          items.map((item) => item.ref),
-        ),
-      ]);
-      await vi.waitUntil(
-        async () => {
-          const rows = await dispatcher.service.query<{ n: string }>(
-            `SELECT count(*) AS n FROM command WHERE request_id = $1 AND (state = 'CANCELLED' OR cancel_requested)`,
-            [request_id],
-          );
-          return rows[0]!.n === '100';
-        },
-        { timeout: 15_000 },
-      );
-    }
-  });
-
-  it('given a device that says hello while its command is being cancelled, then it hears of the cancel and not of the command', async () => {
-    const device = dispatcher.device();
-    const [id] = (await dispatcher.request([device])) as [string];
-    await dispatcher.sentTo(device, 1);
-    const heard = () => dispatcher.cancels.filter((message) => message.command_id === id).length;
-    await cancel([id]);
-    await vi.waitUntil(() => heard() === 1);
-    await dispatcher.presence(device, true);
-    await vi.waitUntil(() => heard() === 2);
-    expect(dispatcher.sent.filter((message) => message.device_id === device)).toHaveLength(1);
-  });
-
-  it('given a command that has ended, then its outcome is told again', async () => {
-    const device = dispatcher.device();
-    const [id] = (await dispatcher.request([device])) as [string];
-    await dispatcher.sentTo(device, 1);
-    dispatcher.status(device, { command_id: id, status: 'success' });
-    await outcome(id);
-    await cancel([id]);
-    await vi.waitUntil(() => dispatcher.outcomesOf(id).length === 2);
-    expect(dispatcher.outcomesOf(id)).toEqual(['SUCCESS', 'SUCCESS']);
-  });
-
-  it('given a command that waits and one that is in flight, then the first ends at once and the other by the device’s word', async () => {
-    const device = dispatcher.device();
-    const [running] = (await dispatcher.request([device])) as [string];
-    await dispatcher.sentTo(device, 1);
-    const [waiting] = (await dispatcher.request([device])) as [string];
-    await dispatcher.reached(waiting, 'QUEUED');
-    await cancel([running, waiting]);
-    expect(await dispatcher.reached(waiting, 'CANCELLED')).toMatchObject({ reason: 'no longer wanted' });
-    await vi.waitUntil(() =>
-      dispatcher.cancels.some((message) => message.command_id === running && message.fence === 1),
-    );
-    dispatcher.status(device, { command_id: running, status: 'failure', code: 'cancelled' });
-    await dispatcher.reached(running, 'CANCELLED');
-    expect(await outcome(running)).toEqual(['CANCELLED']);
-  });
-
-  it('given a device that succeeds all the same, then that is what is recorded', async () => {
-    const device = dispatcher.device();
-    const [id] = (await dispatcher.request([device])) as [string];
-    await dispatcher.sentTo(device, 1);
-    await cancel([id]);
-    await vi.waitUntil(() => dispatcher.cancels.some((message) => message.command_id === id));
-    dispatcher.status(device, { command_id: id, status: 'success' });
-    await dispatcher.reached(id, 'SUCCESS');
-  });
-
-  it('given a device that says cancelled without having been asked, then that is a failure', async () => {
-    const device = dispatcher.device();
-    const [id] = (await dispatcher.request([device])) as [string];
-    await dispatcher.sentTo(device, 1);
-    dispatcher.status(device, { command_id: id, status: 'failure', code: 'cancelled' });
-    await dispatcher.reached(id, 'FAILURE');
-  });
-
-  it('given a device that does not answer the cancel, then the command is cancelled after the grace', async () => {
-    const device = dispatcher.device();
-    const [id] = (await dispatcher.request([device])) as [string];
-    await dispatcher.sentTo(device, 1);
-    await cancel([id]);
-    await vi.waitUntil(() => dispatcher.cancels.some((message) => message.command_id === id));
-    await dispatcher.service.query(`UPDATE command SET deadline = now(), due_at = now() WHERE id = $1`, [id]);
-    await dispatcher.service.get(CommandSweep).step();
-    expect(await dispatcher.reached(id, 'CANCELLED')).toMatchObject({ reason: 'cancelled; the device did not answer' });
   });
 });
 
@@ -327,7 +201,7 @@ describe('bad input', () => {
   it('given work for a device that does not exist, then the asker hears of a failure', async () => {
     const [id] = (await dispatcher.request([uuid()])) as [string];
     expect(await dispatcher.reached(id, 'FAILURE')).toMatchObject({ code: 'unknown_device' });
-    expect(await outcome(id)).toEqual(['FAILURE']);
+    expect(await dispatcher.outcome(id)).toEqual(['FAILURE']);
   });
 
   it('given a request over rpc for a device that does not exist, then it is refused naming the device, and nothing is created', async () => {
@@ -396,7 +270,7 @@ describe('repetition', () => {
     await dispatcher.ask([item], { request_id });
     await dispatcher.sentTo(device, 1);
     dispatcher.status(device, { command_id: item.command_id, status: 'success' });
-    expect(await outcome(item.command_id)).toEqual(['SUCCESS']);
+    expect(await dispatcher.outcome(item.command_id)).toEqual(['SUCCESS']);
     await dispatcher.ask([item], { request_id });
     await vi.waitUntil(() => dispatcher.outcomesOf(item.command_id).length === 2);
     expect(dispatcher.sent.filter((message) => message.device_id === device)).toHaveLength(1);

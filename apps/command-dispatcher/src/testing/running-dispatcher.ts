@@ -146,4 +146,10 @@ export class RunningDispatcher {
       .filter((item) => item.command_id === command_id)
       .map((item) => item.status);
   }
+
+  /** Waits until the asker was told of the command's end. */
+  async outcome(command_id: string): Promise<string[]> {
+    await vi.waitUntil(() => this.outcomesOf(command_id).length > 0);
+    return this.outcomesOf(command_id);
+  }
 }

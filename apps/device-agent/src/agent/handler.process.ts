@@ -1,6 +1,7 @@
 import type { JsonObject } from '@muster/contracts';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { delimiter, dirname } from 'node:path';
+import { dirname } from 'node:path';
+import { handlerEnvironment } from './handler.environment.js';
 import { HandlerOutput, TextTail } from './handler.output.js';
 
 /** Longest `reason` of a status. */
@@ -35,7 +36,7 @@ export class HandlerProcess {
       cwd: dirname(file),
       // A group of its own, so that what the handler starts is stopped with it.
       detached: true,
-      env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}` },
+      env: handlerEnvironment(process.env),
     });
     this.#child = child;
     child.stdout.on('data', (chunk: Buffer) => output.push(chunk));

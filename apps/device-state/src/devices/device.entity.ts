@@ -1,5 +1,6 @@
 import type { Device, JsonObject } from '@muster/contracts';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { Applied } from '../presence/sign.js';
 
 /** One device. `last_seen` is in no index, so that a heartbeat touches the row alone. */
 @Entity({ name: 'device' })
@@ -56,6 +57,10 @@ export class DeviceEntity {
 
   @Column('jsonb', { nullable: true })
   agent!: Device['agent'];
+
+  /** What hellos and reports came to so far: one that comes again, or late, changes nothing. */
+  @Column('jsonb', { default: {} })
+  applied!: Applied;
 
   @Column('timestamptz', { nullable: true })
   last_seen!: Date | null;

@@ -1,6 +1,5 @@
-import { DomainError, type FieldError, type JsonObject } from '@muster/contracts';
+import { DomainError, isTimeZone, type FieldError, type JsonObject } from '@muster/contracts';
 import { DOCUMENT_FAULTS, documentFault } from './document.limits.js';
-import { isTimeZone } from './time-zone.js';
 
 /** The part of a device that rules beyond its schema speak of. */
 interface Ruled {

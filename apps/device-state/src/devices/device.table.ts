@@ -16,6 +16,7 @@ export const deviceTable = defineStateTable(deviceEntity, {
     desired: 'jsonb',
     reported: 'jsonb',
     agent: 'jsonb',
+    applied: 'jsonb',
     last_seen: 'timestamptz',
     presence_due: 'timestamptz',
     updated_at: 'timestamptz',

@@ -18,6 +18,7 @@ export class Devices1700000001000 implements MigrationInterface {
         desired jsonb NOT NULL DEFAULT '{}',
         reported jsonb NOT NULL DEFAULT '{}',
         agent jsonb,
+        applied jsonb NOT NULL DEFAULT '{}',
         last_seen timestamptz,
         presence_due timestamptz,
         CONSTRAINT device_pkey PRIMARY KEY (project_id, id)

@@ -4,19 +4,26 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { deviceTable } from '../devices/device.table.js';
 import { PresenceTimes } from './presence.times.js';
-import type { Agent, Sender } from './sign.js';
+import { heardAt, type Agent, type Applied, type Sender, type Sign } from './sign.js';
 
-/** A device that gave a sign of life, locked. `reported` only where it was asked for. */
+/**
+ * A device that gave a sign of life, locked. `reported` only where the sign changes it.
+ * @property alive whether its last sign, this one included, is younger than the silence that makes a device offline.
+ */
 export interface LockedDevice {
   id: string;
   state: Device['state'];
   version: number;
+  alive: boolean;
+  applied: Applied;
   reported: JsonObject | null;
 }
 
-/** What a sign of life changes of a device; null leaves the column as it is. */
+/** What a sign of life changes of a device; null leaves the column as it is. `at`: when it was given, epoch ms. */
 export interface Change {
   id: string;
+  at: number;
+  applied: Applied;
   agent: Agent | null;
   reported: JsonObject | null;
 }
@@ -33,61 +40,82 @@ export class PresenceStore {
     this.silence = `interval '${times.silenceSeconds} seconds'`;
   }
 
-  /** Notes a sign of life of those that are online, over all projects at once; gives the state of every sender that exists. */
-  touch(senders: readonly Sender[]): Promise<(Sender & { state: Device['state'] })[]> {
+  /**
+   * Notes a sign of life of those that are online, over all projects at once; gives the state of every sender that exists.
+   * `at`: when it was given, epoch ms.
+   */
+  touch(beats: readonly (Sender & { at: number })[]): Promise<(Sender & { state: Device['state'] })[]> {
     return this.dataSource.query(
       `WITH known AS MATERIALIZED (
-         SELECT t.project_id, t.id, t.state
-         FROM device t JOIN unnest($1::text[], $2::uuid[]) AS i(project_id, id) ON t.project_id = i.project_id AND t.id = i.id
+         SELECT t.project_id, t.id, t.state, i.at
+         FROM device t JOIN unnest($1::text[], $2::uuid[], $3::timestamptz[]) AS i(project_id, id, at)
+           ON t.project_id = i.project_id AND t.id = i.id
          ORDER BY t.project_id, t.id FOR UPDATE OF t
        ), touched AS (
-         UPDATE device t SET last_seen = now() FROM known k
+         UPDATE device t SET last_seen = ${lastSeen('k.at')} FROM known k
          WHERE t.project_id = k.project_id AND t.id = k.id AND k.state = 'ONLINE'
        )
        SELECT project_id, id AS device_id, state FROM known`,
-      [senders.map(({ project_id }) => project_id), senders.map(({ device_id }) => device_id)],
+      [
+        beats.map(({ project_id }) => project_id),
+        beats.map(({ device_id }) => device_id),
+        beats.map(({ at }) => timestamp(at)),
+      ],
     );
   }
 
-  lock(tx: Tx, ids: readonly string[], withReported: readonly string[]): Promise<LockedDevice[]> {
+  lock(tx: Tx, signs: readonly Sign[]): Promise<LockedDevice[]> {
     return tx.query(
-      `SELECT id, state, version, CASE WHEN id = ANY($3::uuid[]) THEN reported END AS reported
-       FROM device WHERE project_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE`,
-      [tx.project, ids, withReported],
+      `SELECT t.id, t.state, t.version, t.applied, ${lastSeen('i.at')} + ${this.silence} > now() AS alive,
+              CASE WHEN i.patched THEN t.reported END AS reported
+       FROM device t JOIN unnest($2::uuid[], $3::timestamptz[], $4::boolean[]) AS i(id, at, patched) ON t.id = i.id
+       WHERE t.project_id = $1 ORDER BY t.id FOR UPDATE OF t`,
+      [
+        tx.project,
+        signs.map(({ device_id }) => device_id),
+        signs.map((sign) => timestamp(heardAt(sign))),
+        signs.map(({ statements }) => statements.some(({ patch }) => patch)),
+      ],
     );
   }
 
-  /** Those that were not online come online. */
+  /** Those that were not online, and live, come online. */
   comeOnline(tx: Tx, changes: readonly Change[]): Promise<Moved[]> {
     return tx.transition(deviceTable, 'ONLINE', {
       ids: changes.map(({ id }) => id),
       given: {
+        at: { type: 'timestamptz', values: changes.map(({ at }) => timestamp(at)) },
+        applied: { type: 'jsonb', values: changes.map(({ applied }) => applied) },
         agent: { type: 'jsonb', values: changes.map(({ agent }) => agent) },
         reported: { type: 'jsonb', values: changes.map(({ reported }) => reported) },
       },
       compute: {
         agent: 'coalesce(i.agent::jsonb, t.agent)',
         reported: 'coalesce(i.reported::jsonb, t.reported)',
-        last_seen: 'now()',
+        applied: 'i.applied::jsonb',
+        last_seen: lastSeen('i.at'),
         presence_due: `now() + ${this.silence}`,
         updated_at: 'now()',
       },
     });
   }
 
-  /** Those that were online already stay so. */
-  async stayOnline(tx: Tx, changes: readonly Change[]): Promise<void> {
+  /** Notes what was said by those that stay as they are: online already, or silent since. */
+  async note(tx: Tx, changes: readonly Change[]): Promise<void> {
     if (changes.length === 0) return;
     const asText = (value: object | null) => value && JSON.stringify(value);
     await tx.query(
       `UPDATE device t
-       SET last_seen = now(), agent = coalesce(i.agent::jsonb, t.agent), reported = coalesce(i.reported::jsonb, t.reported),
+       SET last_seen = ${lastSeen('i.at')}, applied = i.applied::jsonb,
+           agent = coalesce(i.agent::jsonb, t.agent), reported = coalesce(i.reported::jsonb, t.reported),
            updated_at = CASE WHEN i.agent IS NULL AND i.reported IS NULL THEN t.updated_at ELSE now() END
-       FROM unnest($2::uuid[], $3::text[], $4::text[]) AS i(id, agent, reported)
+       FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[]) AS i(id, at, applied, agent, reported)
        WHERE t.project_id = $1 AND t.id = i.id`,
       [
         tx.project,
         changes.map(({ id }) => id),
+        changes.map(({ at }) => timestamp(at)),
+        changes.map(({ applied }) => asText(applied)),
         changes.map(({ agent }) => asText(agent)),
         changes.map(({ reported }) => asText(reported)),
       ],
@@ -131,3 +159,8 @@ export class PresenceStore {
     });
   }
 }
+
+const timestamp = (at: number) => new Date(at).toISOString();
+
+// A late message never takes a later sign back, and a clock that is ahead keeps nobody alive beyond its time.
+const lastSeen = (at: string) => `greatest(t.last_seen, least(${at}, now()))`;

@@ -4,10 +4,10 @@ import { Drops } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import type { DocumentFault } from '../devices/document.limits.js';
 import { PresenceStore, type Change, type LockedDevice } from './presence.store.js';
-import { mergeReported, type Sender, type Sign } from './sign.js';
+import { mergeReported, newerThan, type Sender, type Sign, type StateChannel } from './sign.js';
 
 /** The channels on which a device shows that it lives. */
-export type SignChannel = 'hello' | 'heartbeat' | 'report';
+export type SignChannel = StateChannel | 'heartbeat';
 
 /** Turns signs of life into presence and reported state. */
 @Injectable()
@@ -20,18 +20,15 @@ export class Presence {
 
   /**
    * Records the signs of one project's devices, at most one a device, in one transaction. Those that come online are told to
-   * command-dispatcher; after a hello all are, for it asks for what waits.
+   * command-dispatcher; after a hello all are that live, for it asks for what waits. A sign that waited in the stream for longer than the
+   * silence is no sign of life any more: what it says is kept, its device stays as it is.
    */
   async record(channel: SignChannel, project: string, signs: readonly Sign[]): Promise<void> {
     await this.journal.transaction(project, async (tx) => {
-      const locked = await this.store.lock(
-        tx,
-        signs.map(({ device_id }) => device_id),
-        signs.filter(({ patches }) => patches.length > 0).map(({ device_id }) => device_id),
-      );
+      const locked = await this.store.lock(tx, signs);
       const rows = new Map(locked.map((row) => [row.id, row]));
       const arriving: Change[] = [];
-      const present: Change[] = [];
+      const staying: Change[] = [];
       for (const sign of signs) {
         const row = rows.get(sign.device_id);
         const sender = { project_id: project, device_id: sign.device_id };
@@ -39,13 +36,14 @@ export class Presence {
           tx.afterCommit(() => this.dropUnknown(channel, sender));
           continue;
         }
-        const { change, faults } = changeOf(row, sign);
-        for (const fault of faults) tx.afterCommit(() => this.dropReported(channel, fault, sender));
-        (row.state === 'ONLINE' ? present : arriving).push(change);
+        const { change, dropped } = changeOf(channel, row, sign);
+        for (const reason of dropped) tx.afterCommit(() => this.drops.count(channel, reason, { ...sender }));
+        if (change) (row.state !== 'ONLINE' && row.alive ? arriving : staying).push(change);
       }
       const moved = await this.store.comeOnline(tx, arriving);
-      await this.store.stayOnline(tx, present);
-      const told = [...moved, ...(channel === 'hello' ? present.map(({ id }) => rows.get(id)!) : [])];
+      await this.store.note(tx, staying);
+      const greeted = channel === 'hello' ? staying.map(({ id }) => rows.get(id)!).filter(({ alive }) => alive) : [];
+      const told = [...moved, ...greeted];
       tx.work(
         commandWork.presence,
         {},
@@ -57,14 +55,28 @@ export class Presence {
   dropUnknown(channel: SignChannel, sender: Sender): void {
     this.drops.count(channel, 'unknown_device', { ...sender });
   }
-
-  private dropReported(channel: SignChannel, fault: DocumentFault, sender: Sender): void {
-    this.drops.count(channel, `reported_${fault}`, { ...sender });
-  }
 }
 
-function changeOf(row: LockedDevice, sign: Sign): { change: Change; faults: DocumentFault[] } {
+/** What a sign changes, if anything, and why some of it was dropped. */
+function changeOf(
+  channel: SignChannel,
+  row: LockedDevice,
+  sign: Sign,
+): { change?: Change; dropped: ('out_of_date' | `reported_${DocumentFault}`)[] } {
+  const fresh = channel === 'heartbeat' ? sign.statements : newerThan(row.applied[channel], sign.statements);
+  const outOfDate = Array.from({ length: sign.statements.length - fresh.length }, () => 'out_of_date' as const);
+  const last = fresh.at(-1);
+  if (!last) return { dropped: outOfDate };
   const before: JsonObject = row.reported ?? {};
-  const { reported, faults } = mergeReported(before, sign.patches);
-  return { change: { id: row.id, agent: sign.agent, reported: reported === before ? null : reported }, faults };
+  const patches = fresh.flatMap(({ patch }) => (patch ? [patch] : []));
+  const { reported, faults } = mergeReported(before, patches);
+  const { at, sequence, agent } = last;
+  const change = {
+    id: row.id,
+    at,
+    applied: channel === 'heartbeat' ? row.applied : { ...row.applied, [channel]: { at, sequence } },
+    agent,
+    reported: reported === before ? null : reported,
+  };
+  return { change, dropped: [...outOfDate, ...faults.map((fault) => `reported_${fault}` as const)] };
 }

@@ -2,29 +2,56 @@ import type { JsonObject } from '@muster/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mergePatch } from '../devices/merge-patch.js';
-import { byProject, mergeReported, signOfHellos } from './sign.js';
+import { byProject, mergeReported, newerThan, signOfHellos, signOfReports } from './sign.js';
 
 const ID = '0190a000-0000-7000-8000-000000000001';
 
-const hello = (payload: { agent?: string; reported?: JsonObject }, sequence = 1) => ({
+const said = <Payload>(payload: Payload, at: number, sequence: number) => ({
   project_id: 'demo',
   device_id: ID,
   payload,
   traceparent: undefined,
+  at,
   sequence,
 });
 
 describe('signs of life', () => {
-  it('given two hellos of a device, then the last says which agent runs and both change the reported state', () => {
-    const sign = signOfHellos(ID, [
-      hello({ agent: 'old', reported: { a: 1 } }),
-      hello({ agent: 'new', reported: { b: 2 } }),
-    ]);
+  it('given hellos of a device in another order than they were said, then each is a statement, in the order of time', () => {
+    const sign = signOfHellos(ID, [said({ agent: 'new', reported: { b: 2 } }, 20, 1), said({ agent: 'old' }, 10, 7)]);
     expect(sign).toEqual({
       device_id: ID,
-      agent: { agent: 'new', version: '', boot_id: '' },
-      patches: [{ a: 1 }, { b: 2 }],
+      statements: [
+        { at: 10, sequence: 7, agent: { agent: 'old', version: '', boot_id: '' }, patch: null },
+        { at: 20, sequence: 1, agent: { agent: 'new', version: '', boot_id: '' }, patch: { b: 2 } },
+      ],
     });
+  });
+
+  it('given reports of one millisecond, then their sequence orders them', () => {
+    const { statements } = signOfReports(ID, [
+      said({ reported: { n: 2 } }, 10, 2),
+      said({ reported: { n: 1 } }, 10, 1),
+    ]);
+    expect(statements.map(({ patch }) => patch)).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
+  it('given what was applied last, then that and what was said before it is old, by time first and by sequence within one time', () => {
+    const { statements } = signOfReports(
+      ID,
+      [
+        [9, 9],
+        [10, 4],
+        [10, 5],
+        [10, 6],
+        [11, 1],
+      ].map(([at, sequence]) => said({ reported: {} }, at!, sequence!)),
+    );
+    const places = newerThan({ at: 10, sequence: 5 }, statements).map(({ at, sequence }) => [at, sequence]);
+    expect(places).toEqual([
+      [10, 6],
+      [11, 1],
+    ]);
+    expect(newerThan(undefined, statements)).toEqual(statements);
   });
 
   it('given messages of several devices, then each is grouped under its project in the order of arrival', () => {
