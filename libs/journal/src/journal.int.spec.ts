@@ -1,7 +1,9 @@
+import { jobWork, MAX_WORK_BYTES } from '@muster/contracts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { v7 as uuid } from 'uuid';
-import { doors, doorTable, openDoors, PROJECT, type Doors } from './testing/door.js';
+import { Journal } from './journal.js';
+import { doors, doorTable, openDoors, PROJECT, SCHEMA, type Doors } from './testing/door.js';
 
 let house: Doors;
 
@@ -183,7 +185,6 @@ describe('a guarded batch transition', () => {
 
   it('given more work than one message may hold, then it is split', async () => {
     const journal = house.journal();
-    const { jobWork } = await import('@muster/contracts');
     const items = Array.from({ length: 1_201 }, () => ({
       command_id: uuid(),
       ref: uuid(),
@@ -194,5 +195,67 @@ describe('a guarded batch transition', () => {
     await journal.transaction(PROJECT, async (tx) => tx.work(jobWork.outcome, { request_id: uuid() }, items));
     const [row] = await house.dataSource.query<{ work: { items: unknown[] }[] }[]>('SELECT work FROM journal');
     expect(row!.work.map((message) => message.items.length)).toEqual([500, 500, 201]);
+  });
+
+  it('given items that are large together, then they are split by their bytes, in their order, and a larger one goes alone', async () => {
+    const sizes = [...Array.from({ length: 12 }, () => 50_000), MAX_WORK_BYTES, 10];
+    const items = sizes.map((size) => ({
+      command_id: uuid(),
+      ref: uuid(),
+      status: 'SUCCESS' as const,
+      reason: 'é'.repeat(size),
+      code: '',
+    }));
+    await house.journal().transaction(PROJECT, async (tx) => tx.work(jobWork.outcome, { request_id: uuid() }, items));
+    const [row] = await house.dataSource.query<{ work: { items: unknown[] }[] }[]>('SELECT work FROM journal');
+    expect(row!.work.map((message) => message.items.length)).toEqual([5, 5, 2, 1, 1]);
+    expect(row!.work.flatMap((message) => message.items)).toEqual(items);
+  });
+
+  it('given a callback that throws after the commit, then the transaction stands, the others run, and the error is told', async () => {
+    const errors: unknown[] = [];
+    const journal = new Journal(house.dataSource, { schema: SCHEMA, onError: (error) => errors.push(error) });
+    const failure = new Error('the bus is away');
+    let ran = false;
+    const result = await journal.transaction(PROJECT, async (tx) => {
+      await tx.create(doorTable, { id: [uuid()], house: ['red'] });
+      tx.afterCommit(() => {
+        throw failure;
+      });
+      tx.afterCommit(() => (ran = true));
+      return 'done';
+    });
+    expect(result).toBe('done');
+    expect(ran).toBe(true);
+    expect(errors).toEqual([failure]);
+    expect(await journalled()).toHaveLength(1);
+  });
+
+  it('given a transaction that began first and moves last, then the times of a door do not run backwards', async () => {
+    const journal = house.journal();
+    const ids = await openDoors(journal, 2);
+    await journal.transaction(PROJECT, async (tx) => {
+      await tx.query('SELECT 1');
+      await journal.transaction(PROJECT, (other) => other.transition(doorTable, 'Closed', { ids }));
+      await tx.transition(doorTable, 'Locked', { ids });
+    });
+    const rows = await house.dataSource.query<{ state_at: Date; activity: { state: string; at: string }[] }[]>(
+      'SELECT state_at, activity FROM door',
+    );
+    for (const { state_at, activity } of rows) {
+      const times = activity.map(({ at }) => Date.parse(at));
+      expect(times).toEqual([...times].sort((a, b) => a - b));
+      expect(times).toHaveLength(3);
+      expect(times.at(-1)).toBe(state_at.getTime());
+    }
+    const told = (
+      await house.dataSource.query<{ transitions: { id: string; at: number }[] }[]>(
+        `SELECT transitions FROM journal ORDER BY seq`,
+      )
+    ).flatMap((row) => row.transitions);
+    for (const id of ids) {
+      const times = told.filter((transition) => transition.id === id).map(({ at }) => at);
+      expect(times).toEqual([...times].sort((a, b) => a - b));
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { BATCH_SIZE, type WorkContract, type WorkHead, type WorkItem } from '@muster/contracts';
+import { BATCH_SIZE, MAX_WORK_BYTES, type WorkContract, type WorkHead, type WorkItem } from '@muster/contracts';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { currentTraceparent } from './trace.js';
 import { Tx, type JournalWork } from './tx.js';
@@ -13,6 +13,8 @@ export interface JournalOptions {
   schema: string;
   /** Called between the steps of a transaction; a test throws here. */
   fault?: (point: FaultPoint) => void;
+  /** Told of a callback that failed after the commit. */
+  onError?: (error: unknown) => void;
 }
 
 /**
@@ -27,7 +29,7 @@ export class Journal {
 
   /**
    * Runs `body` in one transaction bound to one project. Callbacks registered with {@link Tx.afterCommit} run once it has committed;
-   * whatever they do must be repeatable, for a crash may come before them.
+   * whatever they do must be repeatable, for a crash may come before them. One that throws is told to `onError` and undoes nothing.
    */
   async transaction<T>(project: string, body: (tx: Tx) => Promise<T>): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
@@ -47,8 +49,17 @@ export class Journal {
       await runner.release();
     }
     this.options.fault?.('after_commit');
-    for (const callback of tx.callbacks) callback();
+    for (const callback of tx.callbacks) this.follow(callback);
     return result;
+  }
+
+  // What is committed must not look failed to the caller, who would do it again.
+  private follow(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.options.onError?.(error);
+    }
   }
 
   private async write(runner: QueryRunner, tx: Tx): Promise<void> {
@@ -69,7 +80,7 @@ export class Journal {
   }
 }
 
-/** Splits work into messages of at most {@link BATCH_SIZE} items. */
+/** Splits work into messages of at most {@link BATCH_SIZE} items and {@link MAX_WORK_BYTES}; an item larger than that goes alone. */
 export function toMessages<C extends WorkContract>(
   contract: C,
   head: WorkHead<C>,
@@ -77,13 +88,20 @@ export function toMessages<C extends WorkContract>(
   traceparent?: string,
 ): JournalWork[] {
   const messages: JournalWork[] = [];
-  for (let at = 0; at < items.length; at += BATCH_SIZE) {
-    messages.push({
-      subject: contract.subject,
-      head: head,
-      items: items.slice(at, at + BATCH_SIZE),
-      ...(traceparent ? { traceparent } : {}),
-    });
+  let first = 0;
+  let bytes = 0;
+  const cut = (end: number) => {
+    if (end === first) return;
+    const message = { subject: contract.subject, head, items: items.slice(first, end) };
+    messages.push(traceparent ? { ...message, traceparent } : message);
+    first = end;
+    bytes = 0;
+  };
+  for (const [index, item] of items.entries()) {
+    const size = Buffer.byteLength(JSON.stringify(item));
+    if (index - first === BATCH_SIZE || bytes + size > MAX_WORK_BYTES) cut(index);
+    bytes += size;
   }
+  cut(items.length);
   return messages;
 }

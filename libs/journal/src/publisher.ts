@@ -7,6 +7,11 @@ export interface OutgoingEvent {
   body: string;
 }
 
+/** A work message on its way; `id` is its `Nats-Msg-Id`. */
+export interface OutgoingWork extends OutgoingEvent {
+  traceparent: string | undefined;
+}
+
 /** Events that share one acknowledgement. */
 export const RUN_LENGTH = 256;
 
@@ -76,11 +81,17 @@ export class EventPublisher {
   }
 }
 
+/** What the headers of a message take at most: an id and a trace. */
+const HEADER_BYTES = 1024;
+
+/** Whether the bus carries the message; it counts headers and body together. */
+export function fits(connection: NatsConnection, message: OutgoingEvent): boolean {
+  const limit = connection.info?.max_payload ?? Infinity;
+  return Buffer.byteLength(message.body) + HEADER_BYTES <= limit;
+}
+
 /** Publishes one work message and waits until the stream has it. */
-export async function publishWork(
-  connection: NatsConnection,
-  message: { subject: string; id: string; body: string; traceparent: string | undefined },
-): Promise<void> {
+export async function publishWork(connection: NatsConnection, message: OutgoingWork): Promise<void> {
   const meta: MsgHdrs = headers();
   if (message.traceparent) meta.set('traceparent', message.traceparent);
   await connection

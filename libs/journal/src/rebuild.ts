@@ -1,13 +1,15 @@
 import type { ServiceName, Transition } from '@muster/contracts';
 import type { NatsConnection } from 'nats';
 import type { DataSource } from 'typeorm';
+import { fits, RUN_LENGTH } from './publisher.js';
 import { eventsOf } from './relay.js';
 
 const ROWS_PER_PAGE = 50;
 
 /**
- * Publishes again every event that the journal still has, in its order: brings back an event stream that was lost. Events that the stream
- * still knows by id are not stored twice. Run it while the service's relay has nothing to do or is stopped.
+ * Publishes again every event that the journal still has, in its order: brings back an event stream that was lost. At least once: an event
+ * that is still in the stream comes again, for the relay publishes without ids. What the bus cannot carry is left out; it is a dead letter.
+ * Run it while the service's relay has nothing to do or is stopped.
  * @returns the number of events published.
  */
 export async function rebuildEvents(options: {
@@ -25,8 +27,13 @@ export async function rebuildEvents(options: {
     );
     const last = rows.at(-1);
     if (!last) return published;
-    const events = rows.flatMap((row) => eventsOf(options.service, row));
-    await Promise.all(events.map((event) => jetstream.publish(event.subject, event.body, { msgID: event.id })));
+    const events = rows
+      .flatMap((row) => eventsOf(options.service, row))
+      .filter((event) => fits(options.connection, event));
+    for (let at = 0; at < events.length; at += RUN_LENGTH) {
+      const run = events.slice(at, at + RUN_LENGTH);
+      await Promise.all(run.map((event) => jetstream.publish(event.subject, event.body, { msgID: event.id })));
+    }
     published += events.length;
     after = last.seq;
   }

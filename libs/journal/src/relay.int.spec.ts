@@ -1,4 +1,5 @@
-import { jobWork } from '@muster/contracts';
+import { defineWork, jobWork } from '@muster/contracts';
+import Type from 'typebox';
 import { v7 as uuid } from 'uuid';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
@@ -14,7 +15,10 @@ import {
   type Doors,
 } from './testing/door.js';
 import { rebuildEvents } from './rebuild.js';
+import type { DeadLetter } from './dead-letters.js';
 import type { Relay } from './relay.js';
+
+const paint = defineWork(SERVICE, 'paint', { colour: Type.String() }, { door: Type.String() });
 
 let house: Doors;
 let relays: Relay[];
@@ -68,6 +72,63 @@ describe('the relay', () => {
     const manager = await house.connection.jetstreamManager();
     const message = await manager.streams.getMessage('MUSTER_WORK', { seq: 1 });
     expect(message.json()).toEqual({ project_id: PROJECT, head: { request_id: item.ref }, items: [item] });
+  });
+
+  it('given work larger than the bus carries, then it is kept as a dead letter, once, and what is behind it goes out', async () => {
+    const blob = 'x'.repeat(house.connection.info!.max_payload);
+    const item = { door: uuid() };
+    await house.journal().transaction(PROJECT, async (tx) => {
+      tx.work(paint, { colour: blob }, [item]);
+      tx.work(paint, { colour: 'blue' }, [item]);
+    });
+    const parked: DeadLetter[] = [];
+    let crashes = 1;
+    start({
+      onParked: (letter) => parked.push(letter),
+      fault: (at) => {
+        if (at === 'before_mark' && crashes-- > 0) throw new Error('crash');
+      },
+    });
+    await untilPublished();
+
+    const letters = await house.dataSource.query<
+      { subject: string; headers: object; payload: Buffer; reason: string }[]
+    >('SELECT subject, headers, payload, reason FROM dead_letter');
+    expect(letters).toHaveLength(1);
+    expect(letters[0]).toMatchObject({
+      subject: paint.subject,
+      headers: { 'Nats-Msg-Id': expect.stringMatching(/^job_planner\.\d+\.0$/) as string },
+      reason: expect.stringMatching(/^larger than the bus carries: \d+ bytes$/) as string,
+    });
+    expect(JSON.parse(letters[0]!.payload.toString())).toEqual({
+      project_id: PROJECT,
+      head: { colour: blob },
+      items: [item],
+    });
+    await vi.waitUntil(() => parked.length === 1);
+    const manager = await house.connection.jetstreamManager();
+    const message = await manager.streams.getMessage('MUSTER_WORK', { seq: 1 });
+    expect(message.json()).toEqual({ project_id: PROJECT, head: { colour: 'blue' }, items: [item] });
+  });
+
+  it('given work that does not go at first, then the events beside it are not sent again', async () => {
+    const manager = await house.connection.jetstreamManager();
+    await manager.streams.delete('MUSTER_WORK');
+    const id = uuid();
+    await house.journal().transaction(PROJECT, async (tx) => {
+      await tx.create(doorTable, { id: [id], house: ['red'] });
+      tx.work(paint, { colour: 'red' }, [{ door: id }]);
+    });
+    let failures = 0;
+    start({
+      ensureStreams: async () => {
+        if (failures === 3) await house.ensureStreams();
+      },
+      onError: () => failures++,
+    });
+    await untilPublished();
+    expect(failures).toBeGreaterThanOrEqual(3);
+    expect((await storedEvents(house.connection)).map(({ data }) => data.id)).toEqual([id]);
   });
 
   it.each(['before_publish', 'before_mark', 'after_mark'] as const)(

@@ -76,15 +76,15 @@ export class Tx {
     const { initial } = table.lifecycle;
     const parameters: unknown[] = [this.project, initial, id];
     const arrays = ['$3::uuid[]', ...names.map((name) => arrayParameter(parameters, typeOf(table, name), rest[name]!))];
-    const columns = ['project_id', 'state', 'version', 'id', ...names];
-    const values = ['$1', '$2', '1', 'i.id', ...names.map((name) => element(table, name))];
+    const columns = ['project_id', 'state', 'version', 'state_at', 'id', ...names];
+    const values = ['$1', '$2', '1', 'clock.at', 'i.id', ...names.map((name) => element(table, name))];
     for (const [name, expression] of Object.entries(compute)) {
       columns.push(name);
       values.push(String(expression));
     }
     if (table.activity) {
       columns.push('activity');
-      values.push(activityEntry('$2'));
+      values.push(activityEntry('$2', 'clock.at'));
     }
     if (table.traced) {
       parameters.push(currentTraceparent() ?? null);
@@ -93,7 +93,8 @@ export class Tx {
     }
     const created = await this.query<Record<string, unknown> & { id: string; at: string }>(
       `INSERT INTO ${table.table} AS t (${columns.join(', ')})
-       SELECT ${values.join(', ')} FROM unnest(${arrays.join(', ')}) AS i(${['id', ...names].join(', ')}) ORDER BY i.id
+       SELECT ${values.join(', ')} FROM unnest(${arrays.join(', ')}) AS i(${['id', ...names].join(', ')})
+       CROSS JOIN (SELECT clock_timestamp() AS at) clock ORDER BY i.id
        ON CONFLICT DO NOTHING
        RETURNING t.id, ${epochMs('t.state_at')} AS at${list(table.eventData)}`,
       parameters,
@@ -108,7 +109,8 @@ export class Tx {
 
   /**
    * Moves those of `ids` to `to` that are in one of its source states and fit the guard; the rest are left alone. Rows are locked in the
-   * order of their ids, so that two batches that overlap wait for each other instead of deadlocking.
+   * order of their ids, so that two batches that overlap wait for each other instead of deadlocking. The time of a move is read once its
+   * row is locked: the times of an entity never run backwards, whichever transaction began first.
    */
   async transition<S extends string, C extends Columns>(
     table: StateTable<S, C>,
@@ -143,7 +145,7 @@ export class Tx {
     for (const [name, expression] of Object.entries(patch.compute ?? {}))
       assignments.push(`${name} = ${String(expression)}`);
     if (!assignments.some((assignment) => assignment.startsWith('reason ='))) assignments.push(`reason = ''`);
-    if (table.activity) assignments.push(`activity = t.activity || ${activityEntry('$3')}`);
+    if (table.activity) assignments.push(`activity = t.activity || ${activityEntry('$3', 'l.at')}`);
 
     const returning = [...new Set([...table.eventData, ...(patch.returning ?? [])])];
     const rows = await this.query<
@@ -152,13 +154,15 @@ export class Tx {
       `WITH input AS MATERIALIZED (
          SELECT DISTINCT ON (id) * FROM unnest(${arrays.join(', ')}) AS i(${given.join(', ')})
        ), locked AS MATERIALIZED (
-         SELECT t.id, t.state FROM ${table.table} t JOIN input i ON i.id = t.id
+         SELECT t.id, t.state, t.state_at FROM ${table.table} t JOIN input i ON i.id = t.id
          WHERE t.project_id = $1 AND t.state = ANY($2)${patch.guard ? ` AND (${patch.guard})` : ''}
          ORDER BY t.id FOR UPDATE OF t
+       ), timed AS MATERIALIZED (
+         SELECT id, state, GREATEST(clock_timestamp(), state_at) AS at FROM locked
        )
        UPDATE ${table.table} t
-       SET state = $3, version = t.version + 1, state_at = now(), ${assignments.join(', ')}
-       FROM locked l JOIN input i ON i.id = l.id
+       SET state = $3, version = t.version + 1, state_at = l.at, ${assignments.join(', ')}
+       FROM timed l JOIN input i ON i.id = l.id
        WHERE t.project_id = $1 AND t.id = l.id
        RETURNING t.id, l.state AS from_state, t.version, ${epochMs('t.state_at')} AS at, t.reason${table.traced ? ', t.traceparent' : ''}${list(returning)}`,
       parameters,
@@ -217,7 +221,8 @@ function element(table: StateTable, name: string): string {
   return `i.${name}`;
 }
 
-const activityEntry = (state: string) => `jsonb_build_array(jsonb_build_object('state', ${state}::text, 'at', now()))`;
+const activityEntry = (state: string, at: string) =>
+  `jsonb_build_array(jsonb_build_object('state', ${state}::text, 'at', ${at}))`;
 
 const epochMs = (expression: string) => `(extract(epoch FROM ${expression}) * 1000)::bigint`;
 

@@ -1,6 +1,8 @@
-import type { JsMsg } from 'nats';
+import type { JsMsg, NatsConnection } from 'nats';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ACK_WAIT_MS, whileWorking } from './pull.consumer.js';
+import { ACK_WAIT_MS, PullConsumer, whileWorking } from './pull.consumer.js';
+
+vi.mock('./back-off.js', () => ({ backOff: () => 30_000 }));
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -29,5 +31,24 @@ describe('whileWorking', () => {
     await whileWorking(asMessages(batch), handle()).catch(() => undefined);
     await vi.advanceTimersByTimeAsync(10 * ACK_WAIT_MS);
     expect(batch[0]!.working).not.toHaveBeenCalled();
+  });
+});
+
+describe('PullConsumer', () => {
+  it('given a stop while it waits before the next try, then it stops at once', async () => {
+    vi.useRealTimers();
+    const failed = Promise.withResolvers<void>();
+    const consumer = new PullConsumer(
+      {} as NatsConnection,
+      { stream: 'S', durable: 'd', subject: 's', prefetch: 1, maxPending: 1 },
+      { onError: () => failed.resolve() },
+      () => Promise.reject(new Error('the bus is away')),
+      () => Promise.resolve(),
+    );
+    consumer.start();
+    await failed.promise;
+    const before = performance.now();
+    await consumer.stop();
+    expect(performance.now() - before).toBeLessThan(1_000);
   });
 });

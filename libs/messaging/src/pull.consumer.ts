@@ -18,7 +18,7 @@ export interface PullOptions {
 
 /** Reads a durable consumer for as long as it is not stopped: makes it when it is missing, opens it again when the connection or the stream was lost. */
 export class PullConsumer {
-  private stopped = false;
+  private readonly stopping = new AbortController();
   private messages: ConsumerMessages | undefined;
   private running: Promise<void> | undefined;
 
@@ -36,26 +36,27 @@ export class PullConsumer {
 
   /** Takes no more messages and waits for those being handled. */
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.stopping.abort();
     await this.messages?.close().catch(() => undefined);
     await this.running;
   }
 
   private async run(): Promise<void> {
     let failures = 0;
-    while (!this.stopped) {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
       try {
         this.messages = await this.open();
         failures = 0;
         // Not awaited: it ends with the messages that are still to be read.
-        if (this.stopped) void this.messages.close();
+        if (signal.aborted) void this.messages.close();
         await this.read(this.messages);
       } catch (error) {
-        if (this.stopped) return;
+        if (signal.aborted) return;
         failures++;
         this.host.onError(this.options.subject, error);
       }
-      if (!this.stopped) await delay(backOff(Math.max(failures, 1)));
+      await delay(backOff(Math.max(failures, 1)), undefined, { signal }).catch(() => undefined);
     }
   }
 

@@ -24,7 +24,7 @@ export class RpcClient {
   constructor(private readonly connection: NatsConnection) {}
 
   /**
-   * @throws DomainError as the service refused it; `unavailable` when nobody answers. Only a question that reached nobody is asked again:
+   * @throws DomainError as the service refused it; `too_large` when the bus cannot carry the request; `unavailable` when nobody answers. Only a question that reached nobody is asked again:
    * one that timed out may have been carried out.
    */
   async call<C extends RpcContract>(
@@ -46,8 +46,12 @@ export class RpcClient {
         const message = await this.connection.request(contract.subject, body, { timeout, headers: outgoingHeaders() });
         return message.json<RpcReply>();
       } catch (error) {
-        const away = error instanceof NatsError && (error.code as ErrorCode) === ErrorCode.NoResponders;
-        if (away && Date.now() < giveUp) await delay(AWAY_RETRY_MS);
+        const code = error instanceof NatsError ? (error.code as ErrorCode) : undefined;
+        if (code === ErrorCode.MaxPayloadExceeded) {
+          const limit = this.connection.info?.max_payload;
+          throw new DomainError('too_large', `the request is larger than the bus carries (${limit} bytes)`);
+        }
+        if (code === ErrorCode.NoResponders && Date.now() < giveUp) await delay(AWAY_RETRY_MS);
         else throw new DomainError('unavailable', `${contract.service} does not answer`);
       }
     }

@@ -49,6 +49,49 @@ describe('a question', () => {
     expect(await ask()).toEqual({ said: 'Hello' });
   });
 
+  it('given a request that does not fit the contract, then it is refused, naming the field, and no handler sees it', async () => {
+    let asked = 0;
+    const host = await bus.serve({ knock: async () => ({ said: String(asked++) }) });
+    const refusal = await ask(7 as unknown as string).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ name: 'DomainError', kind: 'invalid', message: 'who: must be string' });
+    expect(asked).toBe(0);
+    expect(host.handled).toMatchObject([{ outcome: 'refused' }]);
+  });
+
+  it('given a request larger than the bus carries, then the asker is told so, with the limit', async () => {
+    await bus.serve({ knock: async () => ({ said: 'Hello' }) });
+    const limit = bus.client.info!.max_payload;
+    await expect(ask('x'.repeat(limit))).rejects.toMatchObject({
+      kind: 'too_large',
+      message: `the request is larger than the bus carries (${limit} bytes)`,
+    });
+  });
+
+  it('given a rush, then no more are handled at once than a service can bear, and all are answered, even at a stop', async () => {
+    let most = 0;
+    let inside = 0;
+    const full = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    await bus.serve({
+      knock: async ({ who }) => {
+        most = Math.max(most, ++inside);
+        if (inside === 64) full.resolve();
+        await gate.promise;
+        inside--;
+        return { said: who };
+      },
+    });
+    const answers = Promise.all(Array.from({ length: 200 }, (_, index) => ask(String(index))));
+    await full.promise;
+    await bus.client.flush();
+    await bus.server.flush();
+    const stopped = bus.rest();
+    gate.resolve();
+    await stopped;
+    expect((await answers).map(({ said }) => said)).toEqual(Array.from({ length: 200 }, (_, index) => String(index)));
+    expect(most).toBe(64);
+  });
+
   it('given an answer larger than the bus carries, then the asker gets a refusal and not silence', async () => {
     const host = await bus.serve({ knock: async () => ({ said: 'x'.repeat(9 * 1024 * 1024) }) });
     await expect(ask()).rejects.toMatchObject({ kind: 'unavailable', message: `${SERVICE} could not answer` });

@@ -1,4 +1,4 @@
-import { DomainError, type RpcContract, type ServiceName } from '@muster/contracts';
+import { DomainError, parse, type RpcContract, type ServiceName } from '@muster/contracts';
 import { SpanKind } from '@opentelemetry/api';
 import type { Msg, NatsConnection, Subscription } from 'nats';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,8 +7,10 @@ import type { TransportHost } from './host.js';
 import type { RpcReply } from './rpc.client.js';
 
 const DRAIN_MS = 1_000;
+/** Requests of one method that are handled at once; the others wait, so that a rush does not exhaust memory and database. */
+const CONCURRENCY = 64;
 
-/** Answers one question's subject, in the queue group of the service. */
+/** Answers one question's subject, in the queue group of the service; a request that does not fit the contract is refused as `invalid`. */
 export function rpcServer(
   connection: NatsConnection,
   service: ServiceName,
@@ -18,13 +20,14 @@ export function rpcServer(
 ): { start(): void; stop(): Promise<void> } {
   let subscription: Subscription | undefined;
   const running = new Set<Promise<void>>();
+  const waiting: Msg[] = [];
 
   const answer = async (message: Msg): Promise<void> => {
     const started = performance.now();
     const seconds = () => (performance.now() - started) / 1000;
     let reply: RpcReply;
     try {
-      const request = message.json();
+      const request = parse(contract.request, message.json());
       const parent = incomingContext(message.headers);
       reply = { ok: await inSpan(`rpc ${service}.${contract.method}`, SpanKind.SERVER, parent, () => handle(request)) };
       host.onHandled(contract.subject, 'ok', seconds());
@@ -42,6 +45,17 @@ export function rpcServer(
     }
   };
 
+  const next = (): void => {
+    if (running.size >= CONCURRENCY) return;
+    const message = waiting.shift();
+    if (!message) return;
+    const promise = answer(message).finally(() => {
+      running.delete(promise);
+      next();
+    });
+    running.add(promise);
+  };
+
   const refusal = (error: unknown): Extract<RpcReply, { error: unknown }>['error'] => {
     if (error instanceof DomainError) return { kind: error.kind, message: error.message, details: error.details };
     // The cause is in the log; outside it could hold a secret.
@@ -54,15 +68,15 @@ export function rpcServer(
         queue: service,
         callback: (error, message) => {
           if (error) return;
-          const promise = answer(message).finally(() => running.delete(promise));
-          running.add(promise);
+          waiting.push(message);
+          next();
         },
       });
     },
     async stop() {
       // What has arrived is still answered; on a bus that is away there is nothing to wait for.
       await Promise.race([subscription?.drain(), delay(DRAIN_MS, undefined, { ref: false })]);
-      await Promise.all(running);
+      while (running.size > 0) await Promise.all(running);
     },
   };
 }

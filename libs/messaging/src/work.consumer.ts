@@ -1,4 +1,4 @@
-import { WORK_STREAM, type WorkBatch, type WorkContract } from '@muster/contracts';
+import { DomainError, parse, WORK_STREAM, workBatchSchema, type WorkBatch, type WorkContract } from '@muster/contracts';
 import { SpanKind } from '@opentelemetry/api';
 import type { JsMsg, NatsConnection } from 'nats';
 import { Gate } from './gate.js';
@@ -7,7 +7,10 @@ import type { TransportHost } from './host.js';
 import { PullConsumer, whileWorking } from './pull.consumer.js';
 import { park, settleFailure } from './settle.js';
 
-/** Hands batches of work to their handler: acknowledged when it returns, again later when it throws, parked when that does not help. */
+/**
+ * Hands batches of work to their handler: acknowledged when it returns, again later when it throws, parked when that does not help. What is
+ * no batch of the contract is parked at once.
+ */
 export function workConsumer(
   connection: NatsConnection,
   contract: WorkContract,
@@ -24,12 +27,14 @@ export function workConsumer(
     maxPending: 256,
   };
 
+  const schema = workBatchSchema(contract);
+
   const handleOne = async (message: JsMsg): Promise<void> => {
     let batch: WorkBatch;
     try {
-      batch = message.json<WorkBatch>();
-    } catch {
-      await park(message, 'not JSON', host);
+      batch = parse(schema, message.json());
+    } catch (error) {
+      await park(message, error instanceof DomainError ? error.message : 'not JSON', host);
       return;
     }
     const started = performance.now();

@@ -1,6 +1,6 @@
-import { WORK_STREAM } from '@muster/contracts';
+import { NOT_STORABLE, WORK_STREAM } from '@muster/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Bus, greet, greeting, type Greeting } from './testing/bus.js';
+import { Bus, greet, greeting, PROJECT, type Greeting } from './testing/bus.js';
 
 let bus: Bus;
 
@@ -60,6 +60,34 @@ describe('work', () => {
     expect(host.handled.map(({ outcome }) => outcome)).toEqual(['failed', 'failed', 'ok']);
     expect(host.errors).toHaveLength(2);
     expect(host.parked).toEqual([]);
+  });
+
+  it.each([
+    ['a field that is missing', { project_id: PROJECT, head: {}, items: [] }, 'head.language: is required'],
+    ['an item of another shape', { ...greeting('Ada'), items: [{ name: 1 }] }, 'items.0.name: must be string'],
+    ['more items than a batch may have', greeting(...Array.from({ length: 501 }, () => 'x')), /^items: /],
+    ['text that no database takes', greeting('\u0000'), NOT_STORABLE],
+  ])(
+    'given %s, then the batch is parked at once with the reason, and no handler sees it',
+    async (_what, batch, why) => {
+      const heard: Greeting[] = [];
+      const host = await bus.serve({ greet: async (greeted) => void heard.push(greeted) });
+      await bus.ask(JSON.stringify(batch));
+      await untilNoneLeft();
+      expect(heard).toEqual([]);
+      expect(host.parked).toMatchObject([{ subject: greet.subject, deliveries: 1 }]);
+      expect(host.parked[0]!.reason).toMatch(why);
+      expect(new TextDecoder().decode(host.parked[0]!.payload)).toBe(JSON.stringify(batch));
+    },
+  );
+
+  it('given fields that the contract does not name, then the handler gets the batch', async () => {
+    const heard: unknown[] = [];
+    await bus.serve({ greet: async (greeted) => void heard.push(greeted) });
+    const batch = { ...greeting('Ada'), head: { language: 'en', tone: 'warm' } };
+    await bus.ask(JSON.stringify(batch));
+    await untilNoneLeft();
+    expect(heard).toEqual([batch]);
   });
 
   it('given many batches, then no more are handled at once than the handler allows', async () => {

@@ -1,5 +1,5 @@
 import { testPostgres, type TestPostgres } from '@muster/testing';
-import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDataSource, migrate } from './data-source.js';
 import { provision } from './provision.js';
@@ -59,6 +59,19 @@ describe('migrate', () => {
     expect(await letters(replicas[0])).toEqual(['first']);
     const ran = await replicas[0].query<{ name: string }[]>(`SELECT name FROM migration ORDER BY id`);
     expect(ran.map(({ name }) => name)).toEqual(good.map(({ name }) => name));
+    await Promise.all(replicas.map((each) => each.destroy()));
+  });
+
+  it('given a migration that takes longer than a statement may, then it ends well, and so does the wait for it', async () => {
+    const url = await freshUrl();
+    const hasty = () => {
+      const { options } = createDataSource({ url, schema: 'post_office', entities: [], migrations: good });
+      const extra = { statement_timeout: 150, query_timeout: 150 };
+      return new DataSource({ ...options, extra }).initialize();
+    };
+    const replicas = await Promise.all([hasty(), hasty()]);
+    await Promise.all(replicas.map(migrate));
+    expect(await letters(replicas[0])).toEqual(['first']);
     await Promise.all(replicas.map((each) => each.destroy()));
   });
 

@@ -14,6 +14,18 @@ export interface SchemaOptions {
   applicationName?: string;
 }
 
+const KEEP_ALIVE = { connectionTimeoutMillis: 10_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
+
+/** Limits of a database session of ours, in milliseconds, as `pg` names them. */
+export const sessionLimits = {
+  ...KEEP_ALIVE,
+  // A statement that hangs would hold its locks for ever; every statement of ours is a short batch.
+  statement_timeout: 30_000,
+  // Later than the server's own limit: it is for a server that no longer answers.
+  query_timeout: 35_000,
+  idle_in_transaction_session_timeout: 60_000,
+};
+
 /** The connection of one service to its own schema. */
 export function createDataSource(options: SchemaOptions): DataSource {
   const settings: DataSourceOptions = {
@@ -28,27 +40,32 @@ export function createDataSource(options: SchemaOptions): DataSource {
     applicationName: options.applicationName ?? options.schema,
     synchronize: false,
     logging: false,
-    extra: {
-      // A statement that hangs would hold its locks for ever; every statement of ours is a short batch.
-      statement_timeout: 30_000,
-      idle_in_transaction_session_timeout: 60_000,
-      connectionTimeoutMillis: 10_000,
-    },
+    // A session that lost its server without a word goes back into the pool after its time-out: it must not stay there.
+    extra: { ...sessionLimits, maxLifetimeSeconds: 300 },
   };
   return new DataSource(settings);
 }
 
-/** Brings the schema up to date; replicas that start together take turns. */
+/**
+ * Brings the schema up to date; replicas that start together take turns. Neither a migration nor waiting for one has a time limit: it has
+ * sessions of its own, apart from the limits of `dataSource`.
+ */
 export async function migrate(dataSource: DataSource): Promise<void> {
-  const lock = dataSource.createQueryRunner();
-  await lock.connect();
+  const options = dataSource.options as Extract<DataSourceOptions, { type: 'postgres' }>;
+  const unlimited = new DataSource({
+    ...options,
+    poolSize: 2,
+    extra: { ...KEEP_ALIVE, options: '-c statement_timeout=0' },
+  });
+  await unlimited.initialize();
   try {
-    await lock.query('SELECT pg_advisory_lock(hashtext($1), 1)', [
-      dataSource.options.type + (dataSource.options as { schema: string }).schema,
-    ]);
-    await dataSource.runMigrations();
-  } finally {
+    const lock = unlimited.createQueryRunner();
+    await lock.query('SELECT pg_advisory_lock(hashtext($1), 1)', [options.type + options.schema]);
+    await unlimited.runMigrations();
     await lock.query('SELECT pg_advisory_unlock_all()');
     await lock.release();
+  } finally {
+    // Ends the session and with it the lock.
+    await unlimited.destroy();
   }
 }

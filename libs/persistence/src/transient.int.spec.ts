@@ -2,7 +2,7 @@ import { testPostgres, type TestPostgres } from '@muster/testing';
 import { createServer, type AddressInfo } from 'node:net';
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createDataSource } from './data-source.js';
+import { createDataSource, sessionLimits } from './data-source.js';
 import { provision } from './provision.js';
 import { isTransient } from './transient.js';
 
@@ -105,6 +105,22 @@ describe('trouble of the server', () => {
     });
     expect(error).toMatchObject({ code: '57014' });
     expect(isTransient(error)).toBe(true);
+  });
+
+  it('given a server that does not answer at all, then the statement is given up, and may be tried again', async () => {
+    const error = await inSession(async (query) => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      try {
+        const statement = failure(query(`SELECT pg_sleep(3)`));
+        await vi.advanceTimersByTimeAsync(sessionLimits.query_timeout);
+        return await statement;
+      } finally {
+        vi.useRealTimers();
+      }
+    });
+    expect(error).toMatchObject({ message: 'Query read timeout' });
+    expect(isTransient(error)).toBe(true);
+    expect(sessionLimits.query_timeout).toBeGreaterThan(sessionLimits.statement_timeout);
   });
 
   it('given a row that is locked, then it may be tried again', async () => {

@@ -1,15 +1,23 @@
 import 'reflect-metadata';
 import { entities as entityContracts, schemaOf, type ServiceName } from '@muster/contracts';
-import { DeadLetterStore, ensurePartitions, Journal, Journal1700000000000, Relay } from '@muster/journal';
+import {
+  DeadLetterStore,
+  ensurePartitions,
+  Journal,
+  Journal1700000000000,
+  Relay,
+  type DeadLetter,
+} from '@muster/journal';
 import { backOff, ensureStreams, NatsTransport, streamsOf, type TransportHost } from '@muster/messaging';
 import { createDataSource, isTransient, migrate } from '@muster/persistence';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyServerOptions } from 'fastify';
-import { connect, Events, type NatsConnection } from 'nats';
+import type { NatsConnection } from 'nats';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
+import { connectBus } from './bus.js';
 import { readConfig, type ServiceConfig } from './config.js';
 import { CoreModule } from './core.module.js';
 import { createLogger, NestLogger, type Logger } from './logger.js';
@@ -59,10 +67,13 @@ export async function startService(
   });
   await patiently(() => dataSource.initialize(), logger);
   await migrate(dataSource);
-  const connection = await connectNats(config, logger);
+  const connection = await connectBus(config, logger);
 
   const metrics = new Metrics(definition.service);
-  const journal = new Journal(dataSource, { schema });
+  const journal = new Journal(dataSource, {
+    schema,
+    onError: (error) => logger.error({ err: error }, 'callback failed after the commit'),
+  });
   const core = CoreModule.with({ config, dataSource, connection, journal, logger, metrics });
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: class ServiceModule {}, imports: [core, definition.module] },
@@ -116,6 +127,7 @@ function relayOf(config: ServiceConfig, connection: NatsConnection, logger: Logg
       metrics.published.inc({ kind: 'event' }, events);
       metrics.published.inc({ kind: 'work' }, work);
     },
+    onParked: (letter) => tellParked(letter, logger, metrics),
     onError: (error) => logger.error({ err: error }, 'relay failed, trying again'),
   });
 }
@@ -126,8 +138,7 @@ function transportHost(dataSource: DataSource, logger: Logger, metrics: Metrics)
   return {
     park: async (message) => {
       await deadLetters.park(message);
-      metrics.deadLetters.inc({ subject: message.subject.startsWith('muster.dev.') ? 'muster.dev' : message.subject });
-      logger.error({ subject: message.subject, reason: message.reason }, 'message parked as a dead letter');
+      tellParked(message, logger, metrics);
     },
     isTransient: isPassing,
     onDropped: (channel, reason, detail) => drops.count(channel, reason, detail),
@@ -136,22 +147,11 @@ function transportHost(dataSource: DataSource, logger: Logger, metrics: Metrics)
   };
 }
 
-async function connectNats(config: ServiceConfig, logger: Logger): Promise<NatsConnection> {
-  const connection = await connect({
-    servers: config.natsUrl,
-    name: config.service,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-    waitOnFirstConnect: true,
-    pingInterval: 10_000,
-  });
-  void (async () => {
-    for await (const status of connection.status()) {
-      if (status.type === Events.Disconnect || status.type === Events.Reconnect)
-        logger.warn({ nats: status.type }, 'bus connection');
-    }
-  })();
-  return connection;
+function tellParked({ subject, reason }: DeadLetter, logger: Logger, metrics: Metrics): void {
+  // Subjects of devices and events hold ids: too many for a label.
+  const family = /^muster\.(dev|evt)(?=\.)/.exec(subject)?.[0];
+  metrics.deadLetters.inc({ subject: family ?? subject });
+  logger.error({ subject, reason }, 'message parked as a dead letter');
 }
 
 async function patiently<T>(action: () => Promise<T>, logger: Logger): Promise<T> {

@@ -5,7 +5,8 @@ const PATIENCE_MS = 15_000;
 
 type Options = Parameters<typeof vi.waitUntil>[1];
 
-const patient = (options: Options): Options => (typeof options === 'number' ? options : { timeout: PATIENCE_MS, ...options });
+const patient = (options: Options): Options =>
+  typeof options === 'number' ? options : { timeout: PATIENCE_MS, ...options };
 
 const { waitFor, waitUntil } = vi;
 vi.waitFor = (callback, options) => waitFor(callback, patient(options));

@@ -72,6 +72,7 @@ describe('a job', () => {
     const id = await planner.create(planner.nodes(2));
     const [first, second] = await planner.askedFor(id, 2);
     await planner.answer(id, [first!], 'FAILURE');
+    await vi.waitUntil(async () => (await planner.job(id)).progress.failed === 1);
     await planner.answer(id, [first!], 'SUCCESS');
     await planner.answer(id, [{ ...second!, command_id: uuid() }], 'FAILURE');
     await planner.answer(id, [second!]);
@@ -262,12 +263,12 @@ describe('what users do to a job', () => {
 
 describe('a create that is wrong', () => {
   const refused = async (job: Partial<NewJob>, targets: string[] = planner.nodes(1)) => {
-    const before = await planner.service.query(`SELECT id FROM job`);
+    const before = await planner.service.query(`SELECT id FROM job ORDER BY id`);
     const error: unknown = await planner.create(targets, job).then(
       () => undefined,
       (reason: unknown) => reason,
     );
-    expect(await planner.service.query(`SELECT id FROM job`)).toEqual(before);
+    expect(await planner.service.query(`SELECT id FROM job ORDER BY id`)).toEqual(before);
     return error as Error & { kind: string };
   };
   const content = { target_type: 'node' as const, task_data: '{}' };

@@ -67,15 +67,13 @@ export class JobsRpc {
       ...(status ? { state: status } : {}),
     };
     const direction = sort === 'created_at:asc' ? 'ASC' : 'DESC';
-    const [jobs, job_count] = await this.dataSource
-      .getRepository(JobEntity)
-      .findAndCount({
-        where,
-        select: SUMMARY,
-        order: { created_at: direction, id: direction },
-        take: limit,
-        skip: offset,
-      });
+    const [jobs, job_count] = await this.dataSource.getRepository(JobEntity).findAndCount({
+      where,
+      select: SUMMARY,
+      order: { created_at: direction, id: direction },
+      take: limit,
+      skip: offset,
+    });
     return { job_count, jobs: jobs.map(toSummary) };
   }
 

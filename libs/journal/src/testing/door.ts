@@ -65,6 +65,7 @@ export async function doors() {
     dataSource,
     connection,
     nats,
+    ensureStreams,
     journal: (fault?: (point: FaultPoint) => void) =>
       new Journal(dataSource, { schema: SCHEMA, ...(fault ? { fault } : {}) }),
     relay: (options: Partial<RelayOptions> = {}) =>

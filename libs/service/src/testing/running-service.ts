@@ -1,4 +1,5 @@
 import {
+  BATCH_SIZE,
   deviceSubject,
   type ChannelName,
   type RpcContract,
@@ -120,9 +121,13 @@ export class RunningService {
     });
   }
 
-  /** Asks for work as another service's relay does. */
+  /** Asks for work as another service's relay does: in batches of no more than a message may hold. */
   async ask<C extends WorkContract>(contract: C, batch: WorkBatch<C>): Promise<void> {
-    await this.connection.jetstream().publish(contract.subject, JSON.stringify(batch));
+    const { items } = batch;
+    for (let at = 0; at === 0 || at < items.length; at += BATCH_SIZE) {
+      const part = { ...batch, items: items.slice(at, at + BATCH_SIZE) };
+      await this.connection.jetstream().publish(contract.subject, JSON.stringify(part));
+    }
   }
 
   /** Every batch that the service asks of others by this contract, as it comes. */
