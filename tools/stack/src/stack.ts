@@ -204,7 +204,7 @@ export class Stack {
     });
     await this.file.write({
       gateway: { url: this.gatewayUrl },
-      nats: { ...this.bus, creds: null },
+      nats: { url: this.bus.url, mqttUrl: this.bus.mqttUrl, creds: null },
       postgres: { url: this.databaseUrl },
       token: this.adminToken,
       project: this.options.project,
