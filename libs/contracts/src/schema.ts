@@ -90,6 +90,19 @@ export function isStorable(value: unknown): boolean {
   }
 }
 
+/** How deep a document from outside may nest: checking and writing one takes a stack frame a level, on every service that it reaches. */
+export const MAX_DOCUMENT_DEPTH = 64;
+
+/** Whether a value nests deeper than {@link MAX_DOCUMENT_DEPTH}; it recurses into nothing. */
+export function nestsTooDeep(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DOCUMENT_DEPTH) return true;
+    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? (Object.values(one) as unknown[]) : []));
+  }
+  return false;
+}
+
 /**
  * Returns `value` as the schema's type.
  * @throws DomainError `invalid` naming the first field that does not fit; `errors` lists up to {@link LISTED_ERRORS}.

@@ -7,6 +7,7 @@ export interface DataFolder {
   lock: string;
   secrets: string;
   stack: string;
+  ports: string;
   postgres: string;
   nats: string;
   logs: string;
@@ -27,6 +28,7 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
     lock: join(path, 'stack.lock'),
     secrets: join(path, 'secrets.json'),
     stack: join(path, 'stack.json'),
+    ports: join(path, 'ports.json'),
     postgres: join(path, 'postgres'),
     nats: join(path, 'nats'),
     logs: join(path, 'logs'),

@@ -88,7 +88,29 @@ describe('StackFile', () => {
   });
 });
 
+describe('a damaged stack file', () => {
+  it.each(['', 'garb{', '{}', '[]', 'null', '{"processes":[{"pid":"x"},null]}'])(
+    'given %j, when a stack starts after a crash, then it is put away',
+    async (text) => {
+      const path = join(folder, 'stack.json');
+      await writeFile(path, text);
+      await new StackFile(path).endLeftovers(join(folder, 'apps'), 1_000);
+      await expect(stat(path)).rejects.toThrow('ENOENT');
+    },
+  );
+});
+
 describe('keepSecrets', () => {
+  it('given data whose password is lost, then one line says so and the file stays as it is', async () => {
+    const path = join(folder, 'secrets.json');
+    const postgres = join(folder, 'postgres');
+    await mkdir(postgres);
+    await writeFile(join(postgres, 'PG_VERSION'), '18');
+    await writeFile(path, '{}');
+    await expect(keepSecrets(path, [], postgres)).rejects.toThrow(`${path} has no password for ${postgres}`);
+    expect(await readFile(path, 'utf8')).toBe('{}');
+  });
+
   it('given a first start, when it is started again with one more service, then the old ones are kept', async () => {
     const path = join(folder, 'secrets.json');
 

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ServiceName } from '@muster/contracts';
 import { StackError } from './errors.js';
 import { writePrivate } from './private-file.js';
@@ -30,13 +32,20 @@ const read = async (file: string): Promise<Partial<Secrets>> => {
 
 /**
  * The kept secrets, completed by new ones for whatever has none yet.
- * @throws StackError when the file cannot be read as JSON.
+ * @param postgresFolder what the password of Postgres opens; nobody can make a new one for a folder that is there.
+ * @throws StackError when the file cannot be read as JSON, or has lost that password.
  */
 export async function keepSecrets(
   file: string,
   services: readonly ServiceName[],
+  postgresFolder?: string,
 ): Promise<Secrets & { services: Record<ServiceName, string> }> {
   const kept = await read(file);
+  if (!kept.postgres && postgresFolder && existsSync(join(postgresFolder, 'PG_VERSION'))) {
+    throw new StackError(
+      `${file} has no password for ${postgresFolder}: restore it, or remove the whole data folder to start anew`,
+    );
+  }
   const secrets = {
     postgres: kept.postgres ?? make(),
     services: Object.fromEntries(services.map((name) => [name, kept.services?.[name] ?? make()])) as Record<

@@ -56,9 +56,18 @@ export class StackFile {
   async endLeftovers(programs: string, graceMs: number): Promise<void> {
     const text = await readFile(this.path, 'utf8').catch(() => undefined);
     if (text === undefined) return;
-    const { processes } = JSON.parse(text) as StackDocument;
-    const ours = processes.filter(({ pid }) => commandLine(pid).includes(programs));
-    await Promise.all(ours.map(({ pid }) => stopProcess(pid, 'SIGTERM', graceMs)));
+    const ours = pidsIn(text).filter((pid) => commandLine(pid).includes(programs));
+    await Promise.all(ours.map((pid) => stopProcess(pid, 'SIGTERM', graceMs)));
     await this.remove();
+  }
+}
+
+/** The pids that a file names; none when it is damaged, and then our programs still end by themselves. */
+function pidsIn(text: string): number[] {
+  try {
+    const { processes } = JSON.parse(text) as { processes: { pid: unknown }[] };
+    return processes.map(({ pid }) => pid).filter((pid): pid is number => Number.isInteger(pid) && (pid as number) > 0);
+  } catch {
+    return [];
   }
 }

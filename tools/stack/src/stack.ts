@@ -5,6 +5,7 @@ import { freePort, portIsFree, startNats, startPostgres, type NatsServer } from 
 import type { DataFolder } from './data-folder.js';
 import { messageOf, StackError } from './errors.js';
 import { checkNats, checkPostgres } from './external.js';
+import { keepPorts, keptPorts, type BusPorts } from './kept-ports.js';
 import { LogFile } from './log-file.js';
 import { startNode, type NodeProgram } from './node-process.js';
 import type { StackOptions } from './options.js';
@@ -48,7 +49,11 @@ export class Stack {
    */
   async start(): Promise<void> {
     const port = await this.gatewayPort();
-    const secrets = await keepSecrets(this.folder.secrets, SERVICES);
+    const secrets = await keepSecrets(
+      this.folder.secrets,
+      SERVICES,
+      this.options.databaseUrl ? undefined : this.folder.postgres,
+    );
     this.adminToken = this.options.adminToken ?? secrets.token;
 
     const servers = [
@@ -145,10 +150,12 @@ export class Stack {
 
   private nats(): Starter {
     const log = this.log('nats-server');
-    let ports: { port: number; mqttPort: number } | undefined;
+    let ports: BusPorts | undefined;
     return async () => {
+      ports ??= await keptPorts(this.folder.ports);
       const server = await startNats({ dataDir: this.folder.nats, onLog: log.write, ...ports });
       ports = { port: server.port, mqttPort: server.mqttPort };
+      await keepPorts(this.folder.ports, ports);
       this.bus = server;
       return server;
     };

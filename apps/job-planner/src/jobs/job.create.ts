@@ -1,4 +1,14 @@
-import { deviceState, DomainError, MAX_TASK_DATA, type NewJob, type RpcRequest, jobPlanner } from '@muster/contracts';
+import {
+  deviceState,
+  DomainError,
+  isStorable,
+  MAX_DOCUMENT_DEPTH,
+  MAX_TASK_DATA,
+  nestsTooDeep,
+  type NewJob,
+  type RpcRequest,
+  jobPlanner,
+} from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
@@ -96,9 +106,13 @@ function checkContent({ job_type, job_content: content }: NewJob): void {
     if (job_type === 'deployment_deploy') refuse('task_data', 'is required for deployment_deploy');
     return;
   }
+  let document: unknown;
   try {
-    JSON.parse(content.task_data);
+    document = JSON.parse(content.task_data);
   } catch {
     refuse('task_data', 'is not JSON');
   }
+  // The document travels on its own from here: what holds for a body holds for it.
+  if (nestsTooDeep(document)) refuse('task_data', `nests deeper than ${MAX_DOCUMENT_DEPTH} levels`);
+  if (!isStorable(document)) refuse('task_data', 'contains U+0000 or half of a surrogate pair');
 }

@@ -300,6 +300,15 @@ describe('a create that is wrong', () => {
     expect((await refused({}, [node, node])).message).toBe(`job_content.targets: named twice: ${node}`);
   });
 
+  it.each([
+    ['a NUL', '"\\u0000"', 'contains U+0000 or half of a surrogate pair'],
+    ['half of a surrogate pair', '{"a":"\\ud800"}', 'contains U+0000 or half of a surrogate pair'],
+    ['5,000 levels', '['.repeat(5_000) + ']'.repeat(5_000), 'nests deeper than 64 levels'],
+  ])('given task_data that holds %s, then it is refused at once', async (_what, task_data, why) => {
+    const error = await refused({ job_content: { target_type: 'node', targets: planner.nodes(1), task_data } });
+    expect(error.message).toBe(`job_content.task_data: ${why}`);
+  });
+
   it('given task_data that is not JSON, or none for a deployment, then the field is named', async () => {
     const targets = planner.nodes(1);
     expect((await refused({ job_content: { target_type: 'node', targets, task_data: '{' } })).message).toBe(
