@@ -100,6 +100,8 @@ describe('a job over 2,000 devices of which a tenth fails', () => {
       expect(failed).toBeGreaterThan(DEVICES * 0.07);
       expect(failed).toBeLessThan(DEVICES * 0.13);
 
+      // A bus that is killed may forget what it acknowledged in its last milliseconds; the journal still has it.
+      if (victim === 'nats-server') await stack.publishAgain();
       const connection = await stack.nats();
       const ofJob = async () =>
         (await readEvents(connection, 'muster.evt.demo.job-task.>')).filter((event) => event.data['job_id'] === id);

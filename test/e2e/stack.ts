@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { vi } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -151,6 +152,23 @@ export class Stack {
     if (!before) throw new Error(`the stack runs no ${name}`);
     process.kill(before, 'SIGKILL');
     await vi.waitUntil(async () => ![undefined, before].includes(await pidOf()), { timeout: READY_MS, interval: 50 });
+  }
+
+  /** Has every service publish the last minutes of its journal once more, and waits until that is done. */
+  async publishAgain(): Promise<void> {
+    const client = new pg.Client({ connectionString: (await this.file()).postgres.url });
+    await client.connect();
+    for (const schema of ['job_planner', 'command_dispatcher', 'device_state']) {
+      await client.query(
+        `UPDATE ${schema}.journal SET published = false, work = '[]' WHERE at > now() - interval '5 minutes'`,
+      );
+      await client.query(`SELECT pg_notify($1, '')`, [`journal_${schema}`]);
+      await vi.waitUntil(
+        async () => (await client.query(`SELECT FROM ${schema}.journal WHERE NOT published LIMIT 1`)).rowCount === 0,
+        { timeout: READY_MS, interval: 100 },
+      );
+    }
+    await client.end();
   }
 
   async stop(): Promise<void> {
