@@ -5,8 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { schemaOf, SERVICES, type ServiceName } from '@muster/contracts';
 import { Journal1700000000000 } from '@muster/journal';
 import { createDataSource, migrate, provision } from '@muster/persistence';
-import { testPostgres } from '@muster/testing';
-import offerServers from '../../libs/testing/dist/global-setup.js';
+import { offerServers, testPostgres } from '@muster/testing';
 import { ROOT } from './command.ts';
 import type { Step } from './step.ts';
 
