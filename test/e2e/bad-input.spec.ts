@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Stack } from './stack.js';
+import { Stack } from '../harness/stack.js';
 
 let stack: Stack;
 let devices: string[];

@@ -6,7 +6,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byEntity, gaps, readEvents, type BusEvent } from './events.js';
 import golden from './golden/job.json' with { type: 'json' };
-import { Stack } from './stack.js';
+import { Stack } from '../harness/stack.js';
 
 const DEVICES = 2_000;
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;

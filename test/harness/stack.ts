@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { vi } from 'vitest';
+import { until } from './until.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const READY_MS = 60_000;
@@ -36,17 +36,19 @@ export class Stack {
     private readonly process: ChildProcess,
   ) {}
 
-  static async start(): Promise<Stack> {
-    const dataDir = await mkdtemp(join(tmpdir(), 'muster-e2e-'));
+  /** `env`: settings of the stack beside its data folder and port. */
+  static async start(env: NodeJS.ProcessEnv = {}): Promise<Stack> {
+    const dataDir = await mkdtemp(join(tmpdir(), 'muster-test-'));
     const child = spawn(process.execPath, [join(ROOT, 'tools/stack/dist/main.js'), '--no-demo'], {
-      env: { ...process.env, MUSTER_DATA_DIR: dataDir, MUSTER_PORT: '0', MUSTER_LOG_LEVEL: 'warn' },
+      env: { ...process.env, MUSTER_DATA_DIR: dataDir, MUSTER_PORT: '0', MUSTER_LOG_LEVEL: 'warn', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
     const stack = new Stack(dataDir, child);
-    await vi.waitUntil(
+    await until(
+      'a ready stack',
       async () => {
         if (child.exitCode !== null) throw new Error(`the stack did not start:\n${output}`);
         return stack.ready();
@@ -111,12 +113,13 @@ export class Stack {
   /** Waits until the job has one of these statuses. */
   async reached(id: string, ...statuses: Job['status'][]): Promise<Job> {
     let last: Job | undefined;
-    await vi.waitUntil(
+    await until(
+      `job ${id} in ${statuses.join(' or ')}`,
       async () => {
         last = await this.job(id).catch(() => last);
-        return last && statuses.includes(last.status);
+        return last !== undefined && statuses.includes(last.status);
       },
-      { timeout: 90_000, interval: 100 },
+      { timeout: 90_000 },
     );
     return last!;
   }
@@ -130,7 +133,8 @@ export class Stack {
     this.children.push(child);
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    await vi.waitUntil(
+    await until(
+      'a ready fleet',
       () => {
         if (child.exitCode !== null) throw new Error(`the fleet stopped:\n${output}`);
         return output.includes('"ready":true');
@@ -151,7 +155,10 @@ export class Stack {
     const before = await pidOf();
     if (!before) throw new Error(`the stack runs no ${name}`);
     process.kill(before, 'SIGKILL');
-    await vi.waitUntil(async () => ![undefined, before].includes(await pidOf()), { timeout: READY_MS, interval: 50 });
+    await until(`a new ${name}`, async () => ![undefined, before].includes(await pidOf()), {
+      timeout: READY_MS,
+      interval: 50,
+    });
   }
 
   /** Has every service publish the last minutes of its journal once more, and waits until that is done. */
@@ -163,7 +170,8 @@ export class Stack {
         `UPDATE ${schema}.journal SET published = false, work = '[]' WHERE at > now() - interval '5 minutes'`,
       );
       await client.query(`SELECT pg_notify($1, '')`, [`journal_${schema}`]);
-      await vi.waitUntil(
+      await until(
+        `an empty journal of ${schema}`,
         async () => (await client.query(`SELECT FROM ${schema}.journal WHERE NOT published LIMIT 1`)).rowCount === 0,
         { timeout: READY_MS, interval: 100 },
       );
