@@ -1,5 +1,6 @@
 import { BATCH_SIZE, MAX_WORK_BYTES, type WorkContract, type WorkHead, type WorkItem } from '@muster/contracts';
-import type { DataSource, QueryRunner } from 'typeorm';
+import type { ClientBase } from 'pg';
+import type { DataSource } from 'typeorm';
 import { currentTraceparent } from './trace.js';
 import { Tx, type JournalWork } from './tx.js';
 
@@ -33,13 +34,14 @@ export class Journal {
    */
   async transaction<T>(project: string, body: (tx: Tx) => Promise<T>): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
-    const tx = new Tx(runner, project);
+    let tx: Tx;
     let result: T;
     try {
+      tx = new Tx((await runner.connect()) as ClientBase, project);
       await runner.startTransaction();
       result = await body(tx);
       this.options.fault?.('before_journal');
-      await this.write(runner, tx);
+      await this.write(tx);
       this.options.fault?.('before_commit');
       await runner.commitTransaction();
     } catch (error) {
@@ -62,9 +64,9 @@ export class Journal {
     }
   }
 
-  private async write(runner: QueryRunner, tx: Tx): Promise<void> {
+  private async write(tx: Tx): Promise<void> {
     if (tx.transitions.length === 0 && tx.outbox.length === 0) return;
-    await runner.query(
+    await tx.query(
       `WITH row AS (
          INSERT INTO journal (project_id, transitions, work, traceparent) VALUES ($1, $2, $3, $4) RETURNING seq
        )

@@ -8,7 +8,7 @@ export type SqlType =
 export type Columns = Readonly<Record<string, SqlType>>;
 
 /**
- * A table whose rows live by a lifecycle. Beside `columns` it has `project_id, id` (its key), `state`, `version`, `reason`,
+ * A table whose rows live by a lifecycle. Beside `columns` it has `project_id, id` (its key), `state`, `from_state`, `version`, `reason`,
  * `state_at`, and, where the flags say so, `activity` (jsonb list of `{state, at}`) and `traceparent`.
  */
 export interface StateTable<State extends string = string, C extends Columns = Columns> {
@@ -40,6 +40,7 @@ export function stateTableColumns(table: Pick<StateTable, 'activity' | 'traced'>
     'project_id text NOT NULL',
     'id uuid NOT NULL',
     'state text NOT NULL',
+    'from_state text',
     'version integer NOT NULL',
     `reason text NOT NULL DEFAULT ''`,
     'state_at timestamptz NOT NULL DEFAULT now()',

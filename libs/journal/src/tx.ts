@@ -1,6 +1,7 @@
 import type { Transition, WorkContract, WorkHead, WorkItem } from '@muster/contracts';
-import { sourcesOf } from '@muster/lifecycle';
-import type { QueryRunner } from 'typeorm';
+import { sourcesOf, type Lifecycle } from '@muster/lifecycle';
+import { createHash } from 'node:crypto';
+import type { ClientBase, QueryResultRow } from 'pg';
 import { toMessages } from './journal.js';
 import type { Columns, SqlType, StateTable } from './state-table.js';
 import { currentTraceparent } from './trace.js';
@@ -18,6 +19,18 @@ type Names<C extends Columns> = keyof C & string;
 
 /** Columns to create rows with: one array a column, all as long as `id`. */
 export type NewRows<C extends Columns> = { id: readonly string[] } & { [K in Names<C>]?: readonly unknown[] };
+
+export interface CreateOptions<S extends string, C extends Columns> {
+  compute?: { [K in Names<C>]?: string };
+  through?: readonly S[];
+  returning?: readonly Names<C>[];
+}
+
+/** A row that was really created. `row`: the columns asked for. */
+export interface Created {
+  id: string;
+  row: Record<string, unknown>;
+}
 
 export interface Patch<C extends Columns> {
   ids: readonly string[];
@@ -51,40 +64,48 @@ export class Tx {
   readonly callbacks: (() => void)[] = [];
 
   constructor(
-    private readonly runner: QueryRunner,
+    private readonly client: ClientBase,
     readonly project: string,
   ) {}
 
-  /** Runs one statement and gives its rows. */
+  /** Runs one statement and gives its rows. Its text is prepared once a session, so it names no values: they are `parameters`. */
   async query<Row = Record<string, unknown>>(sql: string, parameters: unknown[] = []): Promise<Row[]> {
-    const result = await this.runner.query(sql, parameters, true);
-    return (result.records ?? []) as Row[];
+    const { rows } = await this.client.query<Row & QueryResultRow>({
+      name: statementName(sql),
+      text: sql,
+      values: parameters,
+    });
+    return rows;
   }
 
   /**
-   * Creates rows in the lifecycle's initial state; ids that exist are left alone. Gives the ids that were really created.
-   * `compute`: columns that come from a SQL expression over `i`, the given values.
+   * Creates rows in the lifecycle's initial state; ids that exist are left alone. Gives the rows that were really created.
+   * `compute`: columns that come from a SQL expression over `i`, the given values. `through`: further states that the new rows pass at once,
+   * each a transition of its own; they are in the last one.
    */
-  async create<C extends Columns>(
-    table: StateTable<string, C>,
+  async create<S extends string, C extends Columns>(
+    table: StateTable<S, C>,
     rows: NewRows<C>,
-    compute: { [K in Names<C>]?: string } = {},
-  ): Promise<string[]> {
+    { compute = {}, through = [], returning = [] }: CreateOptions<S, C> = {},
+  ): Promise<Created[]> {
     const { id, ...rest } = rows as { id: readonly string[] } & Record<string, readonly unknown[]>;
     if (id.length === 0) return [];
-    const names = Object.keys(rest);
-    const { initial } = table.lifecycle;
-    const parameters: unknown[] = [this.project, initial, id];
-    const arrays = ['$3::uuid[]', ...names.map((name) => arrayParameter(parameters, typeOf(table, name), rest[name]!))];
-    const columns = ['project_id', 'state', 'version', 'state_at', 'id', ...names];
-    const values = ['$1', '$2', '1', 'clock.at', 'i.id', ...names.map((name) => element(table, name))];
+    const known: StateTable = table;
+    const path = pathOf(table.lifecycle, through);
+    const parameters: unknown[] = [this.project, path];
+    const given = new Given(parameters, id);
+    for (const [name, values] of Object.entries(rest)) given.add(known, name, values);
+    const columns = ['project_id', 'state', 'from_state', 'version', 'state_at', 'id', ...Object.keys(rest)];
+    const last = 'cardinality($2::text[])';
+    const values = ['$1', `($2::text[])[${last}]`, `($2::text[])[${last} - 1]`, last, 'clock.at', 'i.id'];
+    values.push(...Object.keys(rest).map((name) => element(known, name)));
     for (const [name, expression] of Object.entries(compute)) {
       columns.push(name);
       values.push(String(expression));
     }
     if (table.activity) {
       columns.push('activity');
-      values.push(activityEntry('$2', 'clock.at'));
+      values.push('clock.activity');
     }
     if (table.traced) {
       parameters.push(currentTraceparent() ?? null);
@@ -93,24 +114,30 @@ export class Tx {
     }
     const created = await this.query<Record<string, unknown> & { id: string; at: string }>(
       `INSERT INTO ${table.table} AS t (${columns.join(', ')})
-       SELECT ${values.join(', ')} FROM unnest(${arrays.join(', ')}) AS i(${['id', ...names].join(', ')})
-       CROSS JOIN (SELECT clock_timestamp() AS at) clock ORDER BY i.id
+       SELECT ${values.join(', ')} FROM ${given.sql}
+       CROSS JOIN (
+         SELECT at, (SELECT jsonb_agg(jsonb_build_object('state', state, 'at', at) ORDER BY place) FROM unnest($2::text[]) WITH ORDINALITY p(state, place)) AS activity
+         FROM (SELECT clock_timestamp() AS at OFFSET 0) now
+       ) clock
        ON CONFLICT DO NOTHING
-       RETURNING t.id, ${epochMs('t.state_at')} AS at${list(table.eventData)}`,
+       RETURNING t.id, ${epochMs('t.state_at')} AS at${table.traced ? ', t.traceparent' : ''}${list([...new Set([...table.eventData, ...returning])])}`,
       parameters,
     );
     for (const row of created) {
-      this.transitions.push(
-        transitionOf(table, { id: row.id, from: null, to: initial, version: 1, at: Number(row.at), reason: '', row }),
-      );
+      for (const [index, to] of path.entries()) {
+        const from = path[index - 1] ?? null;
+        const move = { id: row.id, from, to, version: index + 1, at: Number(row.at), reason: '', row };
+        this.transitions.push(transitionOf(known, move));
+      }
     }
-    return created.map((row) => row.id);
+    return created.map((row) => ({ id: row.id, row }));
   }
 
   /**
-   * Moves those of `ids` to `to` that are in one of its source states and fit the guard; the rest are left alone. Rows are locked in the
-   * order of their ids, so that two batches that overlap wait for each other instead of deadlocking. The time of a move is read once its
-   * row is locked: the times of an entity never run backwards, whichever transaction began first.
+   * Moves those of `ids` to `to` that are in one of its source states and fit the guard; the rest are left alone, and an id that is given
+   * twice counts with its first values. Rows are taken in the order of their ids, so that two batches that overlap wait for each other. What
+   * a move depends on, its time included, is read once its row is locked: the times of an entity never run backwards, whichever transaction
+   * began first.
    */
   async transition<S extends string, C extends Columns>(
     table: StateTable<S, C>,
@@ -123,63 +150,45 @@ export class Tx {
       if (!(sources as string[]).includes(from))
         throw new Error(`${table.lifecycle.entity}: ${from} does not lead to ${to}`);
     }
-    const parameters: unknown[] = [this.project, patch.from ?? sources, to, patch.ids];
-    const given = ['id'];
-    const arrays = ['$4::uuid[]'];
-    const assignments: string[] = [];
     const known: StateTable = table;
+    const parameters: unknown[] = [this.project, patch.from ?? sources, to];
+    const given = new Given(parameters, patch.ids);
+    const assignments = ['from_state = t.state', 'state = $3', 'version = t.version + 1'];
     for (const [name, value] of Object.entries(patch.set ?? {})) {
       const type = typeOf(known, name);
       parameters.push(type === 'jsonb' && value != null ? JSON.stringify(value) : value);
       assignments.push(`${name} = $${parameters.length}::${type}`);
     }
     for (const [name, values] of Object.entries(patch.each ?? {})) {
-      arrays.push(arrayParameter(parameters, typeOf(known, name), values as readonly unknown[]));
-      given.push(name);
+      given.add(known, name, values as readonly unknown[]);
       assignments.push(`${name} = ${element(known, name)}`);
     }
-    for (const [name, { type, values }] of Object.entries(patch.given ?? {})) {
-      arrays.push(arrayParameter(parameters, type, values));
-      given.push(name);
-    }
+    for (const [name, { type, values }] of Object.entries(patch.given ?? {})) given.addTyped(name, type, values);
     for (const [name, expression] of Object.entries(patch.compute ?? {}))
       assignments.push(`${name} = ${String(expression)}`);
-    if (!assignments.some((assignment) => assignment.startsWith('reason ='))) assignments.push(`reason = ''`);
-    if (table.activity) assignments.push(`activity = t.activity || ${activityEntry('$3', 'l.at')}`);
+    if (!('reason' in { ...patch.set, ...patch.each })) assignments.push(`reason = ''`);
+    assignments.push(
+      table.activity
+        ? `(state_at, activity) = (
+             SELECT c.at, t.activity || jsonb_build_object('state', $3::text, 'at', c.at)
+             FROM (SELECT GREATEST(clock_timestamp(), t.state_at) AS at OFFSET 0) c)`
+        : 'state_at = GREATEST(clock_timestamp(), t.state_at)',
+    );
 
     const returning = [...new Set([...table.eventData, ...(patch.returning ?? [])])];
     const rows = await this.query<
       Record<string, unknown> & { id: string; from_state: string; version: number; at: string; reason: string }
     >(
-      `WITH input AS MATERIALIZED (
-         SELECT DISTINCT ON (id) * FROM unnest(${arrays.join(', ')}) AS i(${given.join(', ')})
-       ), locked AS MATERIALIZED (
-         SELECT t.id, t.state, t.state_at FROM ${table.table} t JOIN input i ON i.id = t.id
-         WHERE t.project_id = $1 AND t.state = ANY($2)${patch.guard ? ` AND (${patch.guard})` : ''}
-         ORDER BY t.id FOR UPDATE OF t
-       ), timed AS MATERIALIZED (
-         SELECT id, state, GREATEST(clock_timestamp(), state_at) AS at FROM locked
-       )
-       UPDATE ${table.table} t
-       SET state = $3, version = t.version + 1, state_at = l.at, ${assignments.join(', ')}
-       FROM timed l JOIN input i ON i.id = l.id
-       WHERE t.project_id = $1 AND t.id = l.id
-       RETURNING t.id, l.state AS from_state, t.version, ${epochMs('t.state_at')} AS at, t.reason${table.traced ? ', t.traceparent' : ''}${list(returning)}`,
+      `UPDATE ${table.table} t SET ${assignments.join(', ')}
+       FROM ${given.sql}
+       WHERE t.project_id = $1 AND t.id = i.id AND t.state = ANY($2)${patch.guard ? ` AND (${patch.guard})` : ''}
+       RETURNING t.id, t.from_state, t.version, ${epochMs('t.state_at')} AS at, t.reason${table.traced ? ', t.traceparent' : ''}${list(returning)}`,
       parameters,
     );
     return rows.map((row) => {
-      this.transitions.push(
-        transitionOf(known, {
-          id: row.id,
-          from: row.from_state,
-          to,
-          version: row.version,
-          at: Number(row.at),
-          reason: row.reason,
-          row,
-        }),
-      );
-      return { id: row.id, from: row.from_state, version: row.version, row };
+      const { id, from_state: from, version, at, reason } = row;
+      this.transitions.push(transitionOf(known, { id, from, to, version, at: Number(at), reason, row }));
+      return { id, from, version, row };
     });
   }
 
@@ -207,11 +216,65 @@ function typeOf(table: StateTable, name: string): SqlType {
   return type;
 }
 
-// An array of arrays is a matrix to Postgres and its rows must be of one length, so lists travel as JSON text.
-function arrayParameter(parameters: unknown[], type: SqlType, values: readonly unknown[]): string {
-  const asText = type === 'jsonb' || type === 'text[]';
-  parameters.push(asText ? values.map((value) => (value == null ? null : JSON.stringify(value))) : values);
-  return `$${parameters.length}::${asText ? 'text' : type}[]`;
+/** The arrays of a batch as one relation `i`: a row for each id, in the order of the ids. */
+class Given {
+  private readonly names = ['id'];
+  private readonly arrays: string[];
+  private readonly order: readonly number[];
+
+  constructor(
+    private readonly parameters: unknown[],
+    ids: readonly string[],
+  ) {
+    const places = new Map<string, number>();
+    for (const [place, id] of ids.entries()) if (!places.has(id)) places.set(id, place);
+    this.order = [...places].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, place]) => place);
+    this.arrays = [this.array('uuid', ids)];
+  }
+
+  get sql(): string {
+    return `unnest(${this.arrays.join(', ')}) AS i(${this.names.join(', ')})`;
+  }
+
+  add(table: StateTable, name: string, values: readonly unknown[]): void {
+    this.addTyped(name, typeOf(table, name), values);
+  }
+
+  addTyped(name: string, type: SqlType, values: readonly unknown[]): void {
+    this.arrays.push(this.array(type, values));
+    this.names.push(name);
+  }
+
+  // An array of arrays is a matrix to Postgres and its rows must be of one length, so lists travel as JSON text.
+  private array(type: SqlType, values: readonly unknown[]): string {
+    const ordered = this.order.map((place) => values[place]);
+    const asText = type === 'jsonb' || type === 'text[]';
+    this.parameters.push(asText ? ordered.map((value) => (value == null ? null : JSON.stringify(value))) : ordered);
+    return `$${this.parameters.length}::${asText ? 'text' : type}[]`;
+  }
+}
+
+/** The states that new rows pass. @throws when the lifecycle has no such way. */
+function pathOf(lifecycle: Lifecycle<string>, through: readonly string[]): string[] {
+  const path = [lifecycle.initial, ...through];
+  for (const [index, to] of through.entries()) {
+    const from = path[index]!;
+    if (!sourcesOf(lifecycle, to).includes(from))
+      throw new Error(`${lifecycle.entity}: ${from} does not lead to ${to}`);
+  }
+  return path;
+}
+
+const statementNames = new Map<string, string>();
+
+/** A name that follows from the text: sessions of any process prepare the same statement under the same name. */
+function statementName(sql: string): string {
+  let name = statementNames.get(sql);
+  if (!name) {
+    name = createHash('sha256').update(sql).digest('hex').slice(0, 32);
+    statementNames.set(sql, name);
+  }
+  return name;
 }
 
 function element(table: StateTable, name: string): string {
@@ -220,9 +283,6 @@ function element(table: StateTable, name: string): string {
   if (type === 'text[]') return `ARRAY(SELECT jsonb_array_elements_text(i.${name}::jsonb))`;
   return `i.${name}`;
 }
-
-const activityEntry = (state: string, at: string) =>
-  `jsonb_build_array(jsonb_build_object('state', ${state}::text, 'at', ${at}))`;
 
 const epochMs = (expression: string) => `(extract(epoch FROM ${expression}) * 1000)::bigint`;
 

@@ -26,6 +26,12 @@ export const sessionLimits = {
   idle_in_transaction_session_timeout: 60_000,
 };
 
+/**
+ * Every statement is planned for rows that are found by their keys, whatever arrays it is given. A plan made for the arrays at hand reads a
+ * whole table whose statistics are missing or old, as they are in the first minute of every large job.
+ */
+const PLANNING = '-c plan_cache_mode=force_generic_plan';
+
 /** The connection of one service to its own schema. */
 export function createDataSource(options: SchemaOptions): DataSource {
   const settings: DataSourceOptions = {
@@ -41,7 +47,7 @@ export function createDataSource(options: SchemaOptions): DataSource {
     synchronize: false,
     logging: false,
     // A session that lost its server without a word goes back into the pool after its time-out: it must not stay there.
-    extra: { ...sessionLimits, maxLifetimeSeconds: 300 },
+    extra: { ...sessionLimits, maxLifetimeSeconds: 300, options: PLANNING },
   };
   return new DataSource(settings);
 }

@@ -72,6 +72,9 @@ export class ${pascal}Entity {
   @Column('text')
   state!: StateOf<typeof ${camel}Entity>;
 
+  @Column('text', { nullable: true })
+  from_state!: string | null;
+
   @Column('integer')
   version!: number;
 

@@ -5,7 +5,7 @@ import { Injectable } from '@nestjs/common';
 import { LaneStore, type Presence } from '../lanes/lane.store.js';
 import { CommandDispatch } from './command.dispatch.js';
 import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
-import { CommandStore } from './command.store.js';
+import { CommandStore, resendAt, SENDABLE_COLUMNS } from './command.store.js';
 import { commandTable } from './command.table.js';
 
 export interface CommandItem {
@@ -34,19 +34,25 @@ export class CommandAccept {
       await this.store.lockRequest(tx, request.request_id, 'accept');
       await this.store.saveRequest(tx, request);
       if (found.length > 0) await this.lanes.applyPresence(tx, found);
-      const reachable = await this.lanes.lock(
+      const lanes = await this.lanes.lockIdle(tx, [...new Set(items.map((item) => item.device_id))]);
+      const cancelled = await this.store.takeCancelled(
         tx,
-        items.map((item) => item.device_id),
+        items.map((item) => item.command_id),
       );
-      const created = new Set(await this.create(tx, request, items));
+      const [direct, queued] = this.split(items, lanes, new Set(cancelled.map(({ id }) => id)));
+      const sent = await this.createSent(tx, request, direct, lanes);
+      const waiting = await this.createQueued(tx, request, queued);
+      const created = new Set([...sent, ...waiting]);
       const repeated = items.filter((item) => !created.has(item.command_id)).map((item) => item.command_id);
       if (repeated.length > 0) await this.end.tell(tx, (await this.store.ended(tx, repeated)) as Ended[]);
-      await this.endCancelled(tx, [...created]);
-      await this.refuseUnknown(
+      await this.endCancelled(tx, cancelled);
+      const unknown = queued.filter((item) => waiting.has(item.command_id) && !lanes.has(item.device_id));
+      await this.refuseUnknown(tx, unknown);
+      const served = new Set(direct.filter((item) => sent.has(item.command_id)).map((item) => item.device_id));
+      await this.dispatch.dispatch(
         tx,
-        items.filter((item) => created.has(item.command_id) && !reachable.has(item.device_id)),
+        [...lanes.keys()].filter((device) => !served.has(device)),
       );
-      await this.dispatch.dispatch(tx, [...reachable]);
     });
   }
 
@@ -65,26 +71,54 @@ export class CommandAccept {
     return devices.map(({ id, online, version }) => ({ device_id: id, online, version }));
   }
 
-  private create(tx: Tx, request: CommandRequest, items: readonly CommandItem[]): Promise<string[]> {
-    const expiry = 'now() + make_interval(secs => i.offline_seconds)';
-    return tx.create(
-      commandTable,
-      {
-        id: items.map((item) => item.command_id),
-        request_id: items.map(() => request.request_id),
-        device_id: items.map((item) => item.device_id),
-        ref: items.map((item) => item.ref),
-        args: items.map((item) => item.args),
-        priority: items.map(() => request.priority),
-        in_progress_seconds: items.map(() => request.in_progress_seconds),
-        offline_seconds: items.map(() => request.offline_seconds),
-      },
-      { expires_at: expiry, due_at: expiry },
-    );
+  /** Those that can be sent without ever waiting in a queue, the first of each idle device, and the rest. */
+  private split(
+    items: readonly CommandItem[],
+    lanes: ReadonlyMap<string, { idle: boolean }>,
+    cancelled: ReadonlySet<string>,
+  ): [direct: CommandItem[], queued: CommandItem[]] {
+    const direct = new Map<string, CommandItem>();
+    for (const item of items) {
+      if (!lanes.get(item.device_id)?.idle || cancelled.has(item.command_id)) continue;
+      const first = direct.get(item.device_id);
+      // The order of a queue: ids are UUIDv7, made by whoever asked.
+      if (!first || item.command_id < first.command_id) direct.set(item.device_id, item);
+    }
+    const isDirect = new Set(direct.values());
+    return [[...isDirect], items.filter((item) => !isDirect.has(item))];
   }
 
-  private async endCancelled(tx: Tx, ids: readonly string[]): Promise<void> {
-    const cancelled = await this.store.takeCancelled(tx, ids);
+  private async createSent(
+    tx: Tx,
+    request: CommandRequest,
+    items: readonly CommandItem[],
+    lanes: ReadonlyMap<string, { fence: number }>,
+  ): Promise<Set<string>> {
+    const created = await tx.create(
+      commandTable,
+      {
+        ...columnsOf(request, items),
+        attempt: items.map(() => 1),
+        sends: items.map(() => 1),
+        fence: items.map((item) => lanes.get(item.device_id)!.fence),
+      },
+      {
+        compute: { expires_at: EXPIRY, deadline: DEADLINE, due_at: resendAt(DEADLINE, '1') },
+        through: ['INITIATED'],
+        returning: SENDABLE_COLUMNS,
+      },
+    );
+    await this.dispatch.sendNew(tx, created);
+    return new Set(created.map(({ id }) => id));
+  }
+
+  private async createQueued(tx: Tx, request: CommandRequest, items: readonly CommandItem[]): Promise<Set<string>> {
+    const compute = { expires_at: EXPIRY, due_at: EXPIRY };
+    const created = await tx.create(commandTable, columnsOf(request, items), { compute });
+    return new Set(created.map(({ id }) => id));
+  }
+
+  private async endCancelled(tx: Tx, cancelled: readonly { id: string; reason: string }[]): Promise<void> {
     const moved = await tx.transition(commandTable, 'CANCELLED', {
       ids: cancelled.map((command) => command.id),
       each: { reason: cancelled.map((command) => command.reason) },
@@ -103,3 +137,17 @@ export class CommandAccept {
     await this.end.tell(tx, toEnded('FAILURE', moved));
   }
 }
+
+const EXPIRY = 'now() + make_interval(secs => i.offline_seconds)';
+const DEADLINE = 'now() + make_interval(secs => i.in_progress_seconds)';
+
+const columnsOf = (request: CommandRequest, items: readonly CommandItem[]) => ({
+  id: items.map((item) => item.command_id),
+  request_id: items.map(() => request.request_id),
+  device_id: items.map((item) => item.device_id),
+  ref: items.map((item) => item.ref),
+  args: items.map((item) => item.args),
+  priority: items.map(() => request.priority),
+  in_progress_seconds: items.map(() => request.in_progress_seconds),
+  offline_seconds: items.map(() => request.offline_seconds),
+});

@@ -1,9 +1,11 @@
-import type { Tx } from '@muster/journal';
+import type { Created, Moved, Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { LaneStore } from '../lanes/lane.store.js';
 import { CommandSender } from './command.sender.js';
-import { RESEND_AT, type Sendable } from './command.store.js';
+import { resendAt, SENDABLE_COLUMNS, type Sendable } from './command.store.js';
 import { commandTable } from './command.table.js';
+
+const DEADLINE = 'now() + make_interval(secs => t.in_progress_seconds)';
 
 /** Gives every idle lane the next command of its queue. */
 @Injectable()
@@ -24,12 +26,18 @@ export class CommandDispatch {
       set: { sends: 1 },
       compute: {
         attempt: 't.attempt + 1',
-        deadline: 'now() + make_interval(secs => t.in_progress_seconds)',
-        due_at: RESEND_AT.replaceAll('t.deadline', 'now() + make_interval(secs => t.in_progress_seconds)'),
+        deadline: DEADLINE,
+        due_at: resendAt(DEADLINE, 't.sends'),
       },
-      returning: ['request_id', 'device_id', 'args', 'attempt', 'fence', 'deadline'],
+      returning: SENDABLE_COLUMNS,
     });
-    const sent = moved.map(({ id, row }) => ({ ...row, id }) as Sendable);
+    await this.sendNew(tx, moved);
+  }
+
+  /** Gives their lanes to commands that have just become INITIATED, and sends them. The lanes must be locked by the transaction. */
+  async sendNew(tx: Tx, commands: readonly (Created | Moved)[]): Promise<void> {
+    if (commands.length === 0) return;
+    const sent = commands.map(({ id, row }) => ({ ...row, id }) as Sendable);
     await this.lanes.occupy(tx, sent);
     await this.sender.send(tx, sent);
   }

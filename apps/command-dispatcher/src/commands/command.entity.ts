@@ -15,6 +15,9 @@ export class CommandEntity {
   @Column('text')
   state!: CommandState;
 
+  @Column('text', { nullable: true })
+  from_state!: string | null;
+
   @Column('integer')
   version!: number;
 

@@ -9,8 +9,10 @@ const SILENCE_SECONDS = 60;
 /** Wait before the first repetition of a send that nobody answered; doubles up to {@link SILENCE_SECONDS}. */
 const RESEND_SECONDS = 5;
 
-/** SQL over `t`: when to look again at a command that was just sent. */
-export const RESEND_AT = `least(t.deadline, now() + make_interval(secs => least(${RESEND_SECONDS} * 2 ^ least(t.sends, 10), ${SILENCE_SECONDS})))`;
+/** SQL: when to look again at a command with this deadline that was just sent, after so many sends. */
+export const resendAt = (deadline: string, sends: string) =>
+  `least(${deadline}, now() + make_interval(secs => least(${RESEND_SECONDS} * 2 ^ least(${sends}, 10), ${SILENCE_SECONDS})))`;
+const RESEND_AT = resendAt('t.deadline', 't.sends');
 /** SQL over `t`: when to look again at a command that its device has taken. */
 export const LOOK_AGAIN_AT = `least(t.deadline, now() + interval '${SILENCE_SECONDS} seconds')`;
 
@@ -26,7 +28,10 @@ export interface Sendable {
   traceparent: string | null;
 }
 
-const SENDABLE = 'id, request_id, device_id, args, attempt, fence, deadline, traceparent';
+/** What a statement that makes a command {@link Sendable} must return beside its id. */
+export const SENDABLE_COLUMNS = ['request_id', 'device_id', 'args', 'attempt', 'fence', 'deadline'] as const;
+
+const SENDABLE = `id, ${SENDABLE_COLUMNS.join(', ')}, traceparent`;
 const t = (columns: string) => columns.replaceAll(/\w+/g, (column) => `t.${column}`);
 
 /** Where a command stands, for judging what a device says of it. */

@@ -23,13 +23,27 @@ export class LaneStore {
     return rows.map((row) => row.device_id);
   }
 
-  /** Locks the lanes until the transaction ends. Gives the devices that have one. */
-  async lock(tx: Tx, deviceIds: readonly string[]): Promise<Set<string>> {
-    const rows = await tx.query<{ device_id: string }>(
-      `SELECT device_id FROM lane WHERE project_id = $1 AND device_id = ANY($2) ORDER BY device_id FOR UPDATE`,
+  /** Locks the lanes until the transaction ends. */
+  async lock(tx: Tx, deviceIds: readonly string[]): Promise<void> {
+    await tx.query(`SELECT FROM lane WHERE project_id = $1 AND device_id = ANY($2) ORDER BY device_id FOR UPDATE`, [
+      tx.project,
+      deviceIds,
+    ]);
+  }
+
+  /** Of the devices that have a lane: whether the lane may be given the next command at once, and the fence that it would get. Locks the lanes. */
+  async lockIdle(tx: Tx, deviceIds: readonly string[]): Promise<Map<string, { idle: boolean; fence: number }>> {
+    await this.lock(tx, deviceIds);
+    // After the lock: whoever held it may have filled the queue.
+    const rows = await tx.query<{ device_id: string; idle: boolean; fence: number }>(
+      `SELECT device_id, fence + 1 AS fence,
+              online AND in_flight IS NULL AND NOT EXISTS (
+                SELECT FROM command WHERE command.project_id = $1 AND command.device_id = lane.device_id AND command.state = 'QUEUED'
+              ) AS idle
+       FROM lane WHERE project_id = $1 AND device_id = ANY($2)`,
       [tx.project, deviceIds],
     );
-    return new Set(rows.map((row) => row.device_id));
+    return new Map(rows.map((row) => [row.device_id, row]));
   }
 
   /** Takes in what device-state says, at most one word a device; an older one changes nothing. Locks the lanes. */

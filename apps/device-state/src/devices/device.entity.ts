@@ -16,6 +16,9 @@ export class DeviceEntity {
   @Column('text')
   state!: Device['state'];
 
+  @Column('text', { nullable: true })
+  from_state!: string | null;
+
   @Column('integer')
   version!: number;
 

@@ -120,12 +120,32 @@ describe('a device query', () => {
     await fc.assert(
       fc.asyncProperty(queryOver(devices.map(({ id }) => id)), async (query) => {
         const found = await service.call(deviceState.resolve, { project_id: PROJECT, query, limit: 1000 });
-        const meant = devices.filter((device) => matches(device, query)).map(({ id }) => id);
+        const meant = devices.filter((device) => matches(device, query));
         if (meant.length > 0 && meant.length < DEVICES) selective++;
-        expect(found.devices.map(({ id }) => id)).toEqual(meant);
+        // These names sort the same by UTF-16 and by code point.
+        if (query.name_prefix) meant.sort((a, b) => (a.name < b.name ? -1 : 1));
+        expect(found.devices.map(({ id }) => id)).toEqual(meant.map(({ id }) => id));
       }),
       { numRuns: 600 },
     );
     expect(selective).toBeGreaterThan(50);
+  });
+
+  it('given a prefix, then its pages follow the names, each goes on after the last, and together they are what begins with it', async () => {
+    const meant = devices.filter((device) => device.name.startsWith('a')).map((device) => device.name);
+    expect(meant.length).toBeGreaterThan(5);
+    const read: string[] = [];
+    let after: string | undefined;
+    do {
+      const page = await service.call(deviceState.resolve, {
+        project_id: PROJECT,
+        query: { name_prefix: 'a' },
+        limit: 3,
+        ...(after && { after }),
+      });
+      read.push(...page.devices.map((device) => device.name));
+      after = page.next ?? undefined;
+    } while (after);
+    expect(read).toEqual(meant.toSorted());
   });
 });

@@ -8,10 +8,11 @@ import { deviceTable } from './device.table.js';
 
 const columns = DOCUMENT_COLUMNS.map((column) => `t.${column}`).join(', ');
 
-/** A keyset page: `after` excluded, ordered by id. */
+/** A keyset page: after the device with the id `after`, ordered by name where `namePrefix` narrows it, else by id. */
 export interface PageRequest {
   project_id: string;
   condition: (taken: number) => SqlCondition;
+  namePrefix: string | undefined;
   after: string | undefined;
   limit: number;
 }
@@ -46,10 +47,10 @@ export class DeviceStore {
     const page = this.select(columns, request);
     const rows = await this.dataSource.query<(DocumentRow & { found: number })[]>(
       `SELECT * FROM (
-         SELECT p.*, row_number() OVER by_id AS place, (count(*) OVER ())::int AS found,
-                sum(octet_length(to_jsonb(p)::text)) OVER by_id AS bytes
-         FROM (${page.sql}) p WINDOW by_id AS (ORDER BY id)
-       ) sized WHERE bytes <= $${page.parameters.push(maxBytes)} OR place = 1 ORDER BY id`,
+         SELECT p.*, row_number() OVER in_order AS place, (count(*) OVER ())::int AS found,
+                sum(octet_length(to_jsonb(p)::text)) OVER in_order AS bytes
+         FROM (${page.sql}) p WINDOW in_order AS (ORDER BY ${page.order})
+       ) sized WHERE bytes <= $${page.parameters.push(maxBytes)} OR place = 1 ORDER BY ${page.order}`,
       page.parameters,
     );
     return toPage(rows, request.limit, rows[0]?.found ?? 0);
@@ -74,9 +75,9 @@ export class DeviceStore {
   }
 
   /** @returns the ids of those that did not exist, neither by id nor by name. */
-  create(tx: Tx, registrations: readonly { id: string; device: NewDevice }[]): Promise<string[]> {
+  async create(tx: Tx, registrations: readonly { id: string; device: NewDevice }[]): Promise<string[]> {
     const each = <T>(value: (device: NewDevice) => T) => registrations.map(({ device }) => value(device));
-    return tx.create(deviceTable, {
+    const created = await tx.create(deviceTable, {
       id: registrations.map(({ id }) => id),
       name: each(({ name }) => name),
       alias: each(({ alias }) => alias ?? ''),
@@ -86,6 +87,7 @@ export class DeviceStore {
       attributes: each(({ attributes }) => attributes ?? {}),
       desired: each(({ desired }) => desired ?? {}),
     });
+    return created.map(({ id }) => id);
   }
 
   async idsOfNames(tx: Tx, names: readonly string[]): Promise<Map<string, string>> {
@@ -119,16 +121,35 @@ export class DeviceStore {
     return row!;
   }
 
-  /** One row more than the limit, to know whether there is more. */
-  private select(what: string, { project_id, condition, after, limit }: PageRequest): SqlCondition {
+  /**
+   * One row more than the limit, to know whether there is more. A prefix is read along the index of names, everything else along the ids: so
+   * each page costs what it reads, and all pages together read the project once.
+   */
+  private select(
+    what: string,
+    { project_id, condition, namePrefix, after, limit }: PageRequest,
+  ): SqlCondition & { order: 'name' | 'id' } {
     const parameters: unknown[] = [project_id, limit + 1];
+    const bind = (value: unknown) => `$${parameters.push(value)}`;
     const conditions = ['t.project_id = $1'];
-    if (after !== undefined) conditions.push(`t.id > $${parameters.push(after)}`);
+    const order = namePrefix ? 'name' : 'id';
+    if (namePrefix) {
+      const prefix = bind(namePrefix);
+      // Nothing that begins with the prefix sorts after the prefix with the last code point.
+      conditions.push(`t.name >= ${prefix}`, `t.name <= ${prefix} || chr(1114111)`);
+    }
+    if (after !== undefined) {
+      const last = bind(after);
+      conditions.push(
+        namePrefix ? `t.name > (SELECT name FROM device WHERE project_id = $1 AND id = ${last})` : `t.id > ${last}`,
+      );
+    }
     const query = condition(parameters.length);
     conditions.push(query.sql);
     return {
-      sql: `SELECT ${what} FROM device t WHERE ${conditions.join(' AND ')} ORDER BY t.id LIMIT $2`,
+      sql: `SELECT ${what} FROM device t WHERE ${conditions.join(' AND ')} ORDER BY t.${order} LIMIT $2`,
       parameters: [...parameters, ...query.parameters],
+      order,
     };
   }
 }

@@ -35,6 +35,7 @@ const pageRequest = (request: {
 }): PageRequest => ({
   project_id: request.project_id,
   condition: (taken) => compileDeviceQuery(request.query ?? {}, taken),
+  namePrefix: request.query?.name_prefix,
   after: request.after,
   limit: request.limit,
 });

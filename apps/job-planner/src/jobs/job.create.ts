@@ -59,7 +59,7 @@ export class JobCreate {
           created_by: [created_by],
           max_in_flight: [rollout.max_in_flight ?? MAX_IN_FLIGHT],
         },
-        { due_at: 'now()' },
+        { compute: { due_at: 'now()' } },
       );
     });
     this.runner.wake(key);

@@ -18,6 +18,9 @@ export class JobEntity {
   @Column('text')
   state!: JobStatus;
 
+  @Column('text', { nullable: true })
+  from_state!: string | null;
+
   @Column('integer')
   version!: number;
 

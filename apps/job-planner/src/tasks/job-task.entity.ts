@@ -19,6 +19,9 @@ export class JobTaskEntity {
   @Column('text')
   state!: JobTaskStatus;
 
+  @Column('text', { nullable: true })
+  from_state!: string | null;
+
   @Column('integer')
   version!: number;
 
