@@ -249,10 +249,15 @@ class Given {
   private array(type: SqlType, values: readonly unknown[]): string {
     const ordered = this.order.map((place) => values[place]);
     const asText = type === 'jsonb' || type === 'text[]';
-    this.parameters.push(asText ? ordered.map((value) => (value == null ? null : JSON.stringify(value))) : ordered);
+    if (asText) this.parameters.push(ordered.map((value) => (value == null ? null : JSON.stringify(value))));
+    else this.parameters.push(type === 'uuid' ? uuidArray(ordered) : ordered);
     return `$${this.parameters.length}::${asText ? 'text' : type}[]`;
   }
 }
+
+// What is so long holds nothing to escape if Postgres takes it as a uuid, and as it stands it costs a tenth of what the driver does.
+const uuidArray = (values: readonly unknown[]): unknown =>
+  values.every((value) => typeof value === 'string' && value.length === 36) ? `{${values.join(',')}}` : values;
 
 /** The states that new rows pass. @throws when the lifecycle has no such way. */
 function pathOf(lifecycle: Lifecycle<string>, through: readonly string[]): string[] {

@@ -55,9 +55,8 @@ function check(
   const [error] = validate(channel.payload, payload);
   if (error) return { dropped: 'invalid', message: `${error.field}: ${error.message}` };
   return {
-    ...parseDeviceSubject(message.subject),
+    ...sender,
     payload,
-    traceparent: message.headers?.get('traceparent') || undefined,
     ...stamp,
   };
 }
@@ -85,9 +84,14 @@ function sift<M extends Raw>(
 
 const stampInStream = ({ info, seq }: JsMsg): Stamp => ({ at: Math.floor(info.timestampNanos / 1e6), sequence: seq });
 
-function handleInSpan(channel: DeviceChannel, messages: DeviceMessage[], handle: DeviceHandler): Promise<void> {
+function handleInSpan(
+  channel: DeviceChannel,
+  kept: readonly { source: Raw; message: DeviceMessage }[],
+  handle: DeviceHandler,
+): Promise<void> {
   const name = `device ${channel.name}`;
-  for (const message of messages) markArrival(name, message.traceparent);
+  for (const { source } of kept) markArrival(name, source.headers);
+  const messages = kept.map(({ message }) => message);
   return inSpan(`${name} batch`, SpanKind.CONSUMER, ROOT_CONTEXT, () => handle(messages));
 }
 
@@ -115,11 +119,7 @@ export function deviceStreamConsumer(
     const started = performance.now();
     const seconds = () => (performance.now() - started) / 1000;
     try {
-      const handled = handleInSpan(
-        channel,
-        kept.map(({ message }) => message),
-        handle,
-      );
+      const handled = handleInSpan(channel, kept, handle);
       await whileWorking(
         kept.map(({ source }) => source),
         handled,
@@ -173,11 +173,7 @@ export function deviceCoreConsumer(
       const { kept } = sift(channel, batch, () => stamp, host);
       if (kept.length === 0) continue;
       try {
-        await handleInSpan(
-          channel,
-          kept.map(({ message }) => message),
-          handle,
-        );
+        await handleInSpan(channel, kept, handle);
       } catch (error) {
         host.onError(subject, error);
       }

@@ -2,6 +2,12 @@ import { context, propagation, ROOT_CONTEXT, SpanKind, trace, type Context } fro
 import { headers, type MsgHdrs } from 'nats';
 
 const tracer = trace.getTracer('muster.messaging');
+let recording = false;
+
+/** From now on the messages of a batch get spans of their own; until then their traces only travel, which costs far less. */
+export function recordMessageSpans(): void {
+  recording = true;
+}
 
 /** Headers that carry the running trace, and whatever else is given. */
 export function outgoingHeaders(extra: Record<string, string> = {}): MsgHdrs {
@@ -34,8 +40,14 @@ export function inSpan<T>(name: string, kind: SpanKind, parent: Context, handle:
   });
 }
 
-/** Marks the sending of one message in the trace it belongs to, and gives the headers that carry it on. */
-export function producerHeaders(name: string, traceparent: string | null | undefined): MsgHdrs {
+/** Marks the sending of one message in the trace it belongs to, and gives the headers that carry it on, if it belongs to one. */
+export function producerHeaders(name: string, traceparent: string | null | undefined): MsgHdrs | undefined {
+  if (!traceparent) return undefined;
+  if (!recording) {
+    const meta = headers();
+    meta.set('traceparent', traceparent);
+    return meta;
+  }
   const parent = traceContext(traceparent);
   const span = tracer.startSpan(name, { kind: SpanKind.PRODUCER }, parent);
   const meta = context.with(trace.setSpan(parent, span), () => outgoingHeaders());
@@ -43,7 +55,9 @@ export function producerHeaders(name: string, traceparent: string | null | undef
   return meta;
 }
 
-/** Marks the arrival of one message of a batch in the trace it belongs to. */
-export function markArrival(name: string, traceparent: string | undefined): void {
+/** Marks the arrival of one message of a batch in the trace that its headers name. */
+export function markArrival(name: string, meta: MsgHdrs | undefined): void {
+  if (!recording) return;
+  const traceparent = meta?.get('traceparent');
   if (traceparent) tracer.startSpan(name, { kind: SpanKind.CONSUMER }, traceContext(traceparent)).end();
 }

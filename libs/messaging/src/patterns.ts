@@ -28,7 +28,6 @@ export interface DeviceMessage<Payload = unknown> {
   project_id: string;
   device_id: string;
   payload: Payload;
-  traceparent: string | undefined;
   at: number;
   sequence: number;
 }

@@ -1,4 +1,4 @@
-import { inSpan } from '@muster/messaging';
+import { inSpan, recordMessageSpans } from '@muster/messaging';
 import { context, propagation, ROOT_CONTEXT, SpanKind, trace, TraceFlags, type Context } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
@@ -36,6 +36,7 @@ export async function startTelemetry(service: string, otlpEndpoint: string | und
     contextManager: new AsyncLocalStorageContextManager().enable(),
     propagator: new W3CTraceContextPropagator(),
   });
+  recordMessageSpans();
   registerInstrumentations({
     tracerProvider: provider,
     instrumentations: [new PgInstrumentation({ requireParentSpan: true })],

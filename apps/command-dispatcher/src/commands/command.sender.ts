@@ -32,9 +32,9 @@ export class CommandSender {
           fence: command.fence,
           deadline: command.deadline.toISOString(),
         };
-        this.connection.publish(deviceSubject(tx.project, command.device_id, 'command'), JSON.stringify(message), {
-          headers: producerHeaders('device command', command.traceparent),
-        });
+        const headers = producerHeaders('device command', command.traceparent);
+        const subject = deviceSubject(tx.project, command.device_id, 'command');
+        this.connection.publish(subject, JSON.stringify(message), headers && { headers });
       }
     });
   }
@@ -57,9 +57,9 @@ export class CommandSender {
     tx.afterCommit(() => {
       for (const { id, device_id, fence, traceparent } of commands) {
         const message: CancelMessage = { command_id: id, fence };
-        this.connection.publish(deviceSubject(tx.project, device_id, 'cancel'), JSON.stringify(message), {
-          headers: producerHeaders('device cancel', traceparent),
-        });
+        const headers = producerHeaders('device cancel', traceparent);
+        const subject = deviceSubject(tx.project, device_id, 'cancel');
+        this.connection.publish(subject, JSON.stringify(message), headers && { headers });
       }
     });
   }
