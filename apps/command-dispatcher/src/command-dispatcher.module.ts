@@ -13,6 +13,8 @@ import { LaneStore } from './lanes/lane.store.js';
 import { PresenceApply } from './lanes/presence.apply.js';
 import { PresenceCheck } from './lanes/presence.check.js';
 import { PresenceWork } from './lanes/presence.work.js';
+import { CommandRetention } from './retention/command.retention.js';
+import { CommandRetentionStore } from './retention/command-retention.store.js';
 
 @Module({
   controllers: [CommandsRpc, CommandsWork, StatusesDevice, PresenceWork],
@@ -27,6 +29,8 @@ import { PresenceWork } from './lanes/presence.work.js';
     CommandSweep,
     PresenceApply,
     PresenceCheck,
+    CommandRetentionStore,
+    CommandRetention,
   ],
 })
 export class CommandDispatcherModule {}

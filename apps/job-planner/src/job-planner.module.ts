@@ -7,11 +7,24 @@ import { JobReconcile } from './jobs/job.reconcile.js';
 import { JobRunner } from './jobs/job.runner.js';
 import { JobStore } from './jobs/job.store.js';
 import { JobsRpc } from './jobs/jobs.rpc.js';
+import { TaskRetention } from './retention/task.retention.js';
+import { TaskRetentionStore } from './retention/task-retention.store.js';
 import { JobTaskStore } from './tasks/job-task.store.js';
 import { OutcomesWork } from './tasks/outcomes.work.js';
 
 @Module({
   controllers: [JobsRpc, OutcomesWork],
-  providers: [JobStore, JobTaskStore, JobPlan, JobAdvance, JobReconcile, JobRunner, JobCreate, JobAct],
+  providers: [
+    JobStore,
+    JobTaskStore,
+    JobPlan,
+    JobAdvance,
+    JobReconcile,
+    JobRunner,
+    JobCreate,
+    JobAct,
+    TaskRetentionStore,
+    TaskRetention,
+  ],
 })
 export class JobPlannerModule {}

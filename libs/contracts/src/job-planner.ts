@@ -131,7 +131,7 @@ export const JobSummary = Type.Object({
   progress: Progress,
 });
 
-/** The document of seed 003, with ours: `progress`, `reason`, `tags`, `rollout`, `tasks_truncated`. */
+/** The document of seed 003, with ours: `progress`, `reason`, `tags`, `rollout`, `tasks_truncated`, `tasks_deleted_at`. */
 export const Job = Type.Object({
   ...JobSummary.properties,
   task_data: Type.String(),
@@ -139,6 +139,9 @@ export const Job = Type.Object({
   tasks: Type.Array(JobTask),
   targets: Type.Array(Type.Object({ target_id: Uuid, extension_info: ExtensionInfo })),
   tasks_truncated: Type.Optional(Type.Literal(true)),
+  tasks_deleted_at: Type.Optional(
+    Type.Integer({ description: 'epoch seconds; the job ended so long ago that its tasks are no longer kept' }),
+  ),
 });
 
 export type Job = Static<typeof Job>;

@@ -1,7 +1,7 @@
 export { RpcClient } from './rpc.client.js';
 export { Rpc, Work, DeviceMessages, type ChannelMessage, type DeviceMessage } from './patterns.js';
 export { NatsTransport } from './transport.js';
-export { ensureStreams, streamsOf } from './streams.js';
+export { DEFAULT_EVENT_LIMITS, ensureStreams, streamsOf, type EventLimits, type StreamSpec } from './streams.js';
 export {
   incomingContext,
   inSpan,

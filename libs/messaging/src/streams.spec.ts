@@ -6,7 +6,7 @@ import { streamsOf } from './streams.js';
 const takes = (pattern: string, subject: string) =>
   new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '[^.]+').replaceAll('>', '.+')}$`).test(subject);
 
-const all = new Map(SERVICES.flatMap(streamsOf).map((spec) => [spec.name, spec]));
+const all = new Map(SERVICES.flatMap((service) => streamsOf(service)).map((spec) => [spec.name, spec]));
 const keepersOf = (subject: string) =>
   [...all.values()]
     .filter(({ subjects }) => subjects.some((pattern) => takes(pattern, subject)))

@@ -10,6 +10,7 @@ import {
 import {
   DiscardPolicy,
   nanos,
+  NatsError,
   RetentionPolicy,
   StorageType,
   type JetStreamManager,
@@ -20,10 +21,20 @@ import {
 const DAY_MS = 86_400_000;
 const GIB = 1024 ** 3;
 
-type Spec = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'discard' | 'max_bytes' | 'max_age'>;
+/** What is declared of a stream; all else is as the server has it. */
+export type StreamSpec = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'discard' | 'max_bytes' | 'max_age'>;
+
+/** How long a service's events are kept, and how many bytes of them: whichever is reached first takes the oldest. */
+export interface EventLimits {
+  days: number;
+  gib: number;
+}
+
+/** The arithmetic behind it: docs/retention.md. */
+export const DEFAULT_EVENT_LIMITS: EventLimits = { days: 7, gib: 4 };
 
 /** Work waits until it is done; a full stream refuses more, and the relay that is refused waits. */
-const workStream: Spec = {
+const workStream: StreamSpec = {
   name: WORK_STREAM,
   subjects: ['muster.work.>'],
   retention: RetentionPolicy.Workqueue,
@@ -32,7 +43,7 @@ const workStream: Spec = {
   max_age: 0,
 };
 
-const deviceChannelStream = (channel: DeviceChannel): Spec => ({
+const deviceChannelStream = (channel: DeviceChannel): StreamSpec => ({
   name: deviceStream(channel.name as keyof typeof deviceChannels),
   subjects: [`muster.dev.*.*.${channel.name}`],
   retention: RetentionPolicy.Workqueue,
@@ -41,34 +52,51 @@ const deviceChannelStream = (channel: DeviceChannel): Spec => ({
   max_age: nanos(DAY_MS),
 });
 
-const serviceEventStream = (service: ServiceName): Spec => ({
+const serviceEventStream = (service: ServiceName, limits: EventLimits): StreamSpec => ({
   name: eventStream(service),
   subjects: entities.filter((entity) => entity.service === service).map((entity) => `muster.evt.*.${entity.name}.>`),
   retention: RetentionPolicy.Limits,
   discard: DiscardPolicy.Old,
-  max_bytes: 2 * GIB,
-  max_age: nanos(7 * DAY_MS),
+  max_bytes: limits.gib * GIB,
+  max_age: nanos(limits.days * DAY_MS),
 });
 
 /** The streams that a service publishes to or consumes from. */
-export function streamsOf(service: ServiceName): Spec[] {
+export function streamsOf(service: ServiceName, events: EventLimits = DEFAULT_EVENT_LIMITS): StreamSpec[] {
   const channels = Object.values<DeviceChannel>(deviceChannels).filter(
     (channel) => channel.direction === 'up' && channel.carrier === 'stream',
   );
   return [
     workStream,
     ...channels.map(deviceChannelStream),
-    ...(entities.some((entity) => entity.service === service) ? [serviceEventStream(service)] : []),
+    ...(entities.some((entity) => entity.service === service) ? [serviceEventStream(service, events)] : []),
   ];
 }
 
-/** Makes the streams that are missing, and brings the others to what is declared. */
-export async function ensureStreams(connection: NatsConnection, specs: readonly Spec[]): Promise<void> {
+/** The server's error code for a stream that may grow beyond what all streams together are allowed. */
+const STORAGE_EXCEEDED = 10047;
+
+/**
+ * Makes the streams that are missing, and brings the others to what is declared.
+ * @throws Error when the server does not allow a stream as many bytes.
+ */
+export async function ensureStreams(connection: NatsConnection, specs: readonly StreamSpec[]): Promise<void> {
   const manager = await connection.jetstreamManager();
-  for (const spec of specs) await ensureStream(manager, spec);
+  for (const spec of specs) {
+    try {
+      await ensureStream(manager, spec);
+    } catch (error) {
+      if (!(error instanceof NatsError) || error.api_error?.err_code !== STORAGE_EXCEEDED) throw error;
+      const gib = (spec.max_bytes / GIB).toFixed(1);
+      throw new Error(
+        `the bus has no room for the ${gib} GiB that ${spec.name} may take: allow JetStream more (max_file) or lower MUSTER_EVENT_GIB`,
+        { cause: error },
+      );
+    }
+  }
 }
 
-async function ensureStream(manager: JetStreamManager, spec: Spec): Promise<void> {
+async function ensureStream(manager: JetStreamManager, spec: StreamSpec): Promise<void> {
   const current = await manager.streams.info(spec.name).catch(() => undefined);
   if (!current) {
     await manager.streams.add({ ...spec, storage: StorageType.File });
@@ -77,7 +105,7 @@ async function ensureStream(manager: JetStreamManager, spec: Spec): Promise<void
   }
 }
 
-const differs = (current: StreamConfig, spec: Spec) =>
+const differs = (current: StreamConfig, spec: StreamSpec) =>
   (['discard', 'max_bytes', 'max_age'] as const).some(
     (key) => current[key] !== spec[key] && !(key === 'max_age' && !current[key] && !spec[key]),
   ) || current.subjects.join() !== spec.subjects.join();

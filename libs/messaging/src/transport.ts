@@ -6,7 +6,7 @@ import { deviceCoreConsumer, deviceStreamConsumer } from './device.consumer.js';
 import type { TransportHost } from './host.js';
 import type { Binding } from './patterns.js';
 import { rpcServer } from './rpc.server.js';
-import { ensureStreams, streamsOf } from './streams.js';
+import { ensureStreams, streamsOf, type StreamSpec } from './streams.js';
 import { workConsumer } from './work.consumer.js';
 
 interface Consumer {
@@ -22,13 +22,14 @@ export class NatsTransport extends Server implements CustomTransportStrategy {
     private readonly service: ServiceName,
     private readonly connection: NatsConnection,
     private readonly host: TransportHost,
+    private readonly streams: readonly StreamSpec[] = streamsOf(service),
   ) {
     super();
   }
 
   async listen(callback: (error?: unknown) => void): Promise<void> {
     try {
-      const ensure = () => ensureStreams(this.connection, streamsOf(this.service));
+      const ensure = () => ensureStreams(this.connection, this.streams);
       await ensure();
       this.consumers = [...this.messageHandlers.values()].map((handler) => this.consumer(handler, ensure));
       for (const consumer of this.consumers) consumer.start();

@@ -1,4 +1,5 @@
 import type { ServiceName } from '@muster/contracts';
+import { DEFAULT_EVENT_LIMITS, type EventLimits } from '@muster/messaging';
 
 /** What a service is told by its environment, checked once at its start. */
 export interface ServiceConfig {
@@ -15,7 +16,18 @@ export interface ServiceConfig {
   logLevel: string;
   /** `OTEL_EXPORTER_OTLP_ENDPOINT`: where spans go; nowhere when absent. */
   otlpEndpoint: string | undefined;
+  /** `MUSTER_EVENT_DAYS` and `MUSTER_EVENT_GIB`: how long and how much of the service's events its stream keeps. */
+  events: EventLimits;
+  /** `MUSTER_JOURNAL_DAYS`: whole days that the journal goes back; no fewer than the events', so that a rebuild brings all of them back. */
+  journalDays: number;
+  /** `MUSTER_HISTORY_DAYS`: for how long after its end the details of finished work are kept. */
+  historyDays: number;
 }
+
+/** Chosen by the arithmetic of docs/retention.md. */
+const DEFAULT_HISTORY_DAYS = 30;
+const MOST_DAYS = 3_650;
+const MOST_GIB = 1_048_576;
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
@@ -23,6 +35,12 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 export function readConfig(service: ServiceName, env: NodeJS.ProcessEnv): ServiceConfig {
   const logLevel = env['MUSTER_LOG_LEVEL'] || 'info';
   if (!LOG_LEVELS.includes(logLevel)) throw new Error(`MUSTER_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`);
+  const events = {
+    days: readCount(env, 'MUSTER_EVENT_DAYS', DEFAULT_EVENT_LIMITS.days, MOST_DAYS),
+    gib: readCount(env, 'MUSTER_EVENT_GIB', DEFAULT_EVENT_LIMITS.gib, MOST_GIB),
+  };
+  const journalDays = readCount(env, 'MUSTER_JOURNAL_DAYS', events.days, MOST_DAYS);
+  if (journalDays < events.days) throw new Error('MUSTER_JOURNAL_DAYS must be no less than MUSTER_EVENT_DAYS');
   return {
     service,
     databaseUrl: requireUrl(env, 'MUSTER_DATABASE_URL', ['postgres:', 'postgresql:']),
@@ -31,6 +49,9 @@ export function readConfig(service: ServiceName, env: NodeJS.ProcessEnv): Servic
     httpPort: readPort(env, 'MUSTER_HTTP_PORT', 0),
     logLevel,
     otlpEndpoint: env['OTEL_EXPORTER_OTLP_ENDPOINT'] || undefined,
+    events,
+    journalDays,
+    historyDays: readCount(env, 'MUSTER_HISTORY_DAYS', DEFAULT_HISTORY_DAYS, MOST_DAYS),
   };
 }
 
@@ -43,6 +64,15 @@ function requireUrl(env: NodeJS.ProcessEnv, name: string, protocols: string[]): 
     );
   }
   return value;
+}
+
+function readCount(env: NodeJS.ProcessEnv, name: string, fallback: number, most: number): number {
+  const value = env[name];
+  if (value === undefined || value === '') return fallback;
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 1 || count > most)
+    throw new Error(`${name} must be a whole number from 1 to ${most}`);
+  return count;
 }
 
 function readPort(env: NodeJS.ProcessEnv, name: string, fallback: number): number {

@@ -8,7 +8,14 @@ import {
   Relay,
   type DeadLetter,
 } from '@muster/journal';
-import { backOff, ensureStreams, NatsTransport, streamsOf, type TransportHost } from '@muster/messaging';
+import {
+  backOff,
+  ensureStreams,
+  NatsTransport,
+  streamsOf,
+  type StreamSpec,
+  type TransportHost,
+} from '@muster/messaging';
 import { createDataSource, isTransient, migrate } from '@muster/persistence';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -22,7 +29,7 @@ import { readConfig, type ServiceConfig } from './config.js';
 import { CoreModule } from './core.module.js';
 import { createLogger, NestLogger, type Logger } from './logger.js';
 import { Drops } from './drops.js';
-import { Loop } from './loop.js';
+import { journalKeeper } from './journal-keeper.js';
 import { Metrics } from './metrics.js';
 import { isPassing } from './passing-trouble.js';
 import { startTelemetry } from './telemetry.js';
@@ -45,7 +52,6 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-const PARTITION_CHECK_MS = 3_600_000;
 const FIRST_CONNECT_MS = 60_000;
 
 /** Connects, migrates, and starts the service; it runs until {@link RunningService.stop}. */
@@ -80,7 +86,9 @@ export async function startService(
     new FastifyAdapter(definition.fastify ?? {}),
     { logger: new NestLogger(logger) },
   );
-  const transport = new NatsTransport(definition.service, connection, transportHost(dataSource, logger, metrics));
+  const streams = streamsOf(definition.service, config.events);
+  const host = transportHost(dataSource, logger, metrics);
+  const transport = new NatsTransport(definition.service, connection, host, streams);
   app.connectMicroservice({ strategy: transport });
   await definition.configure?.(app, config);
 
@@ -88,16 +96,8 @@ export async function startService(
   if (publishes) {
     await ensurePartitions(dataSource);
     background.push(
-      relayOf(config, connection, logger, metrics),
-      new Loop(
-        'journal partitions',
-        PARTITION_CHECK_MS,
-        async () => {
-          await ensurePartitions(dataSource);
-          return false;
-        },
-        logger,
-      ),
+      relayOf(config, streams, connection, logger, metrics),
+      journalKeeper(dataSource, config.journalDays, logger),
     );
   }
   for (const part of background) part.start();
@@ -116,13 +116,19 @@ export async function startService(
   return { url, app, stop };
 }
 
-function relayOf(config: ServiceConfig, connection: NatsConnection, logger: Logger, metrics: Metrics): Relay {
+function relayOf(
+  config: ServiceConfig,
+  streams: readonly StreamSpec[],
+  connection: NatsConnection,
+  logger: Logger,
+  metrics: Metrics,
+): Relay {
   return new Relay({
     service: config.service,
     schema: schemaOf(config.service),
     databaseUrl: config.databaseUrl,
     connection,
-    ensureStreams: () => ensureStreams(connection, streamsOf(config.service)),
+    ensureStreams: () => ensureStreams(connection, streams),
     onPublished: (events, work) => {
       metrics.published.inc({ kind: 'event' }, events);
       metrics.published.inc({ kind: 'work' }, work);

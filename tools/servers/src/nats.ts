@@ -26,8 +26,9 @@ export interface NatsServer extends Server {
   readonly mqttPort: number;
 }
 
-// Streams reserve what they may grow to; left to itself the server allows three quarters of the free disk, and refuses to make them on a small one.
-const MAX_FILE = '16GB';
+// Streams reserve what they may grow to; left to itself the server allows three quarters of the free disk, and refuses to make them on a small
+// one. Each of ours has a limit of its own, which MUSTER_EVENT_GIB may raise: this one is never to be the smaller.
+const MAX_FILE = '1TB';
 const HOST = '127.0.0.1';
 /** Streams are read back before the first connection is accepted. */
 const START_MS = 60_000;

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** What the commands of one request share; written once and never changed. */
+/** What the commands of one request share; never changed. */
 @Entity({ name: 'command_request' })
 export class CommandRequestEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'command_request_pkey' })
@@ -20,4 +20,8 @@ export class CommandRequestEntity {
 
   @Column('timestamptz', { default: () => 'now()' })
   created_at!: Date;
+
+  /** When commands of it were last asked for, up to a day too early: none of them was created later than a day after that. */
+  @Column('timestamptz', { default: () => 'now()' })
+  asked_at!: Date;
 }

@@ -16,6 +16,10 @@ const RESEND_AT = resendAt('t.deadline', 't.sends');
 /** SQL over `t`: when to look again at a command that its device has taken. */
 export const LOOK_AGAIN_AT = `least(t.deadline, now() + interval '${SILENCE_SECONDS} seconds')`;
 
+/** SQL: the advisory lock of a request, from SQL for its project and its id. */
+export const requestLock = (project: string, id: string) =>
+  `hashtextextended(${project}::text || ' ' || ${id}::text, 0)`;
+
 /** What is needed to send a command. */
 export interface Sendable {
   id: string;
@@ -67,7 +71,7 @@ export class CommandStore {
    */
   async lockRequest(tx: Tx, requestId: string, mode: 'accept' | 'cancel'): Promise<void> {
     const lock = mode === 'accept' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock';
-    await tx.query(`SELECT ${lock}(hashtextextended($1::text || ' ' || $2::text, 0))`, [tx.project, requestId]);
+    await tx.query(`SELECT ${lock}(${requestLock('$1', '$2')})`, [tx.project, requestId]);
   }
 
   /** @throws DomainError `conflict` when the id belongs to a request for something else. */
@@ -77,12 +81,18 @@ export class CommandStore {
       `INSERT INTO command_request (project_id, id, command, args, reply_to) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
       values,
     );
-    const same = await tx.query(
-      `SELECT FROM command_request WHERE project_id = $1 AND id = $2 AND command = $3 AND args = $4::jsonb AND reply_to = $5`,
+    const [same] = await tx.query<{ asked_long_ago: boolean }>(
+      `SELECT asked_at < now() - interval '1 day' AS asked_long_ago FROM command_request
+       WHERE project_id = $1 AND id = $2 AND command = $3 AND args = $4::jsonb AND reply_to = $5`,
       values,
     );
-    if (same.length === 0)
-      throw new DomainError('conflict', `request ${request.request_id} exists and asks for something else`);
+    if (!same) throw new DomainError('conflict', `request ${request.request_id} exists and asks for something else`);
+    // Not each time: the batches of a request would wait for each other.
+    if (same.asked_long_ago)
+      await tx.query(`UPDATE command_request SET asked_at = now() WHERE project_id = $1 AND id = $2`, [
+        tx.project,
+        request.request_id,
+      ]);
   }
 
   /** Remembers cancels whose commands have not been asked for yet. */

@@ -11,6 +11,7 @@ export class Commands1700000002000 implements MigrationInterface {
         args jsonb NOT NULL,
         reply_to text NOT NULL,
         created_at timestamptz NOT NULL DEFAULT now(),
+        asked_at timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (project_id, id)
       )`);
     await runner.query(`

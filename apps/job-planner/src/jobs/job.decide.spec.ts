@@ -78,7 +78,7 @@ const newWorld = (total: number, max_in_flight: number): World => ({
 });
 
 const act = (world: World, action: JobAction) => {
-  const verdict = judgeAction(action, world);
+  const verdict = judgeAction(action, { ...world, tasks_deleted_at: null });
   if (verdict === null || 'refused' in verdict) return;
   if (verdict.to !== world.state) move(world, verdict.to);
   world.wish = verdict.wish;
@@ -188,7 +188,7 @@ describe('an action', () => {
   it('given any status, then it is either refused with a reason or a move that the lifecycle knows', () => {
     fc.assert(
       fc.property(fc.constantFrom(...JOB_ACTIONS), states, wishes, (action, state, wish) => {
-        const verdict = judgeAction(action, { state, wish });
+        const verdict = judgeAction(action, { state, wish, tasks_deleted_at: null });
         if (verdict === null) expect(action).toBe('cancel');
         else if ('refused' in verdict) expect(verdict.refused).not.toBe('');
         else expect(verdict.to === state || canMove(jobLifecycle, state, verdict.to)).toBe(true);
@@ -204,9 +204,20 @@ describe('an action', () => {
   };
   it.each(JOB_ACTIONS)('%s is allowed exactly where the interface says', (action) => {
     const open = statesOf(jobLifecycle).filter((state) => {
-      const verdict = judgeAction(action, { state, wish: 'run' });
+      const verdict = judgeAction(action, { state, wish: 'run', tasks_deleted_at: null });
       return verdict !== null && !('refused' in verdict);
     });
     expect(open.sort()).toEqual(allowed[action].sort());
+  });
+
+  it('given a job whose tasks are deleted, then a retry is refused with the day, from whatever status', () => {
+    fc.assert(
+      fc.property(states, wishes, (state, wish) => {
+        const tasks_deleted_at = new Date('2026-03-01T10:00:00Z');
+        expect(judgeAction('retry', { state, wish, tasks_deleted_at })).toEqual({
+          refused: 'the tasks of the job were deleted on 2026-03-01: there is nothing left to retry',
+        });
+      }),
+    );
   });
 });

@@ -82,9 +82,14 @@ export function derivedStatus({ succeeded, failed, timed_out, cancelled }: Count
 /** What an action makes of a job, `null` when it is already so, or why it is refused. */
 export type ActionVerdict = { to: JobStatus; wish: Wish } | null | { refused: string };
 
-/** What a user may do from which status (interfaces §1). Cancel is ours and may be repeated. */
-export function judgeAction(action: JobAction, job: { state: JobStatus; wish: Wish }): ActionVerdict {
-  const { state, wish } = job;
+/**
+ * What a user may do from which status (interfaces §1). Cancel is ours and may be repeated. A job whose tasks are deleted has nothing left to
+ * retry.
+ */
+export function judgeAction(
+  action: JobAction,
+  { state, wish, tasks_deleted_at }: { state: JobStatus; wish: Wish; tasks_deleted_at: Date | null },
+): ActionVerdict {
   const refused = (allowed: string) => ({ refused: `a job that is ${state} cannot be told to ${action}; ${allowed}` });
   switch (action) {
     case 'pause':
@@ -95,6 +100,7 @@ export function judgeAction(action: JobAction, job: { state: JobStatus; wish: Wi
       if (state === 'Stopped' && wish === 'cancel') return { refused: 'the job was cancelled and cannot be restored' };
       return state === 'Stopped' ? { to: 'Running', wish: 'run' } : refused('only a Stopped one can');
     case 'retry':
+      if (tasks_deleted_at) return { refused: `${tasksDeleted(tasks_deleted_at)}: there is nothing left to retry` };
       return state === 'Failed' || state === 'Partially_successful' || state === 'Timed_out'
         ? { to: 'Running', wish: 'run' }
         : refused('only a Failed, Partially_successful or Timed_out one can');
@@ -105,3 +111,6 @@ export function judgeAction(action: JobAction, job: { state: JobStatus; wish: Wi
         : refused('it has ended');
   }
 }
+
+/** Says to people that a job has no tasks any more. */
+export const tasksDeleted = (at: Date) => `the tasks of the job were deleted on ${at.toISOString().slice(0, 10)}`;

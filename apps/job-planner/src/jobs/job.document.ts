@@ -64,6 +64,7 @@ export function toJob(job: JobEntity, tasks: readonly JobTaskEntity[]): Job {
       extension_info: [{ key: 'node_name', value: task.target_name }],
     })),
     ...(tasks.length < job.task_total ? { tasks_truncated: true as const } : {}),
+    ...(job.tasks_deleted_at ? { tasks_deleted_at: epochSeconds(job.tasks_deleted_at) } : {}),
   };
 }
 

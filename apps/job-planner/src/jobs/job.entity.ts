@@ -7,6 +7,7 @@ const count = () => Column('integer', { default: 0 });
 /** A batch job with its exact counts. */
 @Entity({ name: 'job' })
 @Index('job_list', ['project_id', 'created_at', 'id'])
+@Index('job_finished', { synchronize: false })
 @Index('job_due', ['due_at'], { where: 'due_at IS NOT NULL' })
 export class JobEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'job_pkey' })
@@ -54,7 +55,7 @@ export class JobEntity {
   @Column('text')
   target_type!: 'node';
 
-  /** The devices that were named, or null when a query names them. */
+  /** The devices that were named; null when a query names them, and once the tasks are deleted. */
   @Column('jsonb', { nullable: true })
   target_ids!: string[] | null;
 
@@ -118,4 +119,8 @@ export class JobEntity {
 
   @count()
   cancelled!: number;
+
+  /** When the tasks were deleted, long after the job's end; the counts stay as they were. From then on it has no task to show or to retry. */
+  @Column('timestamptz', { nullable: true })
+  tasks_deleted_at!: Date | null;
 }

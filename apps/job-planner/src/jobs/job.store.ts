@@ -37,6 +37,7 @@ const LOCKED = [
   'failed',
   'timed_out',
   'cancelled',
+  'tasks_deleted_at',
 ] as const satisfies (keyof JobEntity)[];
 
 /** A job as its lock gives it. */
@@ -91,11 +92,13 @@ export class JobStore {
     ]);
   }
 
+  /** The job is gone at once; its tasks, which may be a million, go in the background. */
   async delete(tx: Tx, id: string): Promise<void> {
-    // A job may have a million tasks; the usual limit for a statement is meant for batches.
-    await tx.query(`SET LOCAL statement_timeout = 0`);
-    await tx.query(`DELETE FROM job_task WHERE project_id = $1 AND job_id = $2`, [tx.project, id]);
-    await tx.query(`DELETE FROM job WHERE project_id = $1 AND id = $2`, [tx.project, id]);
+    await tx.query(
+      `WITH gone AS (DELETE FROM job WHERE project_id = $1 AND id = $2 RETURNING project_id, id)
+       INSERT INTO task_removal (project_id, job_id) SELECT project_id, id FROM gone ON CONFLICT DO NOTHING`,
+      [tx.project, id],
+    );
   }
 
   /** Every open job is to be looked at now: whoever was doing so may have died. */

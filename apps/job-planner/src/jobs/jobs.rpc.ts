@@ -1,10 +1,11 @@
-import { INLINE_TASKS, jobPlanner, type Job, type RpcRequest, type RpcResponse } from '@muster/contracts';
+import { DomainError, INLINE_TASKS, jobPlanner, type Job, type RpcRequest, type RpcResponse } from '@muster/contracts';
 import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
 import { DataSource, MoreThan, type FindOptionsSelect, type FindOptionsWhere } from 'typeorm';
 import { JobTaskEntity } from '../tasks/job-task.entity.js';
 import { JobAct, notFound } from './job.act.js';
 import { JobCreate } from './job.create.js';
+import { tasksDeleted } from './job.decide.js';
 import { countIn, fitting, toJob, toSummary, toTask } from './job.document.js';
 import { JobEntity } from './job.entity.js';
 
@@ -51,6 +52,7 @@ export class JobsRpc {
     return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
       const job = await manager.getRepository(JobEntity).findOneBy({ project_id, id: job_id });
       if (!job) throw notFound(job_id);
+      if (job.tasks_deleted_at) return toJob(job, []);
       const tasks = await manager
         .getRepository(JobTaskEntity)
         .find({ where: { project_id, job_id }, order: { id: 'ASC' }, take: INLINE_TASKS });
@@ -83,6 +85,7 @@ export class JobsRpc {
     return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
       const job = await manager.getRepository(JobEntity).findOneBy({ project_id, id: job_id });
       if (!job) throw notFound(job_id);
+      if (job.tasks_deleted_at) throw new DomainError('not_found', tasksDeleted(job.tasks_deleted_at));
       const page = await manager.getRepository(JobTaskEntity).find({
         where: {
           project_id,

@@ -31,10 +31,15 @@ export class Jobs1700000003000 implements MigrationInterface {
         failed integer NOT NULL DEFAULT 0,
         timed_out integer NOT NULL DEFAULT 0,
         cancelled integer NOT NULL DEFAULT 0,
+        tasks_deleted_at timestamptz,
         PRIMARY KEY (project_id, id)
       ) WITH (fillfactor = 50)`);
     await runner.query(`CREATE INDEX job_list ON job (project_id, created_at, id)`);
     await runner.query(`CREATE INDEX job_due ON job (due_at) WHERE due_at IS NOT NULL`);
+    await runner.query(
+      `CREATE INDEX job_finished ON job (state_at) WHERE tasks_deleted_at IS NULL
+         AND (state IN ('Successful', 'Partially_successful', 'Failed', 'Timed_out') OR state = 'Stopped' AND wish = 'cancel')`,
+    );
     await runner.query(`
       CREATE TABLE job_task (
         ${stateTableColumns({ activity: false, traced: false })},
@@ -57,6 +62,12 @@ export class Jobs1700000003000 implements MigrationInterface {
     await runner.query(
       `CREATE INDEX job_task_unsuccessful ON job_task (project_id, job_id, id) WHERE state IN ('Failed', 'Timed_out', 'Stopped')`,
     );
+    await runner.query(`
+      CREATE TABLE task_removal (
+        project_id text NOT NULL,
+        job_id uuid NOT NULL,
+        PRIMARY KEY (project_id, job_id)
+      )`);
   }
 
   // Forward only.

@@ -1,0 +1,50 @@
+import { eventStream } from '@muster/contracts';
+import { nanos } from 'nats';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ensureStreams, streamsOf } from './streams.js';
+import { Bus, SERVICE } from './testing/bus.js';
+
+const DAY_MS = 86_400_000;
+const GIB = 1024 ** 3;
+
+let bus: Bus;
+
+beforeAll(async () => {
+  bus = await Bus.start();
+});
+afterAll(() => bus.stop());
+
+const limits = async () => {
+  const manager = await bus.client.jetstreamManager();
+  const { config, state } = await manager.streams.info(eventStream(SERVICE));
+  return { days: config.max_age / nanos(DAY_MS), gib: config.max_bytes / GIB, messages: state.messages };
+};
+
+describe('the limits of an event stream', () => {
+  it('given other ones than before, when the service starts, then the stream that exists takes them, larger or smaller, and what fits stays', async () => {
+    await bus.client.jetstream().publish(`muster.evt.acme.device.ONLINE.1`, 'kept');
+    await ensureStreams(bus.server, streamsOf(SERVICE, { days: 30, gib: 5 }));
+    expect(await limits()).toEqual({ days: 30, gib: 5, messages: 1 });
+    await ensureStreams(bus.server, streamsOf(SERVICE, { days: 1, gib: 1 }));
+    expect(await limits()).toEqual({ days: 1, gib: 1, messages: 1 });
+  });
+
+  it('given a smaller size than what is stored, then the oldest events go', async () => {
+    const payload = 'x'.repeat(1_000);
+    const subject = (index: number) => `muster.evt.acme.device.ONLINE.${index}`;
+    for (let index = 0; index < 100; index++) await bus.client.jetstream().publish(subject(index), payload);
+    await ensureStreams(bus.server, streamsOf(SERVICE, { days: 1, gib: 50_000 / GIB }));
+    const manager = await bus.client.jetstreamManager();
+    const { state } = await manager.streams.info(eventStream(SERVICE));
+    expect(state.bytes).toBeLessThanOrEqual(50_000);
+    expect((await manager.streams.getMessage(eventStream(SERVICE), { last_by_subj: subject(99) })).string()).toBe(
+      payload,
+    );
+  });
+
+  it('given more bytes than the bus allows, then one line says so and names the setting', async () => {
+    await expect(ensureStreams(bus.server, streamsOf(SERVICE, { days: 7, gib: 1_048_576 }))).rejects.toThrow(
+      `the bus has no room for the 1048576.0 GiB that ${eventStream(SERVICE)} may take: allow JetStream more (max_file) or lower MUSTER_EVENT_GIB`,
+    );
+  });
+});
