@@ -100,8 +100,6 @@ describe('a job over 2,000 devices of which a tenth fails', () => {
       expect(failed).toBeGreaterThan(DEVICES * 0.07);
       expect(failed).toBeLessThan(DEVICES * 0.13);
 
-      // A bus that is killed may forget what it acknowledged in its last milliseconds; the journal still has it.
-      if (victim === 'nats-server') await stack.publishAgain();
       const connection = await stack.nats();
       const ofJob = async () =>
         (await readEvents(connection, 'muster.evt.demo.job-task.>')).filter((event) => event.data['job_id'] === id);
@@ -165,6 +163,36 @@ describe('a bus that loses what it acknowledged', () => {
     const ran = await executions(log);
     expect(new Set(ran.map((run) => `${run.command_id} ${run.fence}`)).size).toBe(ran.length);
     expect(ran).toHaveLength(500);
+  });
+});
+
+describe('event streams that are lost', () => {
+  it('given that all of them are emptied, when they are rebuilt, then the same events are in them again', async () => {
+    const connection = await stack.nats();
+    const read = async () => {
+      const events = new Map<string, BusEvent>();
+      for (const entity of ['job', 'job-task', 'command', 'device'])
+        for (const event of await readEvents(connection, `muster.evt.demo.${entity}.>`)) events.set(event.id, event);
+      return events;
+    };
+    const before = await read();
+    const manager = await connection.jetstreamManager();
+    for (const service of ['JOB_PLANNER', 'COMMAND_DISPATCHER', 'DEVICE_STATE'])
+      await manager.streams.purge(`MUSTER_EVT_${service}`);
+    const { code, stdout, stderr } = await stack.rebuild();
+    expect(stderr + stdout).not.toContain('failed');
+    expect(code).toBe(0);
+    expect(stdout.trim().split('\n')).toEqual(
+      ['DEVICE_STATE', 'COMMAND_DISPATCHER', 'JOB_PLANNER'].map(
+        (name) => expect.stringMatching(new RegExp(`: \\d+ events published to MUSTER_EVT_${name} in `)) as string,
+      ),
+    );
+    const after = await read();
+    for (const [id, event] of before) expect(after.get(id)).toEqual(event);
+    expect(await stack.rebuild('gateway')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^gateway is no service with events/) as string,
+    });
   });
 });
 

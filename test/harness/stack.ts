@@ -1,11 +1,10 @@
 import type { DeviceQuery, Job, NewJob } from '@muster/contracts';
 import { connect, type NatsConnection } from 'nats';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { until } from './until.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -161,22 +160,16 @@ export class Stack {
     });
   }
 
-  /** Has every service publish the last minutes of its journal once more, and waits until that is done. */
-  async publishAgain(): Promise<void> {
-    const client = new pg.Client({ connectionString: (await this.file()).postgres.url });
-    await client.connect();
-    for (const schema of ['job_planner', 'command_dispatcher', 'device_state']) {
-      await client.query(
-        `UPDATE ${schema}.journal SET published = false, work = '[]' WHERE at > now() - interval '5 minutes'`,
+  /** `npm run rebuild` with these arguments, without the build before it. */
+  rebuild(...args: string[]): Promise<{ code: number | string | null; stdout: string; stderr: string }> {
+    return new Promise((resolve) => {
+      execFile(
+        process.execPath,
+        [join(ROOT, 'tools/stack/dist/rebuild.js'), ...args],
+        { env: { ...process.env, MUSTER_DATA_DIR: this.dataDir } },
+        (error, stdout, stderr) => resolve({ code: error ? (error.code ?? null) : 0, stdout, stderr }),
       );
-      await client.query(`SELECT pg_notify($1, '')`, [`journal_${schema}`]);
-      await until(
-        `an empty journal of ${schema}`,
-        async () => (await client.query(`SELECT FROM ${schema}.journal WHERE NOT published LIMIT 1`)).rowCount === 0,
-        { timeout: READY_MS, interval: 100 },
-      );
-    }
-    await client.end();
+    });
   }
 
   async stop(): Promise<void> {

@@ -5,5 +5,5 @@ export * from './journal.migration.js';
 export * from './partitions.js';
 export * from './dead-letters.js';
 export { Relay, type RelayOptions } from './relay.js';
-export { rebuildEvents } from './rebuild.js';
+export { rebuild, type RebuildOptions } from './rebuild.js';
 export { currentTraceparent } from './trace.js';

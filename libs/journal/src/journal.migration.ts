@@ -14,11 +14,20 @@ export class Journal1700000000000 implements MigrationInterface {
         work jsonb NOT NULL,
         traceparent text,
         published boolean NOT NULL DEFAULT false,
+        told bigint,
+        stream_seq bigint,
         PRIMARY KEY (day, seq)
       ) PARTITION BY RANGE (day)`);
     await runner.query(`CREATE INDEX journal_unpublished ON journal (seq) WHERE NOT published`);
-    // A rebuild reads all of it in the order in which it was written.
-    await runner.query(`CREATE INDEX journal_seq_order ON journal (seq)`);
+    // What the event stream lost, and what a rebuild tells again, are ranges of the order in which rows were published.
+    await runner.query(`CREATE INDEX journal_told ON journal (told) WHERE told IS NOT NULL`);
+    await runner.query(`
+      CREATE TABLE retelling (
+        after bigint NOT NULL,
+        up_to bigint NOT NULL,
+        events bigint NOT NULL
+      )`);
+    await runner.query(`INSERT INTO retelling VALUES (0, 0, 0)`);
     // Rows land here only when the day's partition could not be made in time; nothing is refused for that.
     await runner.query(`CREATE TABLE journal_default PARTITION OF journal DEFAULT`);
     await runner.query(`

@@ -1,100 +1,90 @@
 import { headers, type JetStreamClient, type MsgHdrs, type NatsConnection, type PubAck } from 'nats';
-
-export interface OutgoingEvent {
-  subject: string;
-  /** The event's id: its `Nats-Msg-Id` when it is published one by one. */
-  id: string;
-  body: string;
-}
-
-/** A work message on its way; `id` is its `Nats-Msg-Id`. */
-export interface OutgoingWork extends OutgoingEvent {
-  traceparent: string | undefined;
-}
+import type { OutgoingEvent, OutgoingWork } from './outgoing.js';
 
 /** Events that share one acknowledgement. */
-export const RUN_LENGTH = 256;
+const RUN_LENGTH = 256;
 
 const ACK_TIMEOUT_MS = 10_000;
 
+/** The stream counted otherwise than the events that were sent: it went back, or somebody else wrote to it. */
+export class SequenceMismatch extends Error {
+  constructor(
+    readonly expected: number,
+    readonly actual: number,
+  ) {
+    super(`the event stream is at ${actual}, expected ${expected}`);
+  }
+}
+
+/** Where in the stream an event is, by its index in what was published. */
+export type SequenceOf = (index: number) => number;
+
 /**
- * Publishes events to the one stream that this service writes. A run of them is sent without waiting, and only its last asks for an
- * acknowledgement: if the stream's sequence rose by exactly the run's length, all arrived. If not, the run is sent again, each event with
- * its id and an acknowledgement of its own.
+ * Publishes work, and events to the one stream that this service writes. A run of them is sent without waiting, and only its last asks for an
+ * acknowledgement: if the stream's sequence rose by exactly the run's length, all arrived. Any number of calls may be on their way.
  */
 export class EventPublisher {
-  private lastSequence: number | undefined;
-  private resent = false;
+  private lastSequence = 0;
+  private readonly waiting = new Set<(error: Error) => void>();
   private readonly jetstream: JetStreamClient;
 
-  constructor(
-    private readonly connection: NatsConnection,
-    private readonly stream: string,
-  ) {
+  constructor(private readonly connection: NatsConnection) {
     this.jetstream = connection.jetstream({ timeout: ACK_TIMEOUT_MS });
   }
 
-  /** @throws when the stream did not take an event: nothing may be marked as published. */
-  async publish(events: readonly OutgoingEvent[]): Promise<void> {
-    if (events.length === 0) return;
-    try {
-      this.lastSequence ??= await this.readSequence();
-      await this.publishRuns(events);
-    } catch (error) {
-      this.lastSequence = undefined;
-      throw error;
-    }
+  /** Says at which sequence the stream is; nothing may be on its way. */
+  startAfter(lastSequence: number): void {
+    this.lastSequence = lastSequence;
   }
 
-  private async publishRuns(events: readonly OutgoingEvent[]): Promise<void> {
-    const runs: { events: readonly OutgoingEvent[]; ack: Promise<PubAck> }[] = [];
+  /**
+   * Sends all of the events before it returns.
+   * @throws SequenceMismatch, or the error of the bus: none of these events, nor of later calls, may be taken as published.
+   */
+  publish(events: readonly OutgoingEvent[]): Promise<SequenceOf> {
+    const before = this.lastSequence;
+    const acks: Promise<PubAck>[] = [];
     for (let at = 0; at < events.length; at += RUN_LENGTH) {
-      const run = events.slice(at, at + RUN_LENGTH);
-      const last = run[run.length - 1]!;
-      for (const event of run.slice(0, -1)) this.connection.publish(event.subject, event.body);
-      const ack = this.jetstream.publish(last.subject, last.body);
-      // Awaited in order below; until then a refusal must not count as unhandled.
-      ack.catch(() => undefined);
-      runs.push({ events: run, ack });
+      const last = Math.min(at + RUN_LENGTH, events.length) - 1;
+      for (let index = at; index < last; index++) this.connection.publish(events[index]!.subject, events[index]!.body);
+      acks.push(this.jetstream.publish(events[last]!.subject, events[last]!.body));
     }
-    for (const run of runs) {
-      const { seq } = await run.ack;
-      const expected = this.lastSequence! + run.events.length;
-      if (seq !== expected) await this.publishOneByOne(run.events);
-      this.lastSequence = Math.max(seq, this.lastSequence!);
-    }
-    // Whatever was sent again came after the later runs, so the count starts afresh.
-    if (this.resent) {
-      this.resent = false;
-      this.lastSequence = undefined;
-    }
+    this.lastSequence += events.length;
+    return this.unlessAbandoned(Promise.all(acks)).then((arrived) => {
+      for (const [index, { seq }] of arrived.entries()) {
+        const expected = before + Math.min((index + 1) * RUN_LENGTH, events.length);
+        if (seq !== expected) throw new SequenceMismatch(expected, seq);
+      }
+      return (index) => before + index + 1;
+    });
   }
 
-  private async publishOneByOne(events: readonly OutgoingEvent[]): Promise<void> {
-    this.resent = true;
-    await Promise.all(events.map((event) => this.jetstream.publish(event.subject, event.body, { msgID: event.id })));
+  /** Publishes each event with its id and an acknowledgement of its own, in order: right whoever else writes to the stream. */
+  async publishOneByOne(events: readonly OutgoingEvent[]): Promise<SequenceOf> {
+    const acks = await this.unlessAbandoned(
+      Promise.all(events.map(({ subject, body, id }) => this.jetstream.publish(subject, body, { msgID: id }))),
+    );
+    return (index) => acks[index]!.seq;
   }
 
-  private async readSequence(): Promise<number> {
-    const manager = await this.connection.jetstreamManager();
-    return (await manager.streams.info(this.stream)).state.last_seq;
+  /** Publishes one work message and waits until the stream has it. */
+  async publishWork(message: OutgoingWork): Promise<void> {
+    const meta: MsgHdrs = headers();
+    if (message.traceparent) meta.set('traceparent', message.traceparent);
+    await this.unlessAbandoned(
+      this.jetstream.publish(message.subject, message.body, { msgID: message.id, headers: meta }),
+    );
   }
-}
 
-/** What the headers of a message take at most: an id and a trace. */
-const HEADER_BYTES = 1024;
+  /** Gives up what is on its way: an acknowledgement that was not there when the connection ended does not come any more. */
+  abandon(error: Error): void {
+    for (const reject of this.waiting) reject(error);
+  }
 
-/** Whether the bus carries the message; it counts headers and body together. */
-export function fits(connection: NatsConnection, message: OutgoingEvent): boolean {
-  const limit = connection.info?.max_payload ?? Infinity;
-  return Buffer.byteLength(message.body) + HEADER_BYTES <= limit;
-}
-
-/** Publishes one work message and waits until the stream has it. */
-export async function publishWork(connection: NatsConnection, message: OutgoingWork): Promise<void> {
-  const meta: MsgHdrs = headers();
-  if (message.traceparent) meta.set('traceparent', message.traceparent);
-  await connection
-    .jetstream({ timeout: ACK_TIMEOUT_MS })
-    .publish(message.subject, message.body, { msgID: message.id, headers: meta });
+  private unlessAbandoned<T>(outcome: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.waiting.add(reject);
+      outcome.then(resolve, reject).finally(() => this.waiting.delete(reject));
+    });
+  }
 }

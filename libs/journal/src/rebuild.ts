@@ -1,40 +1,62 @@
-import type { ServiceName, Transition } from '@muster/contracts';
-import type { NatsConnection } from 'nats';
-import type { DataSource } from 'typeorm';
-import { fits, RUN_LENGTH } from './publisher.js';
-import { eventsOf } from './relay.js';
+import { sessionLimits } from '@muster/persistence';
+import pg from 'pg';
+import { setTimeout as delay } from 'node:timers/promises';
+import { wakeChannel } from './journal.js';
+import { TELL_AGAIN } from './relay.js';
+import { RelayStore } from './relay.store.js';
 
-const ROWS_PER_PAGE = 50;
+const LOOK_EVERY_MS = 250;
+const PATIENCE_MS = 60_000;
+
+export interface RebuildOptions {
+  /** Database URL of the service's own role. */
+  databaseUrl: string;
+  schema: string;
+  /** The first day (UTC, `YYYY-MM-DD`) whose events are wanted; all that the journal has, when absent. */
+  since?: string | undefined;
+  /** `done` of `total`, in events; the total is an estimate. */
+  onProgress?: (done: number, total: number) => void;
+  /** How long nothing may happen before it is given up. */
+  patienceMs?: number;
+}
 
 /**
- * Publishes again every event that the journal still has, in its order: brings back an event stream that was lost. At least once: an event
- * that is still in the stream comes again, for the relay publishes without ids. What the bus cannot carry is left out; it is a dead letter.
- * Run it while the service's relay has nothing to do or is stopped.
+ * Has the relay publish again every event that the journal still has, and waits until that is done: brings back an event stream that was
+ * lost. At least once: an event that is still in the stream comes again, and with `since` some earlier ones may. What the bus cannot carry
+ * is left out; it is a dead letter. It makes no difference which process the relay runs in, nor that the service is writing.
  * @returns the number of events published.
+ * @throws Error when nothing was published for a minute; the relay goes on with it as soon as it can.
  */
-export async function rebuildEvents(options: {
-  service: ServiceName;
-  dataSource: DataSource;
-  connection: NatsConnection;
-}): Promise<number> {
-  const jetstream = options.connection.jetstream();
-  let published = 0;
-  let after = '0';
-  for (;;) {
-    const rows = await options.dataSource.query<{ seq: string; project_id: string; transitions: Transition[] }[]>(
-      `SELECT seq, project_id, transitions FROM journal WHERE published AND seq > $1 ORDER BY seq LIMIT ${ROWS_PER_PAGE}`,
-      [after],
-    );
-    const last = rows.at(-1);
-    if (!last) return published;
-    const events = rows
-      .flatMap((row) => eventsOf(options.service, row))
-      .filter((event) => fits(options.connection, event));
-    for (let at = 0; at < events.length; at += RUN_LENGTH) {
-      const run = events.slice(at, at + RUN_LENGTH);
-      await Promise.all(run.map((event) => jetstream.publish(event.subject, event.body, { msgID: event.id })));
-    }
-    published += events.length;
-    after = last.seq;
+export async function rebuild(options: RebuildOptions): Promise<number> {
+  const session = new pg.Client({ connectionString: options.databaseUrl, ...sessionLimits });
+  // Lost in between, it fails the next statement, which tells.
+  session.on('error', () => undefined);
+  await session.connect();
+  try {
+    const store = new RelayStore(session);
+    const wanted = await store.toldSince(options.since);
+    if (!wanted) return 0;
+    await store.tellAgain(wanted);
+    await session.query('SELECT pg_notify($1, $2)', [wakeChannel(options.schema), TELL_AGAIN]);
+    return await untilTold(store, options);
+  } finally {
+    await session.end();
   }
+}
+
+async function untilTold(store: RelayStore, options: RebuildOptions): Promise<number> {
+  const { patienceMs = PATIENCE_MS } = options;
+  const first = await store.retelling();
+  let last = first;
+  let changed = performance.now();
+  while (last.after < last.upTo) {
+    await delay(LOOK_EVERY_MS);
+    const now = await store.retelling();
+    if (now.after !== last.after || now.upTo !== last.upTo) changed = performance.now();
+    if (performance.now() - changed > patienceMs)
+      throw new Error(`no event was published for ${patienceMs / 1000} s: does the bus take events?`);
+    last = now;
+    options.onProgress?.(last.after - first.after, last.upTo - first.after);
+  }
+  return last.events;
 }

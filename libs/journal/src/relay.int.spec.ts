@@ -10,11 +10,9 @@ import {
   published,
   SERVICE,
   storedEvents,
-  STREAM,
   versions,
   type Doors,
 } from './testing/door.js';
-import { rebuildEvents } from './rebuild.js';
 import type { DeadLetter } from './dead-letters.js';
 import type { Relay } from './relay.js';
 
@@ -176,24 +174,6 @@ describe('the relay', () => {
     await close(ids);
     await untilPublished();
     gapless(await storedEvents(house.connection), ids, 2);
-  });
-
-  it('given a stream that was deleted, then later events go on, and a rebuild brings the earlier ones back', async () => {
-    start();
-    const ids = await openDoors(house.journal(), 300);
-    await untilPublished();
-    const before = await storedEvents(house.connection);
-    const manager = await house.connection.jetstreamManager();
-    await manager.streams.delete(STREAM);
-
-    const later = await openDoors(house.journal(), 20);
-    await untilPublished();
-    gapless(await storedEvents(house.connection), later, 1);
-
-    await rebuildEvents({ service: SERVICE, dataSource: house.dataSource, connection: house.connection });
-    const after = await storedEvents(house.connection);
-    gapless(after, ids, 1);
-    for (const event of before) expect(after).toContainEqual(event);
   });
 
   it('given a database session that is cut off, then the relay is elected again and nothing is lost', async () => {

@@ -1,16 +1,22 @@
-import { eventStream, eventSubject, toCloudEvent, type ServiceName, type Transition } from '@muster/contracts';
+import { eventStream, type ServiceName } from '@muster/contracts';
 import { sessionLimits } from '@muster/persistence';
-import type { NatsConnection } from 'nats';
+import { Events, type NatsConnection } from 'nats';
 import pg from 'pg';
-import { DeadLetterStore, type DeadLetter } from './dead-letters.js';
+import type { DeadLetter } from './dead-letters.js';
 import { wakeChannel } from './journal.js';
-import { EventPublisher, fits, publishWork, type OutgoingEvent, type OutgoingWork } from './publisher.js';
-import type { JournalWork } from './tx.js';
+import { findLost, holds } from './lost-events.js';
+import { eventsOf, fits, tooLarge, workOf, type JournalRow, type OutgoingEvent } from './outgoing.js';
+import { EventPublisher, SequenceMismatch } from './publisher.js';
+import { RelayStore, type Place, type Published, type Retelling, type ToldRow } from './relay.store.js';
 
-const ROWS_PER_PASS = 32;
 const SLOW_POLL_MS = 2_000;
 const ELECTION_MS = 1_000;
 const BACK_OFF_MS = { first: 100, most: 5_000 };
+/** Pages whose acknowledgement is awaited while the next one is built. */
+const PAGES_ON_THEIR_WAY = 2;
+
+/** What the wake-up says when there are rows to be told again. */
+export const TELL_AGAIN = 'tell again';
 
 export interface RelayOptions {
   service: ServiceName;
@@ -18,23 +24,32 @@ export interface RelayOptions {
   /** Database URL of the service's own role; the relay keeps a session of its own there, for its lock and its wake-ups. */
   databaseUrl: string;
   connection: NatsConnection;
-  /** Makes the streams that are missing; called at the start and after a publish that found none. */
+  /** Makes the streams that are missing; called whenever the relay begins to lead, and so after a publish that found none. */
   ensureStreams: () => Promise<void>;
   onPublished?: (events: number, work: number) => void;
   /** Told of a message that the bus cannot carry, once it is kept as a dead letter. */
   onParked?: (letter: DeadLetter) => void;
+  /** Told when the event stream was found to have lost its end; `events`: how many at most will be told again. */
+  onLost?: (events: number) => void;
   onError?: (error: unknown) => void;
-  /** Called between the steps of a pass; a test throws here. */
+  /** Called between the steps of a page; a test throws here. */
   fault?: (point: 'before_publish' | 'before_mark' | 'after_mark') => void;
 }
 
-interface JournalRow {
-  seq: string;
-  day: string;
-  project_id: string;
-  transitions: Transition[];
-  work: JournalWork[];
-  traceparent: string | null;
+interface Page {
+  rows: JournalRow[];
+  /** What these rows were read from, when they are told again. */
+  again: Retelling | undefined;
+}
+
+/** A page on its way to the streams. */
+interface SentPage extends Page {
+  /** Where each row's last event is in the stream; undefined for a row without an event that the bus carries. */
+  arrived: Promise<(number | undefined)[]>;
+  letters: DeadLetter[];
+  /** Events of each row that the bus carries. */
+  events: number[];
+  work: number;
 }
 
 /**
@@ -42,20 +57,33 @@ interface JournalRow {
  * lock that its database session holds, so a dead one is replaced as soon as its session ends. Rows are marked after the
  * acknowledgement; a crash in between publishes them again, and every consumer knows what it has seen. A message larger than the bus
  * carries would stop all behind it for ever: it becomes a dead letter.
+ *
+ * Each row keeps where its last event is in the stream. Whenever the stream may have changed behind the relay's back, it looks whether
+ * the events are still there, and tells those that are not once more (ADR 9), taking turns with the rows that are new.
  */
 export class Relay {
   private stopped = false;
   private running: Promise<void> | undefined;
   private wake: (() => void) | undefined;
-  /** Rows of the last pass whose events are in the stream, so that work which did not go does not send them again. */
-  private told = new Set<string>();
+  /** The stream may have lost events. */
+  private suspicious = true;
+  private connected = true;
+  /** Somebody else may be writing to the stream: the next page goes one by one. */
+  private careful = false;
+  /** Rows to be told again; undefined: not known, it has to be read. */
+  private retelling: Retelling | undefined;
+  private againNext = false;
+  private lastTold = 0;
+  /** Rows of a page whose events are in the stream although its work did not go, by `seq`: their events are not sent again. */
+  private arrived = new Map<string, number | undefined>();
   private readonly publisher: EventPublisher;
 
   constructor(private readonly options: RelayOptions) {
-    this.publisher = new EventPublisher(options.connection, eventStream(options.service));
+    this.publisher = new EventPublisher(options.connection);
   }
 
   start(): void {
+    void this.watchConnection();
     this.running = this.run();
   }
 
@@ -63,6 +91,24 @@ export class Relay {
     this.stopped = true;
     this.wake?.();
     await this.running;
+  }
+
+  /** A bus that was away may have come back with less than it had. */
+  private async watchConnection(): Promise<void> {
+    for await (const { type } of this.options.connection.status()) {
+      if (this.stopped) return;
+      if (type !== Events.Disconnect && type !== Events.Reconnect) continue;
+      this.connected = type === Events.Reconnect;
+      this.suspicious = true;
+      this.arrived.clear();
+      if (this.connected) this.wake?.();
+      else this.publisher.abandon(new Error('the connection to the bus ended'));
+    }
+  }
+
+  /** What is asked of a bus that is away is never answered, and costs its time-out once it is back. */
+  private async untilConnected(): Promise<void> {
+    while (!this.connected && !this.stopped) await this.sleep(SLOW_POLL_MS);
   }
 
   private async run(): Promise<void> {
@@ -90,7 +136,10 @@ export class Relay {
       broken = error;
       this.wake?.();
     });
-    session.on('notification', () => this.wake?.());
+    session.on('notification', ({ payload }) => {
+      if (payload === TELL_AGAIN) this.retelling = undefined;
+      this.wake?.();
+    });
     await session.connect();
     try {
       // The server, too, must find out that this end is gone: until then it keeps the lock for it.
@@ -102,11 +151,15 @@ export class Relay {
         if (broken) throw broken;
       }
       await session.query(`LISTEN ${session.escapeIdentifier(wakeChannel(this.options.schema))}`);
+      await this.untilConnected();
       await this.options.ensureStreams();
+      const store = new RelayStore(session);
+      this.suspicious = true;
       while (!this.stopped) {
+        await this.untilConnected();
         const woken = this.nextWake();
-        if (await this.pass(session)) onProgress();
-        else await woken(SLOW_POLL_MS);
+        if (this.suspicious) await this.lookAtStream(store);
+        if ((await this.publishAll(store, onProgress)) && !(await woken(SLOW_POLL_MS))) this.retelling = undefined;
         if (broken) throw broken;
       }
     } finally {
@@ -121,67 +174,171 @@ export class Relay {
     return rows[0]?.elected ?? false;
   }
 
-  private async pass(session: pg.Client): Promise<boolean> {
-    const { rows } = await session.query<JournalRow>({
-      name: 'read',
-      text: `SELECT seq, day::text, project_id, transitions, work, traceparent FROM journal WHERE NOT published ORDER BY seq LIMIT ${ROWS_PER_PASS}`,
-    });
-    if (rows.length === 0) return false;
-    this.options.fault?.('before_publish');
-    const { events, work, letters } = await this.publish(rows);
-    this.options.fault?.('before_mark');
-    if (letters.length === 0) {
-      await mark(session, rows);
-    } else {
-      await session.query('BEGIN');
-      const deadLetters = new DeadLetterStore({ query: (sql, parameters) => session.query(sql, parameters) });
-      for (const letter of letters) await deadLetters.park(letter);
-      await mark(session, rows);
-      await session.query('COMMIT');
+  /** Reads where the stream is, and has told again what it should have and has not. */
+  private async lookAtStream(store: RelayStore): Promise<void> {
+    this.suspicious = false;
+    const stream = eventStream(this.options.service);
+    const manager = await this.options.connection.jetstreamManager();
+    const { state } = await manager.streams.info(stream);
+    const lost = await findLost(
+      (low, high) => store.lastPlace(low, high),
+      (place: Place) => holds(manager, stream, state, place),
+    );
+    if (lost) {
+      await store.tellAgain(lost);
+      this.options.onLost?.(lost.upTo - lost.after);
     }
-    this.options.fault?.('after_mark');
-    for (const letter of letters) this.options.onParked?.(letter);
-    this.options.onPublished?.(events, work);
-    return true;
+    this.retelling = undefined;
+    this.lastTold = await store.lastTold();
+    this.publisher.startAfter(state.last_seq);
   }
 
-  private async publish(rows: readonly JournalRow[]): Promise<{ events: number; work: number; letters: DeadLetter[] }> {
-    const { service, schema, connection } = this.options;
-    const events: OutgoingEvent[] = [];
-    const work: OutgoingWork[] = [];
+  /**
+   * Publishes until there is nothing left, or the stream has to be looked at. While a page is on its way, the next one is sent, and the
+   * one after that is being read.
+   * @returns whether nothing is left.
+   */
+  private async publishAll(store: RelayStore, onProgress: () => void): Promise<boolean> {
+    const onTheirWay: SentPage[] = [];
+    let dry = false;
+    try {
+      let next = await this.read(store, []);
+      dry = next === undefined;
+      while (next || onTheirWay.length > 0) {
+        const mayGoOn = !this.stopped && !this.suspicious && !this.careful;
+        const following = next && mayGoOn ? this.read(store, [...onTheirWay, next]) : undefined;
+        // Its failure is met below; until then it must not count as unhandled.
+        following?.catch(() => undefined);
+        if (next) onTheirWay.push(this.send(next));
+        if (!next || !following || onTheirWay.length === PAGES_ON_THEIR_WAY) {
+          await this.settle(store, onTheirWay.shift()!);
+          onProgress();
+        }
+        if (following) dry = (await following) === undefined;
+        next = await following;
+      }
+    } catch (error) {
+      await Promise.allSettled(onTheirWay.map(({ arrived }) => arrived));
+      if (!(error instanceof SequenceMismatch)) throw error;
+      this.arrived.clear();
+      this.suspicious = true;
+      this.careful = true;
+      return false;
+    }
+    return dry;
+  }
+
+  /** The next rows to publish: new ones and those to be told again in turns, so that neither holds up the other. */
+  private async read(store: RelayStore, onTheirWay: readonly Page[]): Promise<Page | undefined> {
+    this.againNext = !this.againNext;
+    return this.againNext
+      ? ((await this.readTold(store, onTheirWay)) ?? (await this.readFresh(store, onTheirWay)))
+      : ((await this.readFresh(store, onTheirWay)) ?? (await this.readTold(store, onTheirWay)));
+  }
+
+  private async readFresh(store: RelayStore, onTheirWay: readonly Page[]): Promise<Page | undefined> {
+    const rows = await store.fresh(onTheirWay.filter(({ again }) => !again).flatMap(seqsOf));
+    return rows.length > 0 ? { rows, again: undefined } : undefined;
+  }
+
+  private async readTold(store: RelayStore, onTheirWay: readonly Page[]): Promise<Page | undefined> {
+    const again = (this.retelling ??= await store.retelling());
+    if (again.after === again.upTo) return undefined;
+    const rows = await store.told(again);
+    const last = rows.at(-1);
+    if (last) {
+      // A rebuild may have asked for more while this was read; then what is known is not true any more.
+      if (this.retelling === again) this.retelling = { ...again, after: Number(last.told) };
+      return { rows, again };
+    }
+    // The last of them can be gone with its day; the rest may be called told only when it has arrived.
+    if (!onTheirWay.some((page) => page.again)) {
+      await store.finish(again);
+      this.retelling = undefined;
+    }
+    return undefined;
+  }
+
+  /** Sends a page; what it cannot send at once, it has sent when `arrived` is settled. */
+  private send(page: Page): SentPage {
+    const { service, schema, connection, fault } = this.options;
+    fault?.('before_publish');
+    const again = page.again !== undefined;
     const letters: DeadLetter[] = [];
-    for (const row of rows) {
-      for (const event of eventsOf(service, row)) {
-        if (!fits(connection, event)) letters.push(tooLarge(event));
-        else if (!this.told.has(row.seq)) events.push(event);
+    const fitting = <T extends OutgoingEvent>(messages: T[]): T[] =>
+      messages.filter((message) => {
+        const carried = fits(connection, message);
+        // What is told again was kept as a dead letter the first time.
+        if (!carried && !again) letters.push(tooLarge(message));
+        return carried;
+      });
+    const events = page.rows.map((row) => fitting(eventsOf(service, row)));
+    const work = again ? [] : page.rows.flatMap((row) => fitting(workOf(schema, row)));
+    const counts = events.map(({ length }) => length);
+    const arrived = this.arrivalOf(page, events).then(async (places) => {
+      const asked = await Promise.allSettled(asking);
+      for (const outcome of asked) {
+        if (outcome.status === 'fulfilled') continue;
+        this.arrived = new Map(page.rows.map(({ seq }, index) => [seq, places[index]]));
+        throw outcome.reason;
       }
-      for (const message of workOf(schema, row)) {
-        if (fits(connection, message)) work.push(message);
-        else letters.push(tooLarge(message));
-      }
+      return places;
+    });
+    const asking = work.map((message) => this.publisher.publishWork(message));
+    for (const each of [arrived, ...asking]) each.catch(() => undefined);
+    return { ...page, arrived, letters, events: counts, work: work.length };
+  }
+
+  private async arrivalOf(page: Page, events: OutgoingEvent[][]): Promise<(number | undefined)[]> {
+    const known = this.arrived;
+    this.arrived = new Map();
+    // Only if all of them are here: a row that is marked before another must be before it in the stream.
+    const isHere = new Set(seqsOf(page));
+    const sent = [...known.keys()].every((seq) => isHere.has(seq)) ? known : new Map<string, undefined>();
+    const toSend = events.flatMap((own, index) => (sent.has(page.rows[index]!.seq) ? [] : own));
+    const sequenceOf = await (this.careful ? this.publisher.publishOneByOne(toSend) : this.publisher.publish(toSend));
+    let count = 0;
+    return events.map((own, index) => {
+      const { seq } = page.rows[index]!;
+      if (sent.has(seq)) return sent.get(seq);
+      count += own.length;
+      return own.length > 0 ? sequenceOf(count - 1) : undefined;
+    });
+  }
+
+  /** Waits until a page has arrived, and marks it. */
+  private async settle(store: RelayStore, { rows, again, arrived, letters, events, work }: SentPage): Promise<void> {
+    const sequences = await arrived;
+    this.options.fault?.('before_mark');
+    const published: Published[] = rows.map(({ day, seq }) => ({ day, seq, place: null }));
+    const inStreamOrder = [...rows.keys()]
+      .filter((index) => sequences[index] !== undefined)
+      .sort((a, b) => sequences[a]! - sequences[b]!);
+    let told = this.lastTold;
+    for (const index of inStreamOrder) {
+      told += events[index]!;
+      published[index]!.place = { told, streamSeq: sequences[index]! };
     }
-    const [told, ...asked] = await Promise.allSettled([
-      this.publisher.publish(events),
-      ...work.map((message) => publishWork(connection, message)),
-    ]);
-    if (told.status === 'fulfilled') this.told = new Set(rows.map((row) => row.seq));
-    for (const outcome of [told, ...asked]) {
-      if (outcome.status === 'fulfilled') continue;
-      await this.options.ensureStreams();
-      throw outcome.reason;
-    }
-    return { events: events.length, work: work.length, letters };
+    const count = events.reduce((sum, own) => sum + own, 0);
+    if (again) await store.markAgain(published, count, again, Number((rows as ToldRow[]).at(-1)!.told));
+    else await store.mark(published, letters);
+    this.lastTold = told;
+    this.careful = false;
+    this.options.fault?.('after_mark');
+    for (const letter of letters) this.options.onParked?.(letter);
+    this.options.onPublished?.(count, work);
   }
 
   /** Arms the wake-up before the journal is read, so that a row written in between is not slept over. */
-  private nextWake(): (timeoutMs: number) => Promise<void> {
-    let woken!: () => void;
-    const signal = new Promise<void>((resolve) => (woken = resolve));
-    this.wake = woken;
+  private nextWake(): (timeoutMs: number) => Promise<boolean> {
+    let woken!: (byTime: boolean) => void;
+    const signal = new Promise<boolean>((resolve) => (woken = resolve));
+    this.wake = () => woken(true);
     return async (timeoutMs) => {
-      const timer = setTimeout(woken, timeoutMs);
-      await signal;
+      const timer = setTimeout(() => woken(false), timeoutMs);
+      const called = await signal;
       clearTimeout(timer);
+      return called;
     };
   }
 
@@ -190,41 +347,4 @@ export class Relay {
   }
 }
 
-async function mark(session: pg.Client, rows: readonly JournalRow[]): Promise<void> {
-  await session.query({
-    name: 'mark',
-    text: `UPDATE journal SET published = true FROM unnest($1::date[], $2::bigint[]) AS done(day, seq)
-           WHERE journal.day = done.day AND journal.seq = done.seq`,
-    values: [rows.map((row) => row.day), rows.map((row) => row.seq)],
-  });
-}
-
-/** The events of one journal row, as they go out. */
-export function eventsOf(service: ServiceName, row: Pick<JournalRow, 'project_id' | 'transitions'>): OutgoingEvent[] {
-  return row.transitions.map((transition) => ({
-    subject: eventSubject(row.project_id, transition.entity, transition.to, transition.id),
-    id: `${transition.id}.${transition.version}`,
-    body: toCloudEvent(service, row.project_id, transition),
-  }));
-}
-
-function workOf(schema: string, row: JournalRow): OutgoingWork[] {
-  return row.work.map((message, index) => ({
-    subject: message.subject,
-    id: `${schema}.${row.seq}.${index}`,
-    body: JSON.stringify({ project_id: row.project_id, head: message.head, items: message.items }),
-    traceparent: message.traceparent ?? row.traceparent ?? undefined,
-  }));
-}
-
-function tooLarge(message: OutgoingEvent | OutgoingWork): DeadLetter {
-  const payload = Buffer.from(message.body);
-  const traceparent = 'traceparent' in message ? message.traceparent : undefined;
-  return {
-    subject: message.subject,
-    headers: { 'Nats-Msg-Id': message.id, ...(traceparent ? { traceparent } : {}) },
-    payload,
-    reason: `larger than the bus carries: ${payload.length} bytes`,
-    deliveries: 0,
-  };
-}
+const seqsOf = ({ rows }: Page): string[] => rows.map(({ seq }) => seq);

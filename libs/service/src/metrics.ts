@@ -29,6 +29,11 @@ export class Metrics {
     labelNames: ['kind'],
     registers: [this.registry],
   });
+  readonly lost = new Counter({
+    name: 'muster_relay_lost_events_total',
+    help: 'Events that the event stream had lost, published again from the journal',
+    registers: [this.registry],
+  });
 
   constructor(service: string) {
     this.registry.setDefaultLabels({ service });

@@ -1,10 +1,20 @@
 import { createLogger } from './logger.js';
+import { rebuildCommand } from './rebuild.command.js';
 import { startService, type RunningService, type ServiceDefinition } from './start.js';
 
 const STOP_WITHIN_MS = 15_000;
 
-/** A service's `main.ts`: runs it until SIGTERM, SIGINT, or the end of the parent that it talks to over IPC. */
+/**
+ * A service's `main.ts`: runs it until SIGTERM, SIGINT, or the end of the parent that it talks to over IPC. With `rebuild` as its first
+ * argument it brings the service's event stream back instead ({@link rebuildCommand}).
+ */
 export async function runService(definition: ServiceDefinition): Promise<void> {
+  const [command, ...args] = process.argv.slice(2);
+  if (command === 'rebuild') process.exit(await rebuildCommand(definition.service, args));
+  if (command !== undefined) {
+    process.stderr.write(`${command}: there is no such command, only rebuild\n`);
+    process.exit(2);
+  }
   const logger = createLogger(definition.service, 'info');
   const fail = (error: unknown, message: string) => {
     logger.fatal({ err: error }, message);

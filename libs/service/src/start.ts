@@ -134,6 +134,10 @@ function relayOf(
       metrics.published.inc({ kind: 'work' }, work);
     },
     onParked: (letter) => tellParked(letter, logger, metrics),
+    onLost: (events) => {
+      metrics.lost.inc(events);
+      logger.warn({ events }, 'the event stream lost events, publishing them again');
+    },
     onError: (error) => logger.error({ err: error }, 'relay failed, trying again'),
   });
 }

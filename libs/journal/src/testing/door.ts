@@ -1,4 +1,4 @@
-import { defineEntity, eventStream } from '@muster/contracts';
+import { defineEntity, eventStream, eventSubject } from '@muster/contracts';
 import { defineLifecycle } from '@muster/lifecycle';
 import { createDataSource, migrate, provision } from '@muster/persistence';
 import { testNats, testPostgres } from '@muster/testing';
@@ -63,6 +63,7 @@ export async function doors() {
 
   return {
     dataSource,
+    databaseUrl,
     connection,
     nats,
     ensureStreams,
@@ -112,10 +113,24 @@ export async function storedEvents(connection: NatsConnection): Promise<DoorEven
   return events;
 }
 
-/** Everything is published: no journal row is left over. */
+/** Sets the event stream back to its first `keep` messages, as a bus does that was killed before it wrote the rest. */
+export async function loseTail(connection: NatsConnection, keep: number): Promise<void> {
+  const kept = (await storedEvents(connection)).slice(0, keep);
+  const manager = await connection.jetstreamManager();
+  await manager.streams.delete(STREAM);
+  await makeStream(connection);
+  for (const event of kept) {
+    const { id, to } = event.data;
+    await connection.jetstream().publish(eventSubject(PROJECT, 'door', to, id), JSON.stringify(event));
+  }
+}
+
+/** Everything is published, and told again as far as it has to be. */
 export async function published(dataSource: DataSource): Promise<boolean> {
-  const [row] = await dataSource.query<{ left: string }[]>(`SELECT count(*) AS left FROM journal WHERE NOT published`);
-  return row?.left === '0';
+  const [row] = await dataSource.query<{ done: boolean }[]>(
+    `SELECT NOT EXISTS (SELECT FROM journal WHERE NOT published) AND after = up_to AS done FROM retelling`,
+  );
+  return row?.done ?? false;
 }
 
 /** The versions of each entity, without repetitions, in the order of their first arrival. */
