@@ -3,6 +3,7 @@ import {
   deviceStream,
   entities,
   eventStream,
+  MAX_DEVICE_PAYLOAD,
   WORK_STREAM,
   type DeviceChannel,
   type ServiceName,
@@ -20,7 +21,8 @@ import {
 const DAY_MS = 86_400_000;
 const GIB = 1024 ** 3;
 
-type Spec = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'discard' | 'max_bytes' | 'max_age'>;
+type Spec = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'discard' | 'max_bytes' | 'max_age'> &
+  Partial<Pick<StreamConfig, 'max_msg_size'>>;
 
 /** Work waits until it is done; a full stream refuses more, and the relay that is refused waits. */
 const workStream: Spec = {
@@ -39,6 +41,8 @@ const deviceChannelStream = (channel: DeviceChannel): Spec => ({
   discard: DiscardPolicy.New,
   max_bytes: GIB / 2,
   max_age: nanos(DAY_MS),
+  // What is a little too large is dropped and counted by its reader; a reader must not have to hold hundreds of huge ones.
+  max_msg_size: 2 * MAX_DEVICE_PAYLOAD,
 });
 
 const serviceEventStream = (service: ServiceName): Spec => ({
@@ -80,4 +84,6 @@ async function ensureStream(manager: JetStreamManager, spec: Spec): Promise<void
 const differs = (current: StreamConfig, spec: Spec) =>
   (['discard', 'max_bytes', 'max_age'] as const).some(
     (key) => current[key] !== spec[key] && !(key === 'max_age' && !current[key] && !spec[key]),
-  ) || current.subjects.join() !== spec.subjects.join();
+  ) ||
+  (spec.max_msg_size !== undefined && current.max_msg_size !== spec.max_msg_size) ||
+  current.subjects.join() !== spec.subjects.join();

@@ -6,6 +6,7 @@ import {
   Journal,
   Journal1700000000000,
   Relay,
+  WatchedDeliveries,
   type DeadLetter,
 } from '@muster/journal';
 import { backOff, ensureStreams, NatsTransport, streamsOf, type TransportHost } from '@muster/messaging';
@@ -15,6 +16,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyServerOptions } from 'fastify';
 import type { NatsConnection } from 'nats';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { connectBus } from './bus.js';
@@ -25,6 +27,7 @@ import { Drops } from './drops.js';
 import { Loop } from './loop.js';
 import { Metrics } from './metrics.js';
 import { isPassing } from './passing-trouble.js';
+import { onceInAWhile } from './once-in-a-while.js';
 import { startTelemetry } from './telemetry.js';
 
 export interface ServiceDefinition {
@@ -82,6 +85,7 @@ export async function startService(
   );
   const transport = new NatsTransport(definition.service, connection, transportHost(dataSource, logger, metrics));
   app.connectMicroservice({ strategy: transport });
+  metrics.followLags(() => transport.lags());
   await definition.configure?.(app, config);
 
   const background: { start(): void; stop(): Promise<void> }[] = [];
@@ -128,7 +132,9 @@ function relayOf(config: ServiceConfig, connection: NatsConnection, logger: Logg
       metrics.published.inc({ kind: 'work' }, work);
     },
     onParked: (letter) => tellParked(letter, logger, metrics),
-    onError: (error) => logger.error({ err: error }, 'relay failed, trying again'),
+    onError: onceInAWhile((error, before) =>
+      logger.error({ err: error, ...(before > 0 && { repeated: before }) }, 'relay failed, trying again'),
+    ),
   });
 }
 
@@ -140,6 +146,7 @@ function transportHost(dataSource: DataSource, logger: Logger, metrics: Metrics)
       await deadLetters.park(message);
       tellParked(message, logger, metrics);
     },
+    watch: new WatchedDeliveries(dataSource, randomUUID()),
     isTransient: isPassing,
     onDropped: (channel, reason, detail) => drops.count(channel, reason, detail),
     onHandled: (pattern, outcome, seconds) => metrics.handled.observe({ pattern, outcome }, seconds),
