@@ -1,4 +1,4 @@
-import { deadLetters, deviceEntity, eventStream, WORK_STREAM, type DeadLetter } from '@muster/contracts';
+import { deadLetters, deviceEntity, deviceSubject, eventStream, WORK_STREAM, type DeadLetter } from '@muster/contracts';
 import { DeadLetterStore } from '@muster/journal';
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
@@ -126,6 +126,16 @@ describe('a replay', () => {
     await expect(service.call(ask.replay, { id: letter!.id })).rejects.toMatchObject({
       kind: 'too_large',
       message: `${limit} bytes and headers are more than the bus carries (${limit} bytes)`,
+    });
+    expect(await letters()).toHaveLength(1);
+  });
+
+  it('given a message larger than its stream takes, then it is refused, and stays', async () => {
+    await park({ subject: deviceSubject('acme', randomUUID(), 'status'), payload: Buffer.alloc(600 * 1024, 'x') });
+    const [letter] = await letters();
+    await expect(service.call(ask.replay, { id: letter!.id })).rejects.toMatchObject({
+      kind: 'too_large',
+      message: '614400 bytes and headers are more than its stream takes',
     });
     expect(await letters()).toHaveLength(1);
   });

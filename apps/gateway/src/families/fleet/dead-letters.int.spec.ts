@@ -158,6 +158,7 @@ describe('given input that is not as it should be', () => {
 
   it.each([
     [{ limit: '5' }, 'limit'],
+    [{ limit: 501 }, 'limit'],
     [{ all: true }, 'all'],
   ])('when the replay is %j, then 400 names the field', async (body, field) => {
     expect((await replay(body)).json()).toMatchObject({ status: 400, errors: [{ field }] });

@@ -83,8 +83,15 @@ export type ListDeadLetters = Static<typeof ListDeadLetters>;
 
 export const DeadLetterPage = Type.Object({ dead_letters: Type.Array(DeadLetter), next: Next });
 
-/** Which letters to publish again; those of one page, as a list with the same words has it. */
-export const ReplayDeadLetters = Type.Object({ ...page, ...whichLetters }, closed);
+/** Which letters to publish again: a page as a list with the same words has it, short enough to be done before the connection is idle. */
+export const ReplayDeadLetters = Type.Object(
+  {
+    ...page,
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: DEFAULT_PAGE })),
+    ...whichLetters,
+  },
+  closed,
+);
 export type ReplayDeadLetters = Static<typeof ReplayDeadLetters>;
 
 export const ReplayedDeadLetters = Type.Object({
