@@ -2,7 +2,8 @@ import { DomainError } from '@muster/contracts';
 import { ErrorCode, headers, NatsError, type NatsConnection } from 'nats';
 import type { ParkedMessage } from './host.js';
 
-const ACK_TIMEOUT_MS = 10_000;
+/** Shorter than the time that an asker waits: it shall hear that the bus did not answer. */
+const ACK_TIMEOUT_MS = 5_000;
 /** What JetStream says of a message over the limit of its stream. */
 const LARGER_THAN_STREAM = 10054;
 
@@ -37,5 +38,7 @@ function refusalOf(error: unknown, bytes: number, limit: number | undefined): Do
   if (error.api_error?.err_code === LARGER_THAN_STREAM) {
     return new DomainError('too_large', `${bytes} bytes and headers are more than its stream takes`);
   }
-  return new DomainError('unavailable', `the bus did not take it: ${error.message}`);
+  // The client puts what a full stream says below an error that is only a number.
+  const reason = error.api_error?.description ?? error.chainedError?.message ?? error.message;
+  return new DomainError('unavailable', `the bus did not take it: ${reason}`);
 }

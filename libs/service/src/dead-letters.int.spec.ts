@@ -1,4 +1,4 @@
-import { deadLetters, deviceEntity, deviceSubject, eventStream, WORK_STREAM, type DeadLetter } from '@muster/contracts';
+import { deadLetters, deviceSubject, WORK_STREAM, type DeadLetter } from '@muster/contracts';
 import { DeadLetterStore } from '@muster/journal';
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
@@ -141,18 +141,22 @@ describe('a replay', () => {
   });
 
   it('given a stream that takes no more, then it is refused as unavailable with the reason, and stays', async () => {
-    const manager = await service.connection.jetstreamManager();
-    const stream = eventStream(deviceEntity.service);
-    const { config } = await manager.streams.info(stream);
-    await manager.streams.update(stream, { ...config, sealed: true });
-    await park({ subject: `muster.evt.acme.device.ONLINE.${randomUUID()}` });
+    const { streams } = await service.connection.jetstreamManager();
+    const { config } = await streams.info(WORK_STREAM);
+    await streams.update(WORK_STREAM, { ...config, max_msgs: 1 });
+    await service.connection.jetstream().publish('muster.work.device-state.nobody', '{}');
+    await park();
     const [letter] = await letters();
-    expect(letter!.project_id).toBe('acme');
-    await expect(service.call(ask.replay, { id: letter!.id })).rejects.toMatchObject({
-      kind: 'unavailable',
-      message: expect.stringMatching(/^the bus did not take it: .+/) as string,
-    });
-    expect(await letters()).toHaveLength(1);
+    try {
+      await expect(service.call(ask.replay, { id: letter!.id })).rejects.toMatchObject({
+        kind: 'unavailable',
+        message: expect.stringMatching(/^the bus did not take it: maximum messages exceeded/) as string,
+      });
+      expect(await letters()).toHaveLength(1);
+    } finally {
+      await streams.purge(WORK_STREAM);
+      await streams.update(WORK_STREAM, { ...config, max_msgs: -1 });
+    }
   });
 });
 
