@@ -4,6 +4,8 @@ import { AuthHook } from './auth/auth.hook.js';
 import { RefusalFilter } from './common/refusal.filter.js';
 import { RouteTable } from './common/route-table.js';
 import { BatchJobsController } from './families/batch-jobs/batch-jobs.controller.js';
+import { DeadLettersOfAll } from './dead-letters/dead-letters.of-all.js';
+import { DeadLettersController } from './families/fleet/dead-letters.controller.js';
 import { DevicesController } from './families/fleet/devices.controller.js';
 import { TokensController } from './families/fleet/tokens.controller.js';
 import { Idempotency } from './idempotency/idempotency.js';
@@ -17,11 +19,12 @@ import { TokenStore } from './tokens/token.store.js';
 import { Tokens } from './tokens/tokens.js';
 
 @Module({
-  controllers: [BatchJobsController, DevicesController, TokensController, AsyncApiController],
+  controllers: [BatchJobsController, DeadLettersController, DevicesController, TokensController, AsyncApiController],
   providers: [
     { provide: APP_FILTER, useClass: RefusalFilter },
     RouteTable,
     AuthHook,
+    DeadLettersOfAll,
     DeviceRegistration,
     Idempotency,
     IdempotencyStore,

@@ -1,18 +1,29 @@
 import { commandDispatcher, commandEntity, commandWork } from './command-dispatcher.js';
+import { defineDeadLetters, type DeadLetterRpcs } from './dead-letters.js';
 import { deviceEntity, deviceState } from './device-state.js';
 import type { EntityContract } from './entity.js';
 import { jobEntity, jobPlanner, jobTaskEntity, jobWork } from './job-planner.js';
 import type { RpcContract } from './rpc.js';
+import { SERVICES, type ServiceName } from './services.js';
 import type { WorkContract } from './work.js';
 
 /** Every entity whose transitions are published. */
 export const entities: readonly EntityContract[] = [jobEntity, jobTaskEntity, commandEntity, deviceEntity];
+
+/** The services that keep dead letters, those with a journal, and what each is asked of them. */
+export const deadLetters: ReadonlyMap<ServiceName, DeadLetterRpcs> = new Map(
+  SERVICES.filter((service) => entities.some((entity) => entity.service === service)).map((service) => [
+    service,
+    defineDeadLetters(service),
+  ]),
+);
 
 /** Every question that one service may ask another. */
 export const rpcs: readonly RpcContract[] = [
   ...Object.values<RpcContract>(deviceState),
   ...Object.values<RpcContract>(commandDispatcher),
   ...Object.values<RpcContract>(jobPlanner),
+  ...[...deadLetters.values()].flatMap((questions) => Object.values<RpcContract>(questions)),
 ];
 
 /** Every batch that one service may ask of another. */

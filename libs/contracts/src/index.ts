@@ -10,5 +10,6 @@ export * from './device-channel.js';
 export * from './device-state.js';
 export * from './command-dispatcher.js';
 export * from './job-planner.js';
+export * from './dead-letters.js';
 export * from './catalogue.js';
 export * from './asyncapi.js';

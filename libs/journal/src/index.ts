@@ -4,6 +4,7 @@ export * from './state-table.js';
 export * from './journal.migration.js';
 export * from './partitions.js';
 export * from './dead-letters.js';
+export { WatchedDeliveries } from './watched-deliveries.js';
 export { Relay, type RelayOptions } from './relay.js';
 export { rebuild, type RebuildOptions } from './rebuild.js';
 export { currentTraceparent } from './trace.js';

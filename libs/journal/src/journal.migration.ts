@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** The tables that every service has beside its own: what happened, and what could not be handled. */
+/** The tables that every service has beside its own: what happened, what could not be handled, and what is handled with care. */
 export class Journal1700000000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`CREATE SEQUENCE journal_seq`);
@@ -32,13 +32,22 @@ export class Journal1700000000000 implements MigrationInterface {
     await runner.query(`CREATE TABLE journal_default PARTITION OF journal DEFAULT`);
     await runner.query(`
       CREATE TABLE dead_letter (
-        id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+        id uuid PRIMARY KEY,
+        project_id text,
         subject text NOT NULL,
         headers jsonb NOT NULL,
         payload bytea NOT NULL,
         reason text NOT NULL,
         deliveries integer NOT NULL,
         parked_at timestamptz NOT NULL DEFAULT now()
+      )`);
+    await runner.query(`CREATE INDEX dead_letter_project ON dead_letter (project_id, id)`);
+    await runner.query(`
+      CREATE TABLE watched_delivery (
+        message text PRIMARY KEY,
+        reader uuid NOT NULL,
+        lost_readers integer NOT NULL DEFAULT 0,
+        since timestamptz NOT NULL DEFAULT now()
       )`);
   }
 

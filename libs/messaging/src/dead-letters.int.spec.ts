@@ -1,7 +1,9 @@
-import { deviceStream, deviceSubject, WORK_STREAM } from '@muster/contracts';
+import { deviceStream, deviceSubject, WORK_STREAM, type ChannelName } from '@muster/contracts';
+import { AckPolicy, nanos, type JsMsg } from 'nats';
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Bus, greet, greeting, PROJECT } from './testing/bus.js';
+import { nameOf } from './careful.js';
+import { Bus, greet, greeting, KeepingHost, PROJECT } from './testing/bus.js';
 
 // The waits between two tries have tests of their own; here they would add up to half a minute.
 vi.mock('./back-off.js', () => ({ backOff: () => 1 }));
@@ -91,6 +93,96 @@ describe('work that keeps failing', () => {
     await none(WORK_STREAM);
     expect(park).toHaveBeenCalledTimes(3);
     expect(host.parked).toMatchObject([{ deliveries: 10 }]);
+  });
+});
+
+describe('a message that ends its reader', () => {
+  /** Gives the messages of a consumer out `times` times to readers that end without a word, and gives their names. */
+  const lose = async (stream: string, durable: string, subject: string, times: number): Promise<string[]> => {
+    const manager = await bus.client.jetstreamManager();
+    const config = { ack_wait: nanos(50), max_ack_pending: 256, max_deliver: -1 };
+    const made = { durable_name: durable, filter_subject: subject, ack_policy: AckPolicy.Explicit, ...config };
+    await manager.consumers.delete(stream, durable).catch(() => undefined);
+    await manager.consumers.add(stream, made);
+    const consumer = await bus.client.jetstream().consumers.get(stream, durable);
+    const waiting = await bus.left(stream);
+    let names: string[] = [];
+    for (let time = 0; time < times; time++) {
+      const given: JsMsg[] = [];
+      const messages = await consumer.fetch({ max_messages: waiting, expires: 5_000 });
+      for await (const message of messages) given.push(message);
+      names = given.map(nameOf);
+      // The last one need not be waited for.
+      if (time === times - 1) for (const message of given) message.nak();
+    }
+    await bus.client.flush();
+    return names;
+  };
+  const loseWork = (times: number) => lose(WORK_STREAM, greet.consumer, greet.subject, times);
+
+  it('given that it came often and no reader was lost with it, then it is handled, and is no longer watched when it is done', async () => {
+    await bus.ask(greeting('Ada'));
+    const [name] = await loseWork(5);
+    let watched: string[] = [];
+    const host = new KeepingHost();
+    await bus.serve({ greet: async () => void (watched = [...host.watch.begun]) }, host);
+    await none(WORK_STREAM);
+    expect(watched).toEqual([name]);
+    expect([...host.watch.begun]).toEqual([]);
+    expect(host.parked).toEqual([]);
+  });
+
+  it('given that three readers were lost with it, then it is parked with that reason and no handler sees it, and others are done', async () => {
+    await bus.ask(greeting('Nemo'));
+    await bus.ask(greeting('Ada'));
+    const [nemo, ada] = await loseWork(7);
+    const lost = new KeepingHost();
+    lost.watch.lost.set(nemo!, 3).set(ada!, 1);
+    const greeted: string[] = [];
+    await bus.serve({ greet: async ({ items }) => void greeted.push(items[0]!.name) }, lost);
+    await none(WORK_STREAM);
+    expect(greeted).toEqual(['Ada']);
+    expect(lost.parked).toMatchObject([{ reason: '3 readers ended while they handled it', deliveries: 8 }]);
+    expect(lost.watch.lost.size).toBe(0);
+  });
+
+  it('given a batch of devices with which a reader was lost, then each of its messages is handled alone, and the next process finds the one to blame', async () => {
+    const channel: ChannelName = 'status';
+    const stream = deviceStream(channel);
+    const payload = (reason: string) => ({ command_id: randomUUID(), fence: 1, status: 'failure', reason });
+    for (const reason of ['a', 'b', 'poison', 'c', 'd']) await bus.say(randomUUID(), channel, payload(reason));
+    const names = await lose(stream, 'device-state', `muster.dev.*.*.${channel}`, 4);
+    const host = new KeepingHost();
+    await host.watch.begin(names);
+    host.watch.die();
+    const batches: string[][] = [];
+    let beside: string[] = [];
+    await bus.serve(
+      {
+        status: async (messages) => {
+          batches.push(messages.map((message) => message.payload.reason!));
+          if (messages.some((message) => message.payload.reason === 'poison')) beside = [...host.watch.begun];
+        },
+      },
+      host,
+    );
+    await none(stream);
+    expect(batches).toEqual([['a'], ['b'], ['poison'], ['c'], ['d']]);
+    expect(beside).toEqual([names[2]]);
+  });
+
+  it('given that the watch cannot be asked, then nothing is handled unwatched, and it is tried again until it can', async () => {
+    await bus.ask(greeting('Ada'));
+    await loseWork(5);
+    const host = new KeepingHost();
+    const ask = vi.spyOn(host.watch, 'lostReaders').mockRejectedValueOnce(new Error('transient: no database'));
+    vi.spyOn(host.watch, 'begin').mockRejectedValueOnce(new Error('transient: no database'));
+    let greeted = 0;
+    await bus.serve({ greet: async () => void greeted++ }, host);
+    await none(WORK_STREAM);
+    expect(ask).toHaveBeenCalledTimes(3);
+    expect(greeted).toBe(1);
+    expect(host.parked).toEqual([]);
   });
 });
 

@@ -46,3 +46,36 @@ describe('when a device said something', () => {
     expect(heard[0]!.sequence).toBe(0);
   });
 });
+
+describe('a channel that nobody keeps', () => {
+  it('given a handler that is slower than the devices, then a fixed number waits, the oldest are dropped, and the newest are handled', async () => {
+    const gate = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const heard: string[] = [];
+    const host = await bus.serve({
+      heartbeat: async (messages) => {
+        begun.resolve();
+        await gate.promise;
+        heard.push(...messages.map(({ device_id }) => device_id));
+      },
+    });
+    await bus.server.flush();
+    const first = randomUUID();
+    bus.client.publish(deviceSubject(PROJECT, first, 'heartbeat'));
+    await begun.promise;
+    const devices = Array.from({ length: 10_600 }, () => randomUUID());
+    for (const device of devices) bus.client.publish(deviceSubject(PROJECT, device, 'heartbeat'));
+    await bus.client.flush();
+    await bus.server.flush();
+    await vi.waitUntil(() => host.dropped.length > 0, { timeout: 5_000 });
+    gate.resolve();
+    await vi.waitUntil(() => heard.length + host.dropped.length === devices.length + 1, { timeout: 10_000 });
+    expect(host.dropped[0]).toMatchObject({ channel: 'heartbeat', reason: 'overflow' });
+    // The one that the reader had already taken from the queue stays.
+    const dropped = new Set(host.dropped.map(({ subject }) => subject.split('.')[3]));
+    expect(host.dropped.length).toBeGreaterThanOrEqual(599);
+    expect(host.dropped.length).toBeLessThanOrEqual(600);
+    expect(devices.slice(0, 600).filter((device) => dropped.has(device)).length).toBeGreaterThanOrEqual(599);
+    expect(heard.slice(-10_000)).toEqual(devices.slice(-10_000));
+  });
+});

@@ -13,6 +13,8 @@ import {
 import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
 import type { JsMsg, Msg, MsgHdrs, NatsConnection, Subscription } from 'nats';
 import { batches } from './batches.js';
+import { BoundedQueue } from './bounded.queue.js';
+import { carefully } from './careful.js';
 import { Gate } from './gate.js';
 import { inSpan, markArrival } from './headers.js';
 import type { DropReason, TransportHost } from './host.js';
@@ -23,6 +25,8 @@ import { settleFailure } from './settle.js';
 const BATCH = 500;
 const STREAM_LINGER_MS = 5;
 const CORE_LINGER_MS = 500;
+/** What may wait of a channel that nobody keeps while its handler is slow. */
+const CORE_QUEUE = { items: 20 * BATCH, bytes: 16 * 1024 * 1024 };
 
 export type DeviceHandler = (messages: DeviceMessage[]) => Promise<void>;
 
@@ -114,7 +118,7 @@ export function deviceStreamConsumer(
     maxPending: BATCH * concurrency * 4,
   };
 
-  const handleKept = async (kept: { source: JsMsg; message: DeviceMessage }[]): Promise<void> => {
+  const handleKept = async (kept: readonly { source: JsMsg; message: DeviceMessage }[]): Promise<void> => {
     if (kept.length === 0) return;
     const started = performance.now();
     const seconds = () => (performance.now() - started) / 1000;
@@ -146,7 +150,7 @@ export function deviceStreamConsumer(
         await gate.enter(async () => {
           const { kept, dropped } = sift(channel, batch, stampInStream, host);
           for (const message of dropped) message.term();
-          await handleKept(kept);
+          await carefully(kept, ({ source }) => source, host, handleKept);
         });
       }
     } finally {
@@ -155,7 +159,7 @@ export function deviceStreamConsumer(
   });
 }
 
-/** A channel that nobody keeps: what cannot be handled now is worth nothing later. */
+/** A channel that nobody keeps: what cannot be handled now is worth nothing later, so a handler that is slow loses the oldest. */
 export function deviceCoreConsumer(
   connection: NatsConnection,
   service: ServiceName,
@@ -166,8 +170,13 @@ export function deviceCoreConsumer(
   const subject = `muster.dev.*.*.${channel.name}`;
   let subscription: Subscription | undefined;
   let reading: Promise<void> | undefined;
+  const queue = new BoundedQueue<Msg>(
+    CORE_QUEUE,
+    ({ data }) => data.length,
+    (message) => host.onDropped(channel.name, 'overflow', { subject: message.subject, message: 'too many wait' }),
+  );
 
-  const read = async (source: Subscription): Promise<void> => {
+  const read = async (source: AsyncIterable<Msg>): Promise<void> => {
     for await (const batch of batches<Msg>(source, BATCH, CORE_LINGER_MS)) {
       const stamp = { at: Date.now(), sequence: 0 };
       const { kept } = sift(channel, batch, () => stamp, host);
@@ -182,11 +191,17 @@ export function deviceCoreConsumer(
 
   return {
     start() {
-      subscription = connection.subscribe(subject, { queue: service });
-      reading = read(subscription);
+      subscription = connection.subscribe(subject, {
+        queue: service,
+        callback: (error, message) => {
+          if (!error) queue.push(message);
+        },
+      });
+      reading = read(queue);
     },
     async stop() {
       subscription?.unsubscribe();
+      queue.close();
       await reading;
     },
   };

@@ -10,5 +10,7 @@ export {
   recordMessageSpans,
   traceContext,
 } from './headers.js';
+export type { Lag } from './pull.consumer.js';
+export { republish } from './republish.js';
 export { backOff } from './back-off.js';
-export type { DropReason, ParkedMessage, TransportHost } from './host.js';
+export type { DropReason, ParkedMessage, TransportHost, Watch } from './host.js';

@@ -6,6 +6,9 @@ import type { TransportHost } from './host.js';
 /** After this long without a word a message counts as lost with its reader and goes to another one. */
 export const ACK_WAIT_MS = 5_000;
 
+/** A page of metrics does not wait longer for a bus that is away. */
+const LAG_TIMEOUT_MS = 1_000;
+
 export interface PullOptions {
   stream: string;
   durable: string;
@@ -14,6 +17,13 @@ export interface PullOptions {
   prefetch: number;
   /** Unacknowledged messages over all replicas. */
   maxPending: number;
+}
+
+/** How far a durable consumer is behind: messages that no reader has yet, and those that one has and did not settle. */
+export interface Lag {
+  consumer: string;
+  waiting: number;
+  unsettled: number;
 }
 
 /** Reads a durable consumer for as long as it is not stopped: makes it when it is missing, opens it again when the connection or the stream was lost. */
@@ -39,6 +49,14 @@ export class PullConsumer {
     this.stopping.abort();
     await this.messages?.close().catch(() => undefined);
     await this.running;
+  }
+
+  /** @throws when the bus or the consumer is away. */
+  async lag(): Promise<Lag> {
+    const { stream, durable } = this.options;
+    const manager = await this.connection.jetstreamManager({ timeout: LAG_TIMEOUT_MS, checkAPI: false });
+    const { num_pending, num_ack_pending } = await manager.consumers.info(stream, durable);
+    return { consumer: `${stream} ${durable}`, waiting: num_pending, unsettled: num_ack_pending };
   }
 
   private async run(): Promise<void> {

@@ -1,6 +1,6 @@
 import { DomainError, defineRpc } from '@muster/contracts';
 import Type from 'typebox';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Bus, KeepingHost, knock, serve, SERVICE } from './testing/bus.js';
 
 let bus: Bus;
@@ -90,6 +90,40 @@ describe('a question', () => {
     await stopped;
     expect((await answers).map(({ said }) => said)).toEqual(Array.from({ length: 200 }, (_, index) => String(index)));
     expect(most).toBe(64);
+  });
+
+  it('given more than may wait, then the rest is turned away at once, and those that wait are answered', async () => {
+    const gate = Promise.withResolvers<void>();
+    const host = await bus.serve({
+      knock: async ({ who }) => {
+        await gate.promise;
+        return { said: who };
+      },
+    });
+    const answers = Promise.allSettled(Array.from({ length: 1_200 }, (_, index) => ask(String(index))));
+    await vi.waitUntil(() => host.handled.length === 1_200 - 64 - 1_000, { timeout: 10_000 });
+    gate.resolve();
+    const refused = (await answers).flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+    expect(refused).toHaveLength(136);
+    expect(refused[0]).toMatchObject({ kind: 'unavailable', message: `${SERVICE} has too much to do` });
+    const outcomes = Object.groupBy(host.handled, ({ outcome }) => outcome);
+    expect([outcomes['busy']?.length, outcomes['ok']?.length]).toEqual([136, 1_064]);
+  });
+
+  it('given large requests, then no more wait than a fixed number of bytes', async () => {
+    const gate = Promise.withResolvers<void>();
+    const host = await bus.serve({
+      knock: async () => {
+        await gate.promise;
+        return { said: '' };
+      },
+    });
+    const large = 'x'.repeat(1024 * 1024);
+    const answers = Promise.allSettled(Array.from({ length: 64 + 20 }, () => ask(large)));
+    await vi.waitUntil(() => host.handled.length === 5, { timeout: 10_000 });
+    gate.resolve();
+    const answered = (await answers).filter(({ status }) => status === 'fulfilled').length;
+    expect(answered).toBe(64 + 15);
   });
 
   it('given an answer larger than the bus carries, then the asker gets a refusal and not silence', async () => {

@@ -9,6 +9,8 @@ import type { RpcReply } from './rpc.client.js';
 const DRAIN_MS = 1_000;
 /** Requests of one method that are handled at once; the others wait, so that a rush does not exhaust memory and database. */
 const CONCURRENCY = 64;
+/** What may wait of one method; whoever comes after that is told at once to come later. */
+const WAITING = { requests: 1_000, bytes: 16 * 1024 * 1024 };
 
 /** Answers one question's subject, in the queue group of the service; a request that does not fit the contract is refused as `invalid`. */
 export function rpcServer(
@@ -21,6 +23,7 @@ export function rpcServer(
   let subscription: Subscription | undefined;
   const running = new Set<Promise<void>>();
   const waiting: Msg[] = [];
+  let waitingBytes = 0;
 
   const answer = async (message: Msg): Promise<void> => {
     const started = performance.now();
@@ -49,11 +52,18 @@ export function rpcServer(
     if (running.size >= CONCURRENCY) return;
     const message = waiting.shift();
     if (!message) return;
+    waitingBytes -= message.data.length;
     const promise = answer(message).finally(() => {
       running.delete(promise);
       next();
     });
     running.add(promise);
+  };
+
+  const turnAway = (message: Msg): void => {
+    const error = { kind: 'unavailable', message: `${service} has too much to do`, details: {} } as const;
+    message.respond(JSON.stringify({ error } satisfies RpcReply));
+    host.onHandled(contract.subject, 'busy', 0);
   };
 
   const refusal = (error: unknown): Extract<RpcReply, { error: unknown }>['error'] => {
@@ -68,7 +78,12 @@ export function rpcServer(
         queue: service,
         callback: (error, message) => {
           if (error) return;
+          if (waiting.length >= WAITING.requests || waitingBytes + message.data.length > WAITING.bytes) {
+            turnAway(message);
+            return;
+          }
           waiting.push(message);
+          waitingBytes += message.data.length;
           next();
         },
       });

@@ -3,6 +3,7 @@ import {
   deviceStream,
   entities,
   eventStream,
+  MAX_DEVICE_PAYLOAD,
   WORK_STREAM,
   type DeviceChannel,
   type ServiceName,
@@ -22,7 +23,8 @@ const DAY_MS = 86_400_000;
 const GIB = 1024 ** 3;
 
 /** What is declared of a stream; all else is as the server has it. */
-export type StreamSpec = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'discard' | 'max_bytes' | 'max_age'>;
+export type StreamSpec = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'discard' | 'max_bytes' | 'max_age'> &
+  Partial<Pick<StreamConfig, 'max_msg_size'>>;
 
 /** How long a service's events are kept, and how many bytes of them: whichever is reached first takes the oldest. */
 export interface EventLimits {
@@ -50,6 +52,8 @@ const deviceChannelStream = (channel: DeviceChannel): StreamSpec => ({
   discard: DiscardPolicy.New,
   max_bytes: GIB / 2,
   max_age: nanos(DAY_MS),
+  // What is a little too large is dropped and counted by its reader; a reader must not have to hold hundreds of huge ones.
+  max_msg_size: 2 * MAX_DEVICE_PAYLOAD,
 });
 
 const serviceEventStream = (service: ServiceName, limits: EventLimits): StreamSpec => ({
@@ -108,4 +112,6 @@ async function ensureStream(manager: JetStreamManager, spec: StreamSpec): Promis
 const differs = (current: StreamConfig, spec: StreamSpec) =>
   (['discard', 'max_bytes', 'max_age'] as const).some(
     (key) => current[key] !== spec[key] && !(key === 'max_age' && !current[key] && !spec[key]),
-  ) || current.subjects.join() !== spec.subjects.join();
+  ) ||
+  (spec.max_msg_size !== undefined && current.max_msg_size !== spec.max_msg_size) ||
+  current.subjects.join() !== spec.subjects.join();

@@ -5,6 +5,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { deviceCoreConsumer, deviceStreamConsumer } from './device.consumer.js';
 import type { TransportHost } from './host.js';
 import type { Binding } from './patterns.js';
+import type { Lag } from './pull.consumer.js';
 import { rpcServer } from './rpc.server.js';
 import { ensureStreams, streamsOf, type StreamSpec } from './streams.js';
 import { workConsumer } from './work.consumer.js';
@@ -12,6 +13,7 @@ import { workConsumer } from './work.consumer.js';
 interface Consumer {
   start(): void;
   stop(): Promise<void>;
+  lag?(): Promise<Lag>;
 }
 
 /** Nest's handlers on our bus: rpc on core NATS, work and device channels on JetStream (architecture: "Four kinds of message"). */
@@ -44,6 +46,12 @@ export class NatsTransport extends Server implements CustomTransportStrategy {
   async close(): Promise<void> {
     await Promise.all(this.consumers.map((consumer) => consumer.stop()));
     this.consumers = [];
+  }
+
+  /** How far each durable consumer is behind; those that cannot be asked now are left out. */
+  async lags(): Promise<Lag[]> {
+    const asked = await Promise.allSettled(this.consumers.map((consumer) => consumer.lag?.()));
+    return asked.flatMap((answer) => (answer.status === 'fulfilled' && answer.value ? [answer.value] : []));
   }
 
   override on(): never {

@@ -1,6 +1,7 @@
 import { DomainError, parse, WORK_STREAM, workBatchSchema, type WorkBatch, type WorkContract } from '@muster/contracts';
 import { SpanKind } from '@opentelemetry/api';
 import type { JsMsg, NatsConnection } from 'nats';
+import { carefully } from './careful.js';
 import { Gate } from './gate.js';
 import { inSpan, incomingContext } from './headers.js';
 import type { TransportHost } from './host.js';
@@ -56,10 +57,15 @@ export function workConsumer(
     }
   };
 
+  const handleOnly = async ([message]: readonly JsMsg[]) => {
+    if (message) await handleOne(message);
+  };
+
   return new PullConsumer(connection, options, host, ensureStreams, async (messages) => {
     const gate = new Gate(concurrency);
     try {
-      for await (const message of messages) await gate.enter(() => handleOne(message));
+      for await (const message of messages)
+        await gate.enter(() => carefully([message], (one) => one, host, handleOnly));
     } finally {
       await gate.idle();
     }

@@ -1,9 +1,12 @@
+import { deadLetters } from '@muster/contracts';
 import type { DynamicModule } from '@nestjs/common';
 import { Journal } from '@muster/journal';
 import { RpcClient } from '@muster/messaging';
 import type { NatsConnection } from 'nats';
 import { DataSource } from 'typeorm';
 import type { ServiceConfig } from './config.js';
+import { DeadLetters } from './dead-letters.js';
+import { deadLettersRpc } from './dead-letters.rpc.js';
 import { HealthController } from './health.controller.js';
 import type { Logger } from './logger.js';
 import { Drops } from './drops.js';
@@ -19,7 +22,7 @@ export interface Core {
   metrics: Metrics;
 }
 
-/** What every service's classes may ask for, and its health pages. */
+/** What every service's classes may ask for, its health pages, and the answers about its dead letters. */
 export class CoreModule {
   static with(core: Core): DynamicModule {
     const providers = [
@@ -30,12 +33,17 @@ export class CoreModule {
       { provide: LOGGER, useValue: core.logger },
       { provide: Metrics, useValue: core.metrics },
       { provide: Drops, useValue: new Drops(core.logger, core.metrics) },
+      {
+        provide: DeadLetters,
+        useValue: new DeadLetters(core.config.service, core.dataSource, core.connection, core.logger, core.metrics),
+      },
       { provide: RpcClient, useValue: new RpcClient(core.connection) },
     ];
+    const letters = deadLetters.get(core.config.service);
     return {
       module: CoreModule,
       global: true,
-      controllers: [HealthController],
+      controllers: [HealthController, ...(letters ? [deadLettersRpc(letters)] : [])],
       providers,
       exports: providers.map(({ provide }) => provide),
     };

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import type { Lag } from '@muster/messaging';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What every service counts; its own metrics join the same registry. */
 export class Metrics {
@@ -6,7 +7,7 @@ export class Metrics {
 
   readonly handled = new Histogram({
     name: 'muster_messages_seconds',
-    help: 'Time to handle a message or a batch, by pattern and outcome',
+    help: 'Time to handle a message or a batch, by pattern and outcome (ok, refused, failed, busy)',
     labelNames: ['pattern', 'outcome'],
     buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
     registers: [this.registry],
@@ -21,6 +22,12 @@ export class Metrics {
     name: 'muster_dead_letters_total',
     help: 'Messages parked because they could not be handled',
     labelNames: ['subject'],
+    registers: [this.registry],
+  });
+  readonly deadLettersSettled = new Counter({
+    name: 'muster_dead_letters_settled_total',
+    help: 'Dead letters that an administrator replayed or discarded',
+    labelNames: ['how'],
     registers: [this.registry],
   });
   readonly published = new Counter({
@@ -38,5 +45,22 @@ export class Metrics {
   constructor(service: string) {
     this.registry.setDefaultLabels({ service });
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** Asks for the lag of the service's consumers at each look. One that cannot be asked then is left out. */
+  followLags(ask: () => Promise<Lag[]>): void {
+    new Gauge({
+      name: 'muster_consumer_messages',
+      help: 'Messages that a durable consumer has before it: waiting, or handed out and unsettled',
+      labelNames: ['consumer', 'state'],
+      registers: [this.registry],
+      async collect() {
+        this.reset();
+        for (const { consumer, waiting, unsettled } of await ask()) {
+          this.set({ consumer, state: 'waiting' }, waiting);
+          this.set({ consumer, state: 'unsettled' }, unsettled);
+        }
+      },
+    });
   }
 }

@@ -6,6 +6,7 @@ import {
   Journal,
   Journal1700000000000,
   Relay,
+  WatchedDeliveries,
   type DeadLetter,
 } from '@muster/journal';
 import {
@@ -22,6 +23,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyServerOptions } from 'fastify';
 import type { NatsConnection } from 'nats';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { connectBus } from './bus.js';
@@ -32,6 +34,7 @@ import { Drops } from './drops.js';
 import { journalKeeper } from './journal-keeper.js';
 import { Metrics } from './metrics.js';
 import { isPassing } from './passing-trouble.js';
+import { onceInAWhile } from './once-in-a-while.js';
 import { startTelemetry } from './telemetry.js';
 
 export interface ServiceDefinition {
@@ -90,6 +93,7 @@ export async function startService(
   const host = transportHost(dataSource, logger, metrics);
   const transport = new NatsTransport(definition.service, connection, host, streams);
   app.connectMicroservice({ strategy: transport });
+  metrics.followLags(() => transport.lags());
   await definition.configure?.(app, config);
 
   const background: { start(): void; stop(): Promise<void> }[] = [];
@@ -138,7 +142,9 @@ function relayOf(
       metrics.lost.inc(events);
       logger.warn({ events }, 'the event stream lost events, publishing them again');
     },
-    onError: (error) => logger.error({ err: error }, 'relay failed, trying again'),
+    onError: onceInAWhile((error, before) =>
+      logger.error({ err: error, ...(before > 0 && { repeated: before }) }, 'relay failed, trying again'),
+    ),
   });
 }
 
@@ -150,6 +156,7 @@ function transportHost(dataSource: DataSource, logger: Logger, metrics: Metrics)
       await deadLetters.park(message);
       tellParked(message, logger, metrics);
     },
+    watch: new WatchedDeliveries(dataSource, randomUUID()),
     isTransient: isPassing,
     onDropped: (channel, reason, detail) => drops.count(channel, reason, detail),
     onHandled: (pattern, outcome, seconds) => metrics.handled.observe({ pattern, outcome }, seconds),

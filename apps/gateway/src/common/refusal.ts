@@ -13,6 +13,12 @@ const STATUS: Record<DomainErrorKind, number> = {
   unavailable: 503,
 };
 
+/** Headers that a refusal needs by RFC 9110: a 401 names the scheme (11.6.1), a 503 says when to ask again, in seconds (10.2.3). */
+const HEADERS: Partial<Record<DomainErrorKind, Record<string, string>>> = {
+  unauthenticated: { 'www-authenticate': 'Bearer' },
+  unavailable: { 'retry-after': '1' },
+};
+
 /** A refusal on its way out, before a family gives it its shape. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
@@ -31,12 +37,10 @@ export class Refusal extends Error {
 export function toRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof DomainError) {
-    // RFC 9110, 11.6.1: a 401 names the scheme.
-    const headers: Record<string, string> = error.kind === 'unauthenticated' ? { 'www-authenticate': 'Bearer' } : {};
-    return new Refusal(STATUS[error.kind], error.message, error.details.errors, headers);
+    return new Refusal(STATUS[error.kind], error.message, error.details.errors, HEADERS[error.kind]);
   }
   if (error instanceof HttpException) return new Refusal(error.getStatus(), error.message);
-  if (isTransient(error)) return new Refusal(503, 'the database does not answer');
+  if (isTransient(error)) return new Refusal(503, 'the database does not answer', [], HEADERS.unavailable);
   const status = error instanceof Error ? (error as { statusCode?: unknown }).statusCode : undefined;
   if (typeof status === 'number' && status >= 400 && status < 500) return new Refusal(status, (error as Error).message);
   return new Refusal(500, 'internal error');

@@ -1,4 +1,5 @@
 import {
+  DeadLetter,
   Device,
   DevicePatch,
   DeviceQuery,
@@ -23,6 +24,7 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 const NAMED: Readonly<Record<string, TSchema>> = {
   BatchJobsError,
   BulkAnswer,
+  DeadLetter,
   Device,
   DevicePatch,
   DeviceQuery,

@@ -6,7 +6,7 @@ import { connect, type NatsConnection } from 'nats';
 import Type from 'typebox';
 import { vi } from 'vitest';
 import { outgoingHeaders } from '../headers.js';
-import type { DropReason, ParkedMessage, TransportHost } from '../host.js';
+import type { DropReason, Outcome, ParkedMessage, TransportHost, Watch } from '../host.js';
 import { DeviceMessages, Rpc, Work, type ChannelMessage } from '../patterns.js';
 import { RpcClient } from '../rpc.client.js';
 import { ensureStreams, streamsOf } from '../streams.js';
@@ -37,8 +37,36 @@ export interface Handlers {
   heartbeat(messages: ChannelMessage<'heartbeat'>[]): Promise<void>;
 }
 
+/** Remembers in memory what a database would: with how many readers each message was lost. */
+export class KeepingWatch implements Watch {
+  readonly lost = new Map<string, number>();
+  readonly begun = new Set<string>();
+
+  async lostReaders(messages: readonly string[]): Promise<Map<string, number>> {
+    return new Map([...this.lost].filter(([message]) => messages.includes(message)));
+  }
+
+  async begin(messages: readonly string[]): Promise<void> {
+    for (const message of messages) this.begun.add(message);
+  }
+
+  async end(messages: readonly string[]): Promise<void> {
+    for (const message of messages) {
+      this.begun.delete(message);
+      this.lost.delete(message);
+    }
+  }
+
+  /** What the next process finds after this one was killed. */
+  die(): void {
+    for (const message of this.begun) this.lost.set(message, (this.lost.get(message) ?? 0) + 1);
+    this.begun.clear();
+  }
+}
+
 /** Keeps what the transport tells its service. An error whose message begins with `transient` is one. */
 export class KeepingHost implements TransportHost {
+  readonly watch = new KeepingWatch();
   readonly parked: ParkedMessage[] = [];
   readonly dropped: { channel: string; reason: DropReason; subject: string }[] = [];
   readonly handled: { pattern: string; outcome: string; seconds: number }[] = [];
@@ -56,7 +84,7 @@ export class KeepingHost implements TransportHost {
     this.dropped.push({ channel, reason, subject });
   }
 
-  onHandled(pattern: string, outcome: 'ok' | 'refused' | 'failed', seconds: number): void {
+  onHandled(pattern: string, outcome: Outcome, seconds: number): void {
     this.handled.push({ pattern, outcome, seconds });
   }
 
@@ -134,9 +162,8 @@ export class Bus {
   }
 
   /** Starts the service anew with other handlers. */
-  async serve(handlers: Partial<Handlers>): Promise<KeepingHost> {
+  async serve(handlers: Partial<Handlers>, host = new KeepingHost()): Promise<KeepingHost> {
     await this.rest();
-    const host = new KeepingHost();
     this.stopService = await serve(this.server, handlers, host);
     return host;
   }

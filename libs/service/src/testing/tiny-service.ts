@@ -14,9 +14,9 @@ import { LOGGER } from '../tokens.js';
 const SERVICE = 'device-state';
 
 const visit = defineRpc(SERVICE, 'visit', Type.Object({ id: Uuid }), Type.Object({ traceparent: Type.String() }));
-const welcome = defineWork(SERVICE, 'welcome', {}, { id: Uuid });
+export const welcome = defineWork(SERVICE, 'welcome', {}, { id: Uuid });
 
-const guests = defineStateTable(deviceEntity, {
+export const guests = defineStateTable(deviceEntity, {
   lifecycle: defineLifecycle({
     entity: 'device',
     initial: 'REGISTERED',
@@ -46,6 +46,20 @@ export interface Passed {
 
 /** Guests who were welcomed, with the `traceparent` of the handler that did. */
 export const welcomed = new Map<string, string>();
+
+/** Guests who cannot be welcomed, and why; with the times at which it was tried. */
+class Trouble extends Map<string, string> {
+  readonly tries = new Map<string, number[]>();
+
+  /** @throws the reason, if there is trouble with this guest. */
+  meet(id: string): void {
+    const reason = this.get(id);
+    if (reason === undefined) return;
+    this.tries.set(id, [...(this.tries.get(id) ?? []), performance.now()]);
+    throw new Error(reason);
+  }
+}
+export const trouble = new Trouble();
 
 @Controller()
 class House {
@@ -78,6 +92,7 @@ class House {
   @Work(welcome)
   async welcome({ items }: WorkBatch<typeof welcome>): Promise<void> {
     this.logger.info('in the hall');
+    for (const { id } of items) trouble.meet(id);
     for (const { id } of items) welcomed.set(id, currentTraceparent() ?? '');
   }
 }

@@ -1,4 +1,4 @@
-import { Device, ProjectId, RegisterResult, Timestamp, Uuid } from '@muster/contracts';
+import { DeadLetter, deadLetters, Device, ProjectId, RegisterResult, Timestamp, Uuid } from '@muster/contracts';
 import Type, { type Static } from 'typebox';
 import { ROLES } from '../../auth/roles.js';
 
@@ -69,3 +69,35 @@ export const IssuedToken = Type.Object({
 });
 
 export const TokenPage = Type.Object({ tokens: Type.Array(Token), next: Next });
+
+const whichLetters = {
+  service: Type.Optional(Type.Enum([...deadLetters.keys()], { description: 'who keeps them' })),
+  subject: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 512, description: 'a subject, or its beginning with `>` at the end' }),
+  ),
+  parked_before: Type.Optional(Timestamp),
+};
+
+export const ListDeadLetters = Type.Object({ ...page, ...whichLetters }, closed);
+export type ListDeadLetters = Static<typeof ListDeadLetters>;
+
+export const DeadLetterPage = Type.Object({ dead_letters: Type.Array(DeadLetter), next: Next });
+
+/** Which letters to publish again: a page as a list with the same words has it, short enough to be done before the connection is idle. */
+export const ReplayDeadLetters = Type.Object(
+  {
+    ...page,
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: DEFAULT_PAGE })),
+    ...whichLetters,
+  },
+  closed,
+);
+export type ReplayDeadLetters = Static<typeof ReplayDeadLetters>;
+
+export const ReplayedDeadLetters = Type.Object({
+  replayed: Type.Integer(),
+  failed: Type.Array(Type.Object({ id: Uuid, service: DeadLetter.properties.service, reason: Type.String() }), {
+    description: 'what the bus cannot carry; it stays a dead letter',
+  }),
+  next: Next,
+});
