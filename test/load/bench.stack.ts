@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import pg from 'pg';
 import { Stack, type StackFile } from '../harness/stack.ts';
 import { connectFleet, type Connecting } from './fleet.ts';
-import { runJob, type JobRun } from './job.run.ts';
+import { runJob, type JobPlan, type JobRun } from './job.run.ts';
 import type { WatchedProcess } from './processes.ts';
 
 /** Names of the first N devices, and of the 4 N that make it 5 N; a device query tells them apart by these prefixes. */
@@ -103,8 +103,8 @@ export class BenchStack {
     })());
   }
 
-  /** One more job over N devices. `onCreated`: called with its id, while it runs. */
-  async job(options: { counted: boolean; onCreated?: (id: string) => Promise<void> }): Promise<JobRun> {
+  /** One more job over N devices. */
+  async job(options: Pick<JobPlan, 'counted' | 'beside'>): Promise<JobRun> {
     await this.connected();
     return this.tell(`a job over ${this.devices} devices`, () =>
       runJob(this, { prefix: `${FIRST}-`, devices: this.devices, ...options }),

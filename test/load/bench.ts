@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { BenchStack } from './bench.stack.ts';
 import { budgetOf, budgetTable } from './budget.ts';
-import type { RowResult } from './figure.ts';
+import { NotMeasured, type RowResult } from './figure.ts';
 import { HELP, readOptions, ROWS, UsageError, type BenchOptions } from './options.ts';
 import type { Row } from './rows/row.ts';
 import { rows } from './rows/rows.ts';
@@ -21,6 +21,7 @@ async function measure(row: Row, bench: BenchStack): Promise<RowResult> {
     const { figures, notes = [], details } = await row.measure(bench);
     return { row: row.name, figures, notes, details };
   } catch (error) {
+    if (error instanceof NotMeasured) return { row: row.name, unmeasured: error.message };
     return { row: row.name, failed: messageOf(error) };
   }
 }
@@ -52,10 +53,13 @@ async function run(options: BenchOptions): Promise<number> {
     node: process.version,
     load_before: loadavg(),
   };
-  const bench = await BenchStack.start(options.devices, say);
+  const starting = BenchStack.start(options.devices, say);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => void bench.stop().finally(() => process.exit(INTERRUPTED)));
+    process.once(signal, () => {
+      void starting.then((each) => each.stop()).finally(() => process.exit(INTERRUPTED));
+    });
   }
+  const bench = await starting;
   try {
     const results = await measureAll(
       rows.filter(({ name }) => options.only.includes(name)),

@@ -22,9 +22,16 @@ export interface Figure {
   target?: Target;
 }
 
-/** What a row came to: figures, with all that was measured on the way, or the reason why there are none. */
+/** What a row came to: figures, with all that was measured on the way; or why this system cannot tell; or why it failed. */
 export type RowResult =
-  { row: RowName; figures: Figure[]; notes: string[]; details: object } | { row: RowName; failed: string };
+  | { row: RowName; figures: Figure[]; notes: string[]; details: object }
+  | { row: RowName; unmeasured: string }
+  | { row: RowName; failed: string };
+
+/** This system does not tell what a row needs; no fault of what is measured. */
+export class NotMeasured extends Error {
+  override readonly name = 'NotMeasured';
+}
 
 /** Whether a figure is where its target wants it; undefined without a target. */
 export function isMet({ ratio, target }: Figure): boolean | undefined {

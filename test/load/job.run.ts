@@ -1,15 +1,14 @@
 import type { Job } from '@muster/contracts';
-import { StringCodec } from 'nats';
 import { until } from '../harness/until.ts';
 import type { BenchStack } from './bench.stack.ts';
 import { EventCounter, type EventCount } from './event.counter.ts';
 import { cpuSeconds, difference, peakBytes, resetPeaks } from './processes.ts';
+import { TerminalWatch } from './terminal.watch.ts';
 
 /** What a user sets who wants a job to be fast: so many devices at work at a time. */
 export const MAX_IN_FLIGHT = 10_000;
 
 const JOURNALS = ['job_planner', 'command_dispatcher', 'device_state'] as const;
-const ENDED: readonly string[] = ['Successful', 'Partially_successful', 'Failed', 'Stopped', 'Timed_out'];
 /** A run at fewer than 500 devices a second is not waited for. */
 const limitMs = (devices: number) => 60_000 + devices * 2;
 
@@ -39,15 +38,18 @@ export interface JobPlan {
   devices: number;
   /** Lets an outside subscriber count the events. */
   counted: boolean;
-  onCreated?: (id: string) => Promise<void>;
+  /** Does something beside the job while it runs; the signal says that it does not run any more. */
+  beside?: (id: string, over: AbortSignal) => Promise<void>;
 }
 
 /** Runs one job over devices that are online, to its end. @throws when it does not end in time, or not every task succeeds. */
-export async function runJob(bench: BenchStack, { prefix, devices, counted, onCreated }: JobPlan): Promise<JobRun> {
+export async function runJob(bench: BenchStack, { prefix, devices, counted, beside }: JobPlan): Promise<JobRun> {
   const processes = await bench.processes();
   await resetPeaks(processes);
-  const ends = await watchEnds(bench);
+  const ends = await TerminalWatch.start(bench, 'job');
   const counter = counted ? await EventCounter.start(bench) : undefined;
+  const over = new AbortController();
+  let besides: Promise<void> | undefined;
   try {
     const stored = await storedMessages(bench);
     const commits = await commitsOf(bench);
@@ -60,8 +62,8 @@ export async function runJob(bench: BenchStack, { prefix, devices, counted, onCr
       { job_name: 'load', rollout: { max_in_flight: MAX_IN_FLIGHT } },
     );
     const created = since();
-    const beside = onCreated?.(id);
-    beside?.catch(() => undefined);
+    besides = beside?.(id, over.signal);
+    besides?.catch(() => undefined);
     const ended = ((await ends.of(id, limitMs(devices))) - began) / 1000;
     await drained(bench, limitMs(devices));
     const published = since();
@@ -79,11 +81,14 @@ export async function runJob(bench: BenchStack, { prefix, devices, counted, onCr
       commits: (await commitsOf(bench)) - commits,
       stored_messages: Object.fromEntries(difference(stored, await storedMessages(bench))),
     };
-    await beside;
+    over.abort();
+    await besides;
     check(await bench.stack.job(id), devices);
     if (counter) run.events = { ...(await counter.finish()), transitions: await transitionsOf(bench, id) };
     return run;
   } finally {
+    over.abort();
+    await besides?.catch(() => undefined);
     ends.stop();
     await counter?.stop();
   }
@@ -94,27 +99,6 @@ function check({ status, task_total_count, task_success_count }: Job, devices: n
   throw new Error(
     `the job ended ${status}, ${task_success_count} of ${task_total_count} tasks successful, not ${devices}`,
   );
-}
-
-/** Listens for the terminal events of jobs, as another system would. */
-async function watchEnds(bench: BenchStack) {
-  const connection = await bench.stack.nats();
-  const codec = StringCodec();
-  const at = new Map<string, number>();
-  const subscription = connection.subscribe(`muster.evt.${bench.file.project}.job.*.*`, {
-    callback: (error, message) => {
-      if (error) return;
-      const { data } = JSON.parse(codec.decode(message.data)) as { data: { id: string; to: string } };
-      if (ENDED.includes(data.to)) at.set(data.id, performance.now());
-    },
-  });
-  await connection.flush();
-  return {
-    /** When the end of the job was told, as `performance.now()` says. */
-    of: (id: string, timeout: number) =>
-      until(`the terminal event of job ${id}`, () => at.get(id), { timeout, interval: 5 }),
-    stop: () => subscription.unsubscribe(),
-  };
 }
 
 /** Waits until the bus has acknowledged every event of every journal. */

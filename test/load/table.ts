@@ -8,16 +8,18 @@ export const number = (value: number) =>
 
 const HEAD = ['row', 'value', 'reference', 'ratio', 'target', 'met'];
 
-/** The results as a table for people, a line each; below it the notes of the rows and why some failed. */
+/** The results as a table for people, a line each; below it the notes of the rows and why some have no figures. */
 export function resultTable(results: readonly RowResult[]): string {
-  const lines = results.flatMap((result) =>
-    'failed' in result ? [[result.row, 'failed']] : result.figures.map((figure) => figureLine(result.row, figure)),
-  );
-  const below = results.flatMap((result) =>
-    'failed' in result
-      ? [`${result.row} failed: ${result.failed}`]
-      : result.notes.map((note) => `${result.row}: ${note}`),
-  );
+  const lines = results.flatMap((result) => {
+    if ('failed' in result) return [[result.row, 'failed']];
+    if ('unmeasured' in result) return [[result.row, 'not measured here']];
+    return result.figures.map((figure) => figureLine(result.row, figure));
+  });
+  const below = results.flatMap((result) => {
+    if ('failed' in result) return [`${result.row} failed: ${result.failed}`];
+    if ('unmeasured' in result) return [`${result.row}: not measured here: ${result.unmeasured}`];
+    return result.notes.map((note) => `${result.row}: ${note}`);
+  });
   return [...columns([HEAD, ...lines]), '', ...below].join('\n').trimEnd();
 }
 

@@ -1,3 +1,4 @@
+import { NotMeasured } from '../figure.ts';
 import { hasProc } from '../processes.ts';
 import type { JobRun } from '../job.run.ts';
 import type { Row } from './row.ts';
@@ -10,7 +11,7 @@ const SERVERS = ['postgres', 'nats-server'];
 export const jobMemory: Row = {
   name: 'job.memory',
   measure: async (bench) => {
-    if (!hasProc) throw new Error('not measured here: this system does not tell the peak of a process');
+    if (!hasProc) throw new NotMeasured('this system does not tell the peak of a process');
     const [, small] = await bench.jobs();
     const large = await bench.largeJob();
     const { name, bytes } = largestService(large);
