@@ -2,7 +2,7 @@
  * `npm run bench`: measures the product on this machine, each figure beside one that another program reaches in the same run.
  * Exit code 0 when all was measured, met or not; 1 when a row could not be; 2 when the options cannot be used.
  */
-import { writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { BenchStack } from './bench.stack.ts';
 import { budgetOf, budgetTable } from './budget.ts';
@@ -44,6 +44,7 @@ async function measureAll(chosen: readonly Row[], bench: BenchStack): Promise<Ro
 
 /** @returns the exit code. */
 async function run(options: BenchOptions): Promise<number> {
+  if (options.json !== undefined) await checkFile(options.json);
   const began = performance.now();
   const say = (line: string) => process.stderr.write(`${((performance.now() - began) / 1000).toFixed(0)} s  ${line}\n`);
   const machine = {
@@ -76,6 +77,15 @@ async function run(options: BenchOptions): Promise<number> {
     return results.some((result) => 'failed' in result) ? 1 : 0;
   } finally {
     await bench.stop();
+  }
+}
+
+/** Nobody should wait for minutes to learn that the file cannot be written. @throws UsageError. */
+async function checkFile(path: string): Promise<void> {
+  try {
+    await (await open(path, 'a')).close();
+  } catch (error) {
+    throw new UsageError(`--json: ${messageOf(error)}`);
   }
 }
 

@@ -8,6 +8,3 @@ export function percentile(values: readonly number[], share: number): number {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
 }
-
-/** The value in the middle; of an even number of values the lower of the two. @throws RangeError when there are none. */
-export const median = (values: readonly number[]): number => percentile(values, 0.5);
