@@ -29,7 +29,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{apps,libs,tools}/**/*.spec.ts'],
+          include: ['{apps,libs,tools}/**/*.spec.ts', 'test/load/**/*.spec.ts'],
           exclude: [...exclude, '**/*.int.spec.ts'],
           sequence: { groupOrder: 0 },
         },

@@ -5,12 +5,12 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { until } from './until.js';
+import { until } from './until.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const READY_MS = 60_000;
 
-interface StackFile {
+export interface StackFile {
   gateway: { url: string };
   nats: { url: string };
   postgres: { url: string };
@@ -27,13 +27,15 @@ export interface Answer<Body> {
 
 /** The whole product as `npm start -- --no-demo` runs it, in a data folder of its own. */
 export class Stack {
+  readonly dataDir: string;
+  private readonly process: ChildProcess;
   private readonly children: ChildProcess[] = [];
   private connection: NatsConnection | undefined;
 
-  private constructor(
-    readonly dataDir: string,
-    private readonly process: ChildProcess,
-  ) {}
+  private constructor(dataDir: string, child: ChildProcess) {
+    this.dataDir = dataDir;
+    this.process = child;
+  }
 
   /** `env`: settings of the stack beside its data folder and port. */
   static async start(env: NodeJS.ProcessEnv = {}): Promise<Stack> {
@@ -123,8 +125,8 @@ export class Stack {
     return last!;
   }
 
-  /** Runs a simulated fleet against this stack until it is stopped; gives back when all of it has said hello. */
-  async fleet(args: string[]): Promise<ChildProcess> {
+  /** Runs a simulated fleet against this stack until it is stopped; gives back when all of it has said hello, within `timeout` ms. */
+  async fleet(args: string[], timeout = READY_MS): Promise<ChildProcess> {
     const child = spawn(process.execPath, [join(ROOT, 'apps/device-agent/dist/fleet.main.js'), ...args], {
       env: { ...process.env, MUSTER_DATA_DIR: this.dataDir },
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -138,7 +140,7 @@ export class Stack {
         if (child.exitCode !== null) throw new Error(`the fleet stopped:\n${output}`);
         return output.includes('"ready":true');
       },
-      { timeout: READY_MS, interval: 50 },
+      { timeout, interval: 50 },
     );
     return child;
   }

@@ -1,0 +1,50 @@
+import type { Subscription } from 'nats';
+import type { BenchStack } from './bench.stack.ts';
+
+const TERMINAL = {
+  job: { states: ['Successful', 'Partially_successful', 'Failed', 'Stopped', 'Timed_out'], key: 'id' },
+  command: { states: ['SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED'], key: 'request_id' },
+} as const;
+
+/** Waits for the ends of jobs, or of the commands of a job, by their events, as another system would. A job is named by its id. */
+export class TerminalWatch {
+  private readonly at = new Map<string, number>();
+  private readonly waiting = new Map<string, () => void>();
+  private subscription: Subscription | undefined;
+
+  static async start(bench: BenchStack, entity: keyof typeof TERMINAL): Promise<TerminalWatch> {
+    const watch = new TerminalWatch();
+    const connection = await bench.stack.nats();
+    const { states, key } = TERMINAL[entity];
+    watch.subscription = connection.subscribe(`muster.evt.${bench.file.project}.${entity}.*.*`, {
+      callback: (error, message) => {
+        const now = performance.now();
+        if (error || !(states as readonly string[]).includes(message.subject.split('.')[4]!)) return;
+        const { data } = message.json<{ data: Record<string, string> }>();
+        watch.at.set(data[key]!, now);
+        watch.waiting.get(data[key]!)?.();
+      },
+    });
+    await connection.flush();
+    return watch;
+  }
+
+  /** When the event came, as `performance.now()` says. @throws when it does not come within `timeout` ms. */
+  async of(jobId: string, timeout: number): Promise<number> {
+    if (!this.at.has(jobId)) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const limit = setTimeout(
+        () => reject(new Error(`no terminal event of job ${jobId} within ${timeout / 1000} s`)),
+        timeout,
+      );
+      this.waiting.set(jobId, resolve);
+      await promise.finally(() => clearTimeout(limit));
+      this.waiting.delete(jobId);
+    }
+    return this.at.get(jobId)!;
+  }
+
+  stop(): void {
+    this.subscription?.unsubscribe();
+  }
+}

@@ -1,0 +1,46 @@
+/** Counts the events of jobs, tasks and commands. Asked first from where, and then up to where: sequences by stream. */
+import { connect, DeliverPolicy } from 'nats';
+import { once } from 'node:events';
+import { parentPort } from 'node:worker_threads';
+
+const port = parentPort!;
+const ID = /"id":"([^"]+)"/;
+const COUNTED = new Set(['job', 'job-task', 'command']);
+
+const [{ url, from }] = (await once(port, 'message')) as [{ url: string; from: Record<string, number> }];
+const connection = await connect({ servers: url });
+const jetstream = connection.jetstream();
+const seen = new Set<string>();
+const reached = new Map<string, number>(Object.entries(from));
+let delivered = 0;
+let caughtUp: (() => void) | undefined;
+
+for (const [stream, sequence] of Object.entries(from)) {
+  const consumer = await jetstream.consumers.get(stream, {
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: sequence + 1,
+  });
+  await consumer.consume({
+    max_messages: 1_000,
+    callback: (message) => {
+      reached.set(stream, message.seq);
+      if (COUNTED.has(message.subject.split('.')[3]!)) {
+        delivered++;
+        // The id of a CloudEvent stands before its data; to parse all of it would slow down what is measured.
+        seen.add(ID.exec(Buffer.from(message.data.subarray(0, 128)).toString())![1]!);
+      }
+      caughtUp?.();
+    },
+  });
+}
+port.postMessage({});
+
+const [{ until }] = (await once(port, 'message')) as [{ until: Record<string, number> }];
+await new Promise<void>((resolve) => {
+  caughtUp = () => {
+    if (Object.entries(until).every(([stream, sequence]) => (reached.get(stream) ?? 0) >= sequence)) resolve();
+  };
+  caughtUp();
+});
+port.postMessage({ delivered, unique: seen.size });
+await connection.close();
