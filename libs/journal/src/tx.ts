@@ -1,6 +1,5 @@
 import type { Transition, WorkContract, WorkHead, WorkItem } from '@muster/contracts';
 import { sourcesOf, type Lifecycle } from '@muster/lifecycle';
-import { createHash } from 'node:crypto';
 import type { ClientBase, QueryResultRow } from 'pg';
 import { toMessages } from './journal.js';
 import type { Columns, SqlType, StateTable } from './state-table.js';
@@ -68,13 +67,12 @@ export class Tx {
     readonly project: string,
   ) {}
 
-  /** Runs one statement and gives its rows. Its text is prepared once a session, so it names no values: they are `parameters`. */
-  async query<Row = Record<string, unknown>>(sql: string, parameters: unknown[] = []): Promise<Row[]> {
-    const { rows } = await this.client.query<Row & QueryResultRow>({
-      name: statementName(sql),
-      text: sql,
-      values: parameters,
-    });
+  /**
+   * Runs one statement and gives its rows. It is planned each time: a plan that was kept since a table was small would go on reading all of
+   * it when it is large.
+   */
+  async query<Row extends QueryResultRow = QueryResultRow>(sql: string, parameters: unknown[] = []): Promise<Row[]> {
+    const { rows } = await this.client.query<Row>(sql, parameters);
     return rows;
   }
 
@@ -181,7 +179,7 @@ export class Tx {
     >(
       `UPDATE ${table.table} t SET ${assignments.join(', ')}
        FROM ${given.sql}
-       WHERE t.project_id = $1 AND t.id = i.id AND t.state = ANY($2)${patch.guard ? ` AND (${patch.guard})` : ''}
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = ANY($2)${patch.guard ? ` AND (${patch.guard})` : ''}
        RETURNING t.id, t.from_state, t.version, ${epochMs('t.state_at')} AS at, t.reason${table.traced ? ', t.traceparent' : ''}${list(returning)}`,
       parameters,
     );
@@ -216,10 +214,18 @@ function typeOf(table: StateTable, name: string): SqlType {
   return type;
 }
 
+/**
+ * SQL: the arrays of a batch as one relation `i`, whose rows also have the project, `$1`, as `project_id`. Rows of a table are to be found by
+ * both columns of `i`: where the project stands there as a value of its own, Postgres may read all rows of the project for each batch, as long
+ * as it has no statistics that tell how many these are.
+ */
+export const batch = (arrays: readonly [string, ...string[]], names: readonly string[]): string =>
+  `unnest(${arrays.join(', ')}, array_fill($1::text, ARRAY[cardinality(${arrays[0]})])) AS i(${names.join(', ')}, project_id)`;
+
 /** The arrays of a batch as one relation `i`: a row for each id, in the order of the ids. */
 class Given {
   private readonly names = ['id'];
-  private readonly arrays: string[];
+  private readonly arrays: [string, ...string[]];
   private readonly order: readonly number[];
 
   constructor(
@@ -233,7 +239,7 @@ class Given {
   }
 
   get sql(): string {
-    return `unnest(${this.arrays.join(', ')}) AS i(${this.names.join(', ')})`;
+    return batch(this.arrays, this.names);
   }
 
   add(table: StateTable, name: string, values: readonly unknown[]): void {
@@ -268,18 +274,6 @@ function pathOf(lifecycle: Lifecycle<string>, through: readonly string[]): strin
       throw new Error(`${lifecycle.entity}: ${from} does not lead to ${to}`);
   }
   return path;
-}
-
-const statementNames = new Map<string, string>();
-
-/** A name that follows from the text: sessions of any process prepare the same statement under the same name. */
-function statementName(sql: string): string {
-  let name = statementNames.get(sql);
-  if (!name) {
-    name = createHash('sha256').update(sql).digest('hex').slice(0, 32);
-    statementNames.set(sql, name);
-  }
-  return name;
 }
 
 function element(table: StateTable, name: string): string {

@@ -1,5 +1,5 @@
 import { DomainError, type CommandRequest, type CommandState } from '@muster/contracts';
-import type { Tx } from '@muster/journal';
+import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { IN_FLIGHT } from './command.lifecycle.js';
@@ -159,8 +159,8 @@ export class CommandStore {
   async saveProgress(tx: Tx, rows: readonly { id: string; progress: number | null }[]): Promise<void> {
     await tx.query(
       `UPDATE command t SET progress = coalesce(i.progress, t.progress), due_at = ${LOOK_AGAIN_AT}
-       FROM unnest($2::uuid[], $3::double precision[]) AS i(id, progress)
-       WHERE t.project_id = $1 AND t.id = i.id AND t.state = 'INPROGRESS'`,
+       FROM ${batch(['$2::uuid[]', '$3::double precision[]'], ['id', 'progress'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = 'INPROGRESS'`,
       [tx.project, rows.map((row) => row.id), rows.map((row) => row.progress)],
     );
   }
@@ -169,8 +169,8 @@ export class CommandStore {
   async inFlight(tx: Tx, deviceIds: readonly string[]): Promise<(Sendable & { cancel_requested: boolean })[]> {
     return tx.query(
       `UPDATE command t SET sends = t.sends + 1, due_at = ${RESEND_AT}
-       FROM lane
-       WHERE lane.project_id = $1 AND lane.device_id = ANY($2) AND t.project_id = $1 AND t.id = lane.in_flight AND t.state = ANY($3)
+       FROM ${batch(['$2::uuid[]'], ['device_id'])} JOIN lane USING (project_id, device_id)
+       WHERE t.project_id = i.project_id AND t.id = lane.in_flight AND t.state = ANY($3)
        RETURNING ${t(SENDABLE)}, t.cancel_requested`,
       [tx.project, deviceIds, IN_FLIGHT],
     );
@@ -185,15 +185,17 @@ export class CommandStore {
   }
 
   /** Those that are due, in flight and not past their deadline: to be sent again when the device can be reached, left to its hello when not. */
-  async takeResends(tx: Tx, ids: readonly string[]): Promise<(Sendable & { cancel_requested: boolean })[]> {
+  async takeResends(
+    tx: Tx,
+    commands: readonly { id: string; device_id: string }[],
+  ): Promise<(Sendable & { cancel_requested: boolean })[]> {
     const rows = await tx.query<Sendable & { cancel_requested: boolean; online: boolean }>(
       `UPDATE command t
        SET sends = t.sends + lane.online::integer, due_at = CASE WHEN lane.online THEN ${RESEND_AT} ELSE t.deadline END
-       FROM lane
-       WHERE t.project_id = $1 AND t.id = ANY($2) AND t.state = ANY($3) AND t.due_at <= now() AND t.deadline > now()
-         AND lane.project_id = $1 AND lane.device_id = t.device_id
+       FROM ${batch(['$2::uuid[]', '$4::uuid[]'], ['id', 'device_id'])} JOIN lane USING (project_id, device_id)
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = ANY($3) AND t.due_at <= now() AND t.deadline > now()
        RETURNING ${t(SENDABLE)}, t.cancel_requested, lane.online`,
-      [tx.project, ids, IN_FLIGHT],
+      [tx.project, commands.map((command) => command.id), IN_FLIGHT, commands.map((command) => command.device_id)],
     );
     return rows.filter((row) => row.online);
   }

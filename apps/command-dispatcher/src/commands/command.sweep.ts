@@ -38,15 +38,18 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
   /** @returns whether there may be more that is due. */
   async step(): Promise<boolean> {
     const due = await this.store.due(LIMIT);
+    let taken = 0;
     for (const [project, commands] of Map.groupBy(due, (command) => command.project_id)) {
-      await this.journal.transaction(project, (tx) => this.apply(tx, commands));
+      taken += await this.journal.transaction(project, (tx) => this.apply(tx, commands));
     }
-    return due.length === LIMIT;
+    return due.length === LIMIT && taken > 0;
   }
 
-  private async apply(tx: Tx, commands: readonly CommandOfDevice[]): Promise<void> {
+  /** Leaves lanes alone that somebody is at work on, another replica's sweep among them. @returns how many commands were looked at. */
+  private async apply(tx: Tx, due: readonly CommandOfDevice[]): Promise<number> {
+    const lanes = await this.lanes.lockFree(tx, [...new Set(due.map((command) => command.device_id))]);
+    const commands = due.filter((command) => lanes.has(command.device_id));
     const ids = commands.map((command) => command.id);
-    await this.lanes.lock(tx, [...new Set(commands.map((command) => command.device_id))]);
     const neverContacted = await tx.transition(commandTable, 'TIMEOUT', {
       ids,
       from: ['QUEUED', 'SCHEDULED'],
@@ -74,7 +77,8 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
       ...toEnded('TIMEOUT', tooLong),
     ];
     await this.end.settle(tx, ended);
-    const again = await this.store.takeResends(tx, ids);
+    const again = await this.store.takeResends(tx, commands);
     await this.sender.sendAgain(tx, again);
+    return commands.length;
   }
 }

@@ -1,4 +1,4 @@
-import type { Tx } from '@muster/journal';
+import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
@@ -16,8 +16,8 @@ export class LaneStore {
   /** Of `deviceIds`, those that have no lane yet. */
   async missing(project: string, deviceIds: readonly string[]): Promise<string[]> {
     const rows = await this.dataSource.query<{ device_id: string }[]>(
-      `SELECT device_id FROM unnest($2::uuid[]) AS asked(device_id)
-       WHERE NOT EXISTS (SELECT FROM lane WHERE lane.project_id = $1 AND lane.device_id = asked.device_id)`,
+      `SELECT i.device_id FROM ${batch(['$2::uuid[]'], ['device_id'])}
+       LEFT JOIN lane USING (project_id, device_id) WHERE lane.device_id IS NULL`,
       [project, deviceIds],
     );
     return rows.map((row) => row.device_id);
@@ -29,6 +29,15 @@ export class LaneStore {
       tx.project,
       deviceIds,
     ]);
+  }
+
+  /** Locks those of the lanes that nobody holds; gives their devices. */
+  async lockFree(tx: Tx, deviceIds: readonly string[]): Promise<Set<string>> {
+    const rows = await tx.query<{ device_id: string }>(
+      `SELECT device_id FROM lane WHERE project_id = $1 AND device_id = ANY($2) ORDER BY device_id FOR UPDATE SKIP LOCKED`,
+      [tx.project, deviceIds],
+    );
+    return new Set(rows.map((row) => row.device_id));
   }
 
   /** Of the devices that have a lane: whether the lane may be given the next command at once, and the fence that it would get. Locks the lanes. */
@@ -62,8 +71,8 @@ export class LaneStore {
   /** Frees the lanes that these commands held. */
   async free(tx: Tx, commands: readonly { id: string; device_id: string }[]): Promise<void> {
     await tx.query(
-      `UPDATE lane SET in_flight = NULL FROM unnest($2::uuid[], $3::uuid[]) AS i(device_id, id)
-       WHERE lane.project_id = $1 AND lane.device_id = i.device_id AND lane.in_flight = i.id`,
+      `UPDATE lane SET in_flight = NULL FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['device_id', 'id'])}
+       WHERE lane.project_id = i.project_id AND lane.device_id = i.device_id AND lane.in_flight = i.id`,
       [tx.project, commands.map((command) => command.device_id), commands.map((command) => command.id)],
     );
   }
@@ -87,8 +96,9 @@ export class LaneStore {
 
   async occupy(tx: Tx, commands: readonly { id: string; device_id: string; fence: number }[]): Promise<void> {
     await tx.query(
-      `UPDATE lane SET in_flight = i.id, fence = i.fence FROM unnest($2::uuid[], $3::uuid[], $4::integer[]) AS i(device_id, id, fence)
-       WHERE lane.project_id = $1 AND lane.device_id = i.device_id`,
+      `UPDATE lane SET in_flight = i.id, fence = i.fence
+       FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::integer[]'], ['device_id', 'id', 'fence'])}
+       WHERE lane.project_id = i.project_id AND lane.device_id = i.device_id`,
       [tx.project, commands.map((c) => c.device_id), commands.map((c) => c.id), commands.map((c) => c.fence)],
     );
   }

@@ -1,5 +1,5 @@
 import type { DevicePatch, JsonObject, NewDevice } from '@muster/contracts';
-import type { Tx } from '@muster/journal';
+import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { DOCUMENT_COLUMNS, type DocumentRow } from './device.document.js';
@@ -64,7 +64,7 @@ export class DeviceStore {
 
   presence(project: string, ids: readonly string[]): Promise<{ id: string; online: boolean; version: number }[]> {
     return this.dataSource.query(
-      `SELECT id, state = 'ONLINE' AS online, version FROM device WHERE project_id = $1 AND id = ANY($2::uuid[]) ORDER BY id`,
+      `SELECT id, state = 'ONLINE' AS online, version FROM device JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id) ORDER BY id`,
       [project, ids],
     );
   }
@@ -92,7 +92,7 @@ export class DeviceStore {
 
   async idsOfNames(tx: Tx, names: readonly string[]): Promise<Map<string, string>> {
     const rows = await tx.query<{ id: string; name: string }>(
-      `SELECT id, name FROM device WHERE project_id = $1 AND name = ANY($2::text[])`,
+      `SELECT id, name FROM device JOIN ${batch(['$2::text[]'], ['name'])} USING (project_id, name)`,
       [tx.project, names],
     );
     return new Map(rows.map(({ id, name }) => [name, id]));

@@ -1,5 +1,5 @@
 import type { Device, JsonObject } from '@muster/contracts';
-import type { Moved, Tx } from '@muster/journal';
+import { batch, type Moved, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { deviceTable } from '../devices/device.table.js';
@@ -68,8 +68,8 @@ export class PresenceStore {
     return tx.query(
       `SELECT t.id, t.state, t.version, t.applied, ${lastSeen('i.at')} + ${this.silence} > now() AS alive,
               CASE WHEN i.patched THEN t.reported END AS reported
-       FROM device t JOIN unnest($2::uuid[], $3::timestamptz[], $4::boolean[]) AS i(id, at, patched) ON t.id = i.id
-       WHERE t.project_id = $1 ORDER BY t.id FOR UPDATE OF t`,
+       FROM device t JOIN ${batch(['$2::uuid[]', '$3::timestamptz[]', '$4::boolean[]'], ['id', 'at', 'patched'])} USING (project_id, id)
+       ORDER BY t.id FOR UPDATE OF t`,
       [
         tx.project,
         signs.map(({ device_id }) => device_id),
@@ -109,8 +109,8 @@ export class PresenceStore {
        SET last_seen = ${lastSeen('i.at')}, applied = i.applied::jsonb,
            agent = coalesce(i.agent::jsonb, t.agent), reported = coalesce(i.reported::jsonb, t.reported),
            updated_at = CASE WHEN i.agent IS NULL AND i.reported IS NULL THEN t.updated_at ELSE now() END
-       FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[]) AS i(id, at, applied, agent, reported)
-       WHERE t.project_id = $1 AND t.id = i.id`,
+       FROM ${batch(['$2::uuid[]', '$3::timestamptz[]', '$4::text[]', '$5::text[]', '$6::text[]'], ['id', 'at', 'applied', 'agent', 'reported'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id`,
       [
         tx.project,
         changes.map(({ id }) => id),
@@ -146,7 +146,8 @@ export class PresenceStore {
   /** Moves the deadline of devices that were heard since it was set. */
   async postpone(tx: Tx, ids: readonly string[]): Promise<void> {
     await tx.query(
-      `UPDATE device SET presence_due = last_seen + ${this.silence} WHERE project_id = $1 AND id = ANY($2::uuid[])`,
+      `UPDATE device t SET presence_due = last_seen + ${this.silence}
+       FROM ${batch(['$2::uuid[]'], ['id'])} WHERE t.project_id = i.project_id AND t.id = i.id`,
       [tx.project, ids],
     );
   }
