@@ -6,18 +6,18 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { until } from './until.js';
+import { until } from './until.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const READY_MS = 60_000;
 
-interface StackFile {
+export interface StackFile {
   gateway: { url: string };
   nats: { url: string };
   postgres: { url: string };
   token: string;
   project: string;
-  processes: { name: string; pid: number }[];
+  processes: { name: string; pid: number; url?: string }[];
 }
 
 export interface Answer<Body> {
@@ -30,11 +30,13 @@ export interface Answer<Body> {
 export class Stack {
   private readonly children: ChildProcess[] = [];
   private connection: NatsConnection | undefined;
+  readonly dataDir: string;
+  private readonly process: ChildProcess;
 
-  private constructor(
-    readonly dataDir: string,
-    private readonly process: ChildProcess,
-  ) {}
+  private constructor(dataDir: string, child: ChildProcess) {
+    this.dataDir = dataDir;
+    this.process = child;
+  }
 
   /** `env`: settings of the stack beside its data folder and port. */
   static async start(env: NodeJS.ProcessEnv = {}): Promise<Stack> {
