@@ -1,0 +1,115 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from './client.ts';
+import { Deadlines } from './deadlines.ts';
+import { insert, makeTables, readEvents, readJournals, readLog } from './evidence.ts';
+import { Faults } from './faults.ts';
+import { Load } from './load.ts';
+import type { ChaosOptions } from './options.ts';
+import { untilQuiet, type Leftover } from './quiet.ts';
+import { Random } from './random.ts';
+import { loseAndRebuild } from './rebuild.ts';
+import { isStorm, schedule, STORM_MS, CALM_MS } from './schedule.ts';
+import { judge, type Verdict } from './verdict.ts';
+import { promises } from './verdicts/index.ts';
+import { PREFIX, type World } from './world.ts';
+
+/** Share of the commits whose answer is lost while a storm lasts. */
+const LOST_ANSWERS = 0.005;
+const TICK_MS = 100;
+/** After the heal: how long a request may still take, and how long everything may take to come to its end. */
+const ANSWER_MS = 60_000;
+const QUIET_MS = 300_000;
+
+type Say = (line: string) => void;
+
+/** Breaks the world while it works, heals it, and judges what is left. */
+export async function run(world: World, options: ChaosOptions, say: Say, signal: AbortSignal): Promise<Verdict[]> {
+  const { database, stack } = world;
+  const ms = options.minutes * 60_000;
+  const devices = await world.startFleets(options);
+  const { urls, token } = await world.gateways();
+  const client = new Client(urls, token);
+  const load = new Load(client, new Random(options.seed, 'load'), { devices, prefix: PREFIX });
+  const faults = new Faults(database, (name) => world.pidOf(name), say);
+  let healed = false;
+  const start = Date.now();
+  const isCalm = async () =>
+    faults.count === 0 && (healed || !isStorm(Date.now() - start)) && (await world.notReady()).length === 0;
+  const deadlines = new Deadlines(database, isCalm);
+
+  const watching = new AbortController();
+  const stopWatching = () => watching.abort();
+  signal.addEventListener('abort', stopWatching, { once: true });
+  const watch = deadlines.watch(watching.signal);
+  const left = await breakAndHeal();
+  watching.abort();
+  await watch;
+
+  say(`quiet: ${left.length === 0 ? 'everything is at its end' : 'not everything is at its end'}`);
+  await world.stopFleets();
+  await gather();
+  const evidence = {
+    database,
+    leftovers: left,
+    refused: load.refused,
+    overdue: deadlines.overdue,
+    looks: deadlines.looks,
+  };
+  const verdicts: Verdict[] = [];
+  for (const promised of promises) verdicts.push(await judge(promised, evidence));
+  return verdicts;
+
+  async function breakAndHeal(): Promise<Leftover[]> {
+    const running = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+    const weather = setInterval(() => (database.proxy.share = isStorm(Date.now() - start) ? LOST_ANSWERS : 0), TICK_MS);
+    await Promise.all([load.start(running), faults.run(schedule(options.seed, ms), running), delayUntil(running)]);
+    clearInterval(weather);
+    signal.throwIfAborted();
+    database.proxy.heal();
+    await faults.heal();
+    await world.ready();
+    healed = true;
+    say(
+      `healed after ${((Date.now() - start) / 1000).toFixed(0)} s: ${faults.windows.length} faults, ${database.proxy.lost} answers of Postgres lost`,
+    );
+    const unanswered = await load.settle(ANSWER_MS);
+    if (unanswered > 0) load.refused.push(`${unanswered} requests had no answer ${ANSWER_MS / 1000} s after the heal`);
+    const { answered, repeated, unexpected } = client.counts;
+    say(`load: ${answered} requests answered, ${repeated} asked again, ${unexpected} answers of 500`);
+    return untilQuiet({ database, connection: await stack.nats(), client }, QUIET_MS, signal);
+  }
+
+  async function gather(): Promise<void> {
+    const connection = await stack.nats();
+    await makeTables(database);
+    const { accepted } = load;
+    const ofKind = (kind: string, list: readonly { id: string; name: string }[]) =>
+      list.map(({ id, name }) => ({ kind, id, name }));
+    await insert(database, 'accepted', [
+      ...ofKind('job', accepted.jobs),
+      ...ofKind('register', accepted.registered),
+      ...accepted.cancelled.map((id) => ({ kind: 'cancel', id, name: '' })),
+      ...accepted.patched.map(({ id, mark }) => ({ kind: 'patch', id, name: mark })),
+    ]);
+    const storms = Array.from({ length: Math.ceil(ms / (STORM_MS + CALM_MS)) }, (_, index) => {
+      const from = start + index * (STORM_MS + CALM_MS);
+      return { what: 'storm', from, to: Math.min(from + STORM_MS, start + ms) };
+    });
+    const windows = [...storms, ...faults.windows].map(({ what, from, to }) => ({
+      what,
+      from: new Date(from).toISOString(),
+      to: new Date(to).toISOString(),
+    }));
+    await insert(database, 'fault', windows);
+    await readLog(database, world.executions, 'execution');
+    await readLog(database, world.ends, 'told');
+    await readJournals(database);
+    // A bus that was killed may have forgotten the last that it acknowledged.
+    await stack.publishAgain();
+    await readEvents(database, connection, 'live');
+    await loseAndRebuild(connection, database.url, stack.dataDir);
+    await readEvents(database, connection, 'rebuilt');
+  }
+}
+
+const delayUntil = (signal: AbortSignal) => delay(2 ** 30, undefined, { signal }).catch(() => undefined);
