@@ -91,7 +91,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['tools/{checks,generators}/**/*.ts'],
+    files: ['tools/{checks,generators}/**/*.ts', 'test/{harness,chaos}/**/*.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',

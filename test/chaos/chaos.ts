@@ -34,7 +34,9 @@ try {
   if (options.help) process.stdout.write(HELP);
   else process.exitCode = await main(options);
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
+  // What was not foreseen is told with its place; a wrong option or an interruption needs none.
+  const { name, message, stack } = error as Error;
+  process.stderr.write(`${name === 'Error' || error instanceof UsageError ? message : (stack ?? message)}\n`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }
 process.exit();

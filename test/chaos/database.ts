@@ -11,6 +11,9 @@ const RETRY_MS = 100;
 /** How the sessions of this run's own are called: no fault is meant for them. */
 export const OWN_SESSIONS = 'chaos';
 
+/** Where statements of the run's own go. */
+export type Tables = Pick<Database, 'query'>;
+
 /** The Postgres of the run, which the product reaches through a proxy that loses answers, and the run itself directly. */
 export class Database {
   readonly proxy: LossyProxy;
@@ -74,4 +77,7 @@ export class Database {
 }
 
 /** SQLSTATE classes 22, 23 and 42: data, constraints, syntax and names. Trying again does not help. */
-const isStatementsFault = (error: unknown) => /^(22|23|42)/.test(String((error as { code?: unknown }).code ?? ''));
+const isStatementsFault = (error: unknown) => {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && /^(22|23|42)/.test(code);
+};

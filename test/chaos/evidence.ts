@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { AckPolicy, DeliverPolicy, type NatsConnection } from 'nats';
-import type { Database } from './database.ts';
+import type { Tables } from './database.ts';
 
 /** The services that publish events. */
 export const PUBLISHERS: readonly ServiceName[] = [...new Set(entities.map((entity) => entity.service))];
@@ -41,17 +41,17 @@ const VIEWS = `
     .join(' UNION ALL ')};
   ANALYZE chaos.transition;`;
 
-export async function makeTables(database: Database): Promise<void> {
+export async function makeTables(database: Tables): Promise<void> {
   await database.query(TABLES);
 }
 
 /** Takes the journals as they are now. */
-export async function readJournals(database: Database): Promise<void> {
+export async function readJournals(database: Tables): Promise<void> {
   await database.query(VIEWS);
 }
 
 /** Appends rows to a table of the run. */
-export async function insert(database: Database, table: string, rows: readonly object[]): Promise<void> {
+export async function insert(database: Tables, table: string, rows: readonly object[]): Promise<void> {
   for (let at = 0; at < rows.length; at += PAGE) {
     await database.query(
       `INSERT INTO chaos.${table} SELECT * FROM jsonb_populate_recordset(NULL::chaos.${table}, $1)`,
@@ -61,7 +61,7 @@ export async function insert(database: Database, table: string, rows: readonly o
 }
 
 /** Takes in the NDJSON lines of a fleet's log. */
-export async function readLog(database: Database, file: string, table: 'execution' | 'told'): Promise<void> {
+export async function readLog(database: Tables, file: string, table: 'execution' | 'told'): Promise<void> {
   let page: object[] = [];
   for await (const line of createInterface({ input: createReadStream(file) })) {
     page.push(JSON.parse(line) as object);
@@ -78,7 +78,7 @@ interface BusEvent {
 }
 
 /** Takes in every event that the streams hold, page by page, as another system would read them. */
-export async function readEvents(database: Database, connection: NatsConnection, round: string): Promise<void> {
+export async function readEvents(database: Tables, connection: NatsConnection, round: string): Promise<void> {
   for (const service of PUBLISHERS) {
     const stream = eventStream(service);
     const manager = await connection.jetstreamManager();

@@ -30,7 +30,8 @@ export const nextPause = (random: Random): number => random.between(BETWEEN_MS.f
 
 /** The request number `number`, from 0. */
 export function planRequest(random: Random, number: number, surroundings: Surroundings): Request {
-  if (number % WHOLE_FLEET === 0) return newJob(random, number, { name_prefix: surroundings.prefix });
+  if (number % WHOLE_FLEET === 0)
+    return newJob(random, number, { name_prefix: surroundings.prefix }, random.between(300, 1_000));
   const draw = random.next();
   if (draw < 0.1) return { kind: 'register', name: `registered-${number}` };
   if (draw < 0.4) return { kind: 'patch', device: random.pick(surroundings.devices).id, mark: `m${number}` };
@@ -42,12 +43,17 @@ export function planRequest(random: Random, number: number, surroundings: Surrou
   return newJob(random, number, { name_prefix: random.pick(surroundings.devices).name.slice(0, -2) });
 }
 
-function newJob(random: Random, number: number, targets: Set<string> | { name_prefix: string }): Request {
+function newJob(
+  random: Random,
+  number: number,
+  targets: Set<string> | { name_prefix: string },
+  max_in_flight = random.between(10, 200),
+): Request {
   const which = targets instanceof Set ? { targets: [...targets] } : { target_query: targets };
   const timeout = {
-    // Shorter than slow devices take, and than absent ones are away.
-    ...(random.chance(0.15) && { in_progress_seconds: random.between(1, 4) }),
-    ...(random.chance(0.15) && { offline_seconds: random.between(2, 10) }),
+    // About as long as slow devices take, and shorter than absent ones are away.
+    ...(random.chance(0.1) && { in_progress_seconds: random.between(2, 6) }),
+    ...(random.chance(0.1) && { offline_seconds: random.between(2, 10) }),
   };
   return {
     kind: 'job',
@@ -57,7 +63,7 @@ function newJob(random: Random, number: number, targets: Set<string> | { name_pr
       job_type: random.chance(0.5) ? 'deployment_deploy' : 'node_upgrade',
       job_content: { target_type: 'node', ...which, task_data: JSON.stringify({ number }) },
       rollout: {
-        max_in_flight: random.between(5, 600),
+        max_in_flight,
         priority: random.between(-2, 2),
         ...(Object.keys(timeout).length > 0 && { timeout }),
       },

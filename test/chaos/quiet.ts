@@ -1,10 +1,14 @@
 import { SERVICES, schemaOf } from '@muster/contracts';
-import type { NatsConnection } from 'nats';
+import { RetentionPolicy, type NatsConnection } from 'nats';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from './client.ts';
 import type { Database } from './database.ts';
 
 const EVERY_MS = 500;
+/** What was lost is asked for after one minute, then after two: a system in which nothing happens for longer hangs. */
+const STILL_MS = 200_000;
+/** A system in which something happens and that does not come to its end for this long does not come to it at all. */
+const MOST_MS = 900_000;
 
 /** Something that has not come to its end, in words. */
 export type Leftover = string;
@@ -15,19 +19,23 @@ export const JOURNALS = SERVICES.filter((service) => service !== 'gateway').map(
 /**
  * Waits until everything that was accepted has come to its end and every message has been taken. Jobs that a pause has stopped are restored
  * meanwhile, as their users would.
- * @returns what has not come to its end after `ms` milliseconds; nothing, when all is well.
+ * @returns what does not come to its end; nothing, when all is well.
  */
 export async function untilQuiet(
   { database, connection, client }: { database: Database; connection: NatsConnection; client: Client },
-  ms: number,
   signal: AbortSignal,
 ): Promise<Leftover[]> {
-  const giveUp = Date.now() + ms;
+  const giveUp = Date.now() + MOST_MS;
+  let moved = Date.now();
+  let moves = '';
   for (;;) {
     await restorePaused(database, client, signal);
     const left = await openWork(database, connection);
     if (left.length === 0) return [];
-    if (Date.now() > giveUp) return [...left, ...(await hangingJobs(database))];
+    const now = await countMoves(database);
+    if (now !== moves) moved = Date.now();
+    moves = now;
+    if (Date.now() > Math.min(giveUp, moved + STILL_MS)) return [...left, ...(await hangingJobs(database))];
     await delay(EVERY_MS, undefined, { signal });
   }
 }
@@ -37,6 +45,13 @@ async function restorePaused(database: Database, client: Client, signal: AbortSi
     `SELECT id FROM job_planner.job WHERE state = 'Stopped' AND wish = 'pause' LIMIT 100`,
   );
   for (const { id } of paused) await client.ask('POST', `/v2/demo/productmgr/jobs/${id}/restore`, { signal });
+}
+
+/** Where the journals are; another answer means that something has happened. */
+async function countMoves(database: Database): Promise<string> {
+  const sequences = JOURNALS.map((schema) => `(SELECT last_value FROM ${schema}.journal_seq)`);
+  const [row] = await database.query<{ moves: string }>(`SELECT concat_ws(' ', ${sequences.join(', ')}) AS moves`);
+  return row!.moves;
 }
 
 async function openWork(database: Database, connection: NatsConnection): Promise<Leftover[]> {
@@ -51,9 +66,12 @@ async function openWork(database: Database, connection: NatsConnection): Promise
   );
   for (const { what, count } of rows) if (count > 0) left.push(`${count} ${what} open`);
   const manager = await connection.jetstreamManager();
-  for await (const { config, state } of manager.streams.list())
-    if (config.retention === 'workqueue' && state.messages > 0)
-      left.push(`${state.messages} messages in ${config.name}`);
+  // Asked of the consumers: a bus that was killed keeps messages that it knows to be acknowledged, and waits for those that it has lost.
+  for await (const { config } of manager.streams.list()) {
+    if (config.retention !== RetentionPolicy.Workqueue) continue;
+    for await (const { name, num_pending } of manager.consumers.list(config.name))
+      if (num_pending > 0) left.push(`${num_pending} messages of ${config.name} wait for ${name}`);
+  }
   return left;
 }
 

@@ -1,9 +1,9 @@
-import type { Database } from './database.ts';
+import type { Tables } from './database.ts';
 import type { Overdue } from './deadlines.ts';
 
 /** What a verdict looks at: the tables of the product and of the run, and what was seen while it ran. */
 export interface Evidence {
-  database: Database;
+  database: Tables;
   /** What did not come to its end in time. */
   leftovers: readonly string[];
   /** Refusals that should not have been, and requests that were never answered. */

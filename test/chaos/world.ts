@@ -109,11 +109,6 @@ export class World {
     return settled.flatMap((check, index) => (check.status === 'fulfilled' ? check.value : [REPLICA_NAMES[index]!]));
   }
 
-  /** Stops the fleets, so that their logs are whole. */
-  async stopFleets(): Promise<void> {
-    await this.stack.stopFleets();
-  }
-
   /** Keeps the logs of a run that has found something. @returns where they are. */
   async keepLogs(seed: number): Promise<string> {
     const kept = join(tmpdir(), `muster-chaos-${seed}-${process.pid}`);

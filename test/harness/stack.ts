@@ -181,14 +181,9 @@ export class Stack {
     await client.end();
   }
 
-  /** Stops the fleets that were started here, and waits until their logs are written. */
-  async stopFleets(): Promise<void> {
-    await Promise.all(this.children.map(end));
-  }
-
   async stop(): Promise<void> {
     await this.connection?.close();
-    await this.stopFleets();
+    for (const child of this.children) await end(child);
     await end(this.process);
     await rm(this.dataDir, { recursive: true, force: true });
   }
