@@ -3,9 +3,6 @@ import type { Database } from './database.ts';
 
 /** How late anything may be, in seconds. */
 export const TOLERANCE_SECONDS = 5;
-/** How long a system that was broken may take before it is judged: what had piled up has to be worked off, and back-offs have to run out. */
-export const CATCH_UP_MS = 10_000;
-
 const EVERY_MS = 500;
 
 /** What was overdue at a moment at which nothing may have been. */
@@ -31,34 +28,52 @@ const OVERDUE = `
     SELECT 'due_at of a job that is ' || state, id, due_at FROM job_planner.job WHERE due_at IS NOT NULL
   ) waiting WHERE due < now() - make_interval(secs => $1) ORDER BY due LIMIT 5`;
 
-/** Looks twice a second whether anything is past its time, whenever no fault is an excuse for it. */
+/** A time at which something might be late without being wrong, in epoch milliseconds. */
+export interface Excuse {
+  from: number;
+  to: number;
+}
+
+/**
+ * Looks twice a second whether anything is past its time. A fault is an excuse while it is active, and until what had piled up meanwhile was
+ * worked off: until the moment at which no message waited any more.
+ */
 export class Deadlines {
   readonly overdue: Overdue[] = [];
+  readonly excuses: Excuse[] = [];
   /** How often it was looked. */
   looks = 0;
   private readonly database: Database;
   private readonly isCalm: () => Promise<boolean>;
+  private readonly isIdle: () => Promise<boolean>;
 
-  /** `isCalm`: whether everything runs and no fault is active. */
-  constructor(database: Database, isCalm: () => Promise<boolean>) {
+  /** `isCalm`: whether everything runs and no fault is active. `isIdle`: whether no message waits. */
+  constructor(database: Database, isCalm: () => Promise<boolean>, isIdle: () => Promise<boolean>) {
     this.database = database;
-    this.isCalm = isCalm;
+    this.isCalm = async () => isCalm().catch(() => false);
+    this.isIdle = async () => isIdle().catch(() => false);
   }
 
   async watch(signal: AbortSignal): Promise<void> {
-    let calmSince: number | undefined;
+    let excuse: Excuse | undefined;
     while (!signal.aborted) {
-      if (!(await this.isCalm().catch(() => false))) calmSince = undefined;
-      else calmSince ??= Date.now();
-      if (calmSince !== undefined && Date.now() - calmSince >= CATCH_UP_MS) await this.look();
+      const wasExcused = excuse !== undefined;
+      if (!(await this.isCalm())) {
+        if (!excuse) this.excuses.push((excuse = { from: Date.now() - EVERY_MS, to: Infinity }));
+      } else if (!wasExcused) await this.look();
+      else if (await this.isIdle()) {
+        excuse!.to = Date.now();
+        excuse = undefined;
+      }
       await delay(EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
+    if (excuse) excuse.to = Date.now();
   }
 
   private async look(): Promise<void> {
     const found = await this.database.query<Overdue>(OVERDUE, [TOLERANCE_SECONDS]);
     // A fault may have begun while it was looked.
-    if (!(await this.isCalm().catch(() => false))) return;
+    if (!(await this.isCalm())) return;
     this.looks++;
     for (const one of found) {
       const known = this.overdue.find(({ what, id }) => what === one.what && id === one.id);

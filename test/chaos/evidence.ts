@@ -22,7 +22,7 @@ const TABLES = `
   CREATE UNLOGGED TABLE chaos.execution (device_id uuid, command_id uuid, fence int, at timestamptz);
   CREATE UNLOGGED TABLE chaos.told (device_id uuid, command_id uuid, fence int, status text, at timestamptz);
   CREATE UNLOGGED TABLE chaos.accepted (kind text, id uuid, name text);
-  CREATE UNLOGGED TABLE chaos.fault (what text, "from" timestamptz, "to" timestamptz);`;
+  CREATE UNLOGGED TABLE chaos.excuse ("from" timestamptz, "to" timestamptz);`;
 
 /** One transition of the journal a line, and the rows of all entities. */
 const VIEWS = `

@@ -4,19 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { OWN_SESSIONS, type Database } from './database.ts';
 import { describe, type Fault } from './schedule.ts';
 
-/** When a fault was active, in epoch milliseconds. */
-export interface FaultWindow {
-  what: string;
-  from: number;
-  to: number;
-}
-
 /** Between the pause of a replica and the end of its service's relay session. */
 const ASLEEP_MS = 300;
 
-/** Carries faults out, and remembers when each was active. */
+/** Carries faults out, and knows how many are active. */
 export class Faults {
-  readonly windows: FaultWindow[] = [];
+  /** How many have begun. */
+  begun = 0;
   private readonly database: Database;
   private readonly pidOf: (name: string) => Promise<number | undefined>;
   private readonly say: (line: string) => void;
@@ -58,14 +52,12 @@ export class Faults {
   }
 
   private async carryOut(fault: Fault, signal: AbortSignal): Promise<void> {
-    const window: FaultWindow = { what: describe(fault), from: Date.now(), to: Infinity };
-    this.windows.push(window);
+    this.begun++;
     try {
       await this.act(fault, signal);
     } catch (error) {
       this.say(`could not ${describe(fault)}: ${(error as Error).message}`);
     }
-    window.to = Date.now();
   }
 
   private async act(fault: Fault, signal: AbortSignal): Promise<void> {

@@ -65,14 +65,22 @@ async function openWork(database: Database, connection: NatsConnection): Promise
      ${JOURNALS.map((schema) => `UNION ALL SELECT 'journal rows of ${schema}', count(*)::int FROM ${schema}.journal WHERE NOT published`).join(' ')}`,
   );
   for (const { what, count } of rows) if (count > 0) left.push(`${count} ${what} open`);
+  return [...left, ...(await waitingMessages(connection))];
+}
+
+/**
+ * The messages that nobody has taken yet. Asked of the consumers: a bus that was killed keeps messages that it knows to be acknowledged, and
+ * waits for acknowledgements of messages that it has lost.
+ */
+export async function waitingMessages(connection: NatsConnection): Promise<Leftover[]> {
+  const waiting: Leftover[] = [];
   const manager = await connection.jetstreamManager();
-  // Asked of the consumers: a bus that was killed keeps messages that it knows to be acknowledged, and waits for those that it has lost.
   for await (const { config } of manager.streams.list()) {
     if (config.retention !== RetentionPolicy.Workqueue) continue;
     for await (const { name, num_pending } of manager.consumers.list(config.name))
-      if (num_pending > 0) left.push(`${num_pending} messages of ${config.name} wait for ${name}`);
+      if (num_pending > 0) waiting.push(`${num_pending} messages of ${config.name} wait for ${name}`);
   }
-  return left;
+  return waiting;
 }
 
 /** Where the jobs hang that do not end: the states of their tasks, of those tasks' commands, and of these devices' lanes. */

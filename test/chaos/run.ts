@@ -5,10 +5,10 @@ import { insert, makeTables, readEvents, readJournals, readLog } from './evidenc
 import { Faults } from './faults.ts';
 import { Load } from './load.ts';
 import type { ChaosOptions } from './options.ts';
-import { untilQuiet, type Leftover } from './quiet.ts';
+import { untilQuiet, waitingMessages, type Leftover } from './quiet.ts';
 import { Random } from './random.ts';
 import { loseAndRebuild } from './rebuild.ts';
-import { isStorm, schedule, STORM_MS, CALM_MS } from './schedule.ts';
+import { isStorm, schedule } from './schedule.ts';
 import { judge, type Verdict } from './verdict.ts';
 import { promises } from './verdicts/index.ts';
 import { PREFIX, type World } from './world.ts';
@@ -34,7 +34,8 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
   const start = Date.now();
   const isCalm = async () =>
     faults.count === 0 && (healed || !isStorm(Date.now() - start)) && (await world.notReady()).length === 0;
-  const deadlines = new Deadlines(database, isCalm);
+  const isIdle = async () => (await waitingMessages(await stack.nats())).length === 0;
+  const deadlines = new Deadlines(database, isCalm, isIdle);
 
   const watching = new AbortController();
   const stopWatching = () => watching.abort();
@@ -44,7 +45,9 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
   watching.abort();
   await watch;
 
-  say(`quiet: ${left.length === 0 ? 'everything is at its end' : 'not everything is at its end'}`);
+  say(
+    `quiet: ${left.length === 0 ? 'everything' : 'not everything'} is at its end; deadlines were looked at ${deadlines.looks} times`,
+  );
   // The fleets stay: without their heartbeats devices would go offline while they are judged.
   await gather();
   const evidence = {
@@ -69,7 +72,7 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
     await world.ready();
     healed = true;
     say(
-      `healed after ${((Date.now() - start) / 1000).toFixed(0)} s: ${faults.windows.length} faults, ${database.proxy.lost} answers of Postgres lost`,
+      `healed after ${((Date.now() - start) / 1000).toFixed(0)} s: ${faults.begun} faults, ${database.proxy.lost} answers of Postgres lost`,
     );
     const unanswered = await load.settle(ANSWER_MS);
     if (unanswered > 0) load.refused.push(`${unanswered} requests had no answer ${ANSWER_MS / 1000} s after the heal`);
@@ -90,16 +93,12 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
       ...accepted.cancelled.map((id) => ({ kind: 'cancel', id, name: '' })),
       ...accepted.patched.map(({ id, mark }) => ({ kind: 'patch', id, name: mark })),
     ]);
-    const storms = Array.from({ length: Math.ceil(ms / (STORM_MS + CALM_MS)) }, (_, index) => {
-      const from = start + index * (STORM_MS + CALM_MS);
-      return { what: 'storm', from, to: Math.min(from + STORM_MS, start + ms) };
-    });
-    const windows = [...storms, ...faults.windows].map(({ what, from, to }) => ({
-      what,
-      from: new Date(from).toISOString(),
-      to: new Date(to).toISOString(),
-    }));
-    await insert(database, 'fault', windows);
+    const iso = (at: number) => new Date(at).toISOString();
+    await insert(
+      database,
+      'excuse',
+      deadlines.excuses.map(({ from, to }) => ({ from: iso(from), to: iso(to) })),
+    );
     await readLog(database, world.executions, 'execution');
     await readLog(database, world.ends, 'told');
     await readJournals(database);

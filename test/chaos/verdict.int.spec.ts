@@ -123,20 +123,24 @@ describe('the verdicts', () => {
   it.each<[number, string, Partial<Evidence>]>([
     [1, 'not at its end: 3 tasks open', { leftovers: ['3 tasks open'] }],
     [1, 'refused: create job c-1: 400', { refused: ['create job c-1: 400'] }],
-    [5, 'was overdue by 7.0 s', { overdue: [{ what: 'due_at of a job', id: TASK, seconds: 7 }] }],
+    [
+      5,
+      'overdue was the due_at of a job: 1, such as b0000000-0000-7000-8000-000000000001 by 7.0 s',
+      { overdue: [{ what: 'due_at of a job', id: TASK, seconds: 7 }] },
+    ],
     [5, 'no moment at which it could be looked at', { looks: 0 }],
   ])('given that promise %i was seen broken, %s, then it says so', async (promise, what, seen) => {
     expect((await verdicts(seen))[promise - 1]!.broken.join('\n')).toContain(what);
   });
 
-  it('given a command that ended late because of a fault, then that is no breach; after the time to catch up it is', async () => {
+  it('given a command that ended late while there was an excuse, then that is no breach; when it was over before, it is', async () => {
     await client.query(`UPDATE command_dispatcher.command SET ${late}`);
-    const fault = (from: number, to: number) =>
-      `INSERT INTO chaos.fault VALUES ('x', now() - interval '${from} seconds', now() - interval '${to} seconds')`;
-    await client.query(fault(60, 17));
+    const excuse = (from: number, to: number) =>
+      `INSERT INTO chaos.excuse VALUES (now() - interval '${from} seconds', now() - interval '${to} seconds')`;
+    await client.query(excuse(60, 7));
     expect((await verdicts())[4]!.broken).toHaveLength(1);
     await client.query('DROP TABLE chaos.transition CASCADE; DROP VIEW chaos.row');
-    await client.query(fault(60, 15));
+    await client.query(excuse(60, 5));
     expect((await verdicts())[4]!.broken).toEqual([]);
   });
 
