@@ -91,7 +91,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['tools/{checks,generators}/**/*.ts', 'test/{harness,load}/**/*.ts'],
+    files: ['tools/{checks,generators}/**/*.ts', 'test/{harness,load,chaos}/**/*.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',

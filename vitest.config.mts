@@ -29,7 +29,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{apps,libs,tools}/**/*.spec.ts', 'test/load/**/*.spec.ts'],
+          include: ['{apps,libs,tools}/**/*.spec.ts', 'test/{load,chaos}/**/*.spec.ts'],
           exclude: [...exclude, '**/*.int.spec.ts'],
           sequence: { groupOrder: 0 },
         },
@@ -38,7 +38,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'int',
-          include: ['{apps,libs,tools}/**/*.int.spec.ts'],
+          include: ['{apps,libs,tools}/**/*.int.spec.ts', 'test/chaos/**/*.int.spec.ts'],
           exclude,
           globalSetup: servers,
           testTimeout: 30_000,

@@ -16,7 +16,7 @@ export interface StackFile {
   postgres: { url: string };
   token: string;
   project: string;
-  processes: { name: string; pid: number }[];
+  processes: { name: string; pid: number; url?: string }[];
 }
 
 export interface Answer<Body> {

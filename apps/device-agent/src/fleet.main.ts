@@ -1,7 +1,8 @@
 import { deviceLines } from './fleet/device.lines.js';
-import { ExecutionLog } from './fleet/execution.log.js';
+import type { EndLine, ExecutionLine } from './fleet/execution.lines.js';
 import { Fleet } from './fleet/fleet.js';
 import { FLEET_USAGE, readFleetOptions } from './fleet/fleet.options.js';
+import { LineLog } from './fleet/line.log.js';
 import { registerDevices } from './fleet/registration.js';
 import type { DeviceIdentity } from './fleet/simulated-device.js';
 import { runProgram, tellReady } from './process/lifetime.js';
@@ -15,13 +16,15 @@ const summarize = (fleet: Fleet) =>
   say({ at: new Date().toISOString(), ...fleet.counts, rss_mb: Math.round(process.memoryUsage.rss() / 2 ** 20) });
 
 async function startFleet(args: string[]): Promise<Fleet> {
-  const { source, gateway, token, executions, ...options } = readFleetOptions(args, process.env);
-  const executionLog = executions === undefined ? undefined : await ExecutionLog.open(executions);
+  const { source, gateway, token, executions, ends, ...options } = readFleetOptions(args, process.env);
+  const executionLog =
+    executions === undefined ? undefined : await LineLog.open<ExecutionLine>(executions, '--executions');
+  const endLog = ends === undefined ? undefined : await LineLog.open<EndLine>(ends, '--ends');
   const devices: DeviceIdentity[] = [];
   const refused = (line: number, message: string) => warn(`device of line ${line} left out: ${message}`);
   for await (const device of registerDevices(deviceLines(source), { gateway, token, refused })) devices.push(device);
   if (devices.length === 0) throw new Error('no device was registered');
-  return Fleet.start({ ...options, devices, executionLog, warn });
+  return Fleet.start({ ...options, devices, executionLog, endLog, warn });
 }
 
 await runProgram(async (stop) => {

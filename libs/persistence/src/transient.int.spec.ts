@@ -52,6 +52,20 @@ const blocked = (pid: number) => async () => {
 };
 
 describe('trouble of the server', () => {
+  it('given a session that is ended between two statements of a transaction, then the next one may be tried again', async () => {
+    await inSession(async (query, pid) => {
+      await query('BEGIN');
+      await dataSource.query('SELECT pg_terminate_backend($1)', [pid]);
+      const error = await vi.waitUntil(() =>
+        query('SELECT 1').then(
+          () => undefined,
+          (reason: unknown) => (String(reason).includes('already released') ? reason : undefined),
+        ),
+      );
+      expect(isTransient(error)).toBe(true);
+    });
+  });
+
   it('given two transactions that wait for each other, then the one that is broken off may try again', async () => {
     await inSession((one) =>
       inSession(async (two, pid) => {

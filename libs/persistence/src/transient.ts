@@ -2,8 +2,9 @@
 const TRANSIENT_CLASSES = ['08', '53', '57', '58'];
 const TRANSIENT_CODES = ['40001', '40P01', '55P03', '25P03'];
 const TRANSIENT_SYSTEM = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'];
+// "Already released": TypeORM lets go of a session that was ended between two statements of a transaction, and says only that to the next.
 const TRANSIENT_TEXT =
-  /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|not queryable|query read timeout/i;
+  /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|not queryable|query read timeout|query runner already released/i;
 
 /** Whether a failed statement may succeed later unchanged (a lost connection, a restart, a deadlock, a time-out). */
 export function isTransient(error: unknown): boolean {

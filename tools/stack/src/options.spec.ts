@@ -18,6 +18,7 @@ describe('readOptions', () => {
       project: 'demo',
       databaseUrl: undefined,
       natsUrl: undefined,
+      replicas: 1,
     });
   });
 
@@ -30,6 +31,7 @@ describe('readOptions', () => {
       MUSTER_PROJECT: 'acme',
       MUSTER_DATABASE_URL: 'postgres://a@b/c',
       MUSTER_NATS_URL: 'nats://b',
+      MUSTER_REPLICAS: '2',
     };
 
     expect(readOptions(args, env)).toEqual({
@@ -45,6 +47,7 @@ describe('readOptions', () => {
       project: 'acme',
       databaseUrl: 'postgres://a@b/c',
       natsUrl: 'nats://b',
+      replicas: 2,
     });
   });
 
@@ -68,6 +71,7 @@ describe('readOptions', () => {
       'MUSTER_DATABASE_URL must be a URL that starts with postgres://',
     ],
     [[], { MUSTER_NATS_URL: 'nonsense' }, 'MUSTER_NATS_URL must be a URL'],
+    [[], { MUSTER_REPLICAS: '0' }, 'MUSTER_REPLICAS must be a whole number from 1 to 4'],
   ])('given %j and %j, then one line names what is wrong', (args, env, message) => {
     const read = () => readOptions(args, env);
 

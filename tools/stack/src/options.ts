@@ -3,6 +3,9 @@ import { parseArgs } from 'node:util';
 import { ADMIN_TOKEN_RULE, isAdminToken, MAX_LISTED_TARGETS, ProjectId, validate } from '@muster/contracts';
 import { messageOf, UsageError } from './errors.js';
 
+/** Each replica opens a pool of sessions, and our Postgres gives out 200. */
+const MAX_REPLICAS = 4;
+
 /** What `npm start` is told, checked. */
 export interface StackOptions {
   help: boolean;
@@ -25,6 +28,8 @@ export interface StackOptions {
   databaseUrl: string | undefined;
   /** A NATS server that is used instead of one of our own. */
   natsUrl: string | undefined;
+  /** How many of each service run. */
+  replicas: number;
 }
 
 export const HELP = `npm start -- [options]        starts Muster on this machine with a demo fleet; Ctrl-C stops it
@@ -38,7 +43,8 @@ export const HELP = `npm start -- [options]        starts Muster on this machine
   --help                shows this
 
 Environment: MUSTER_DATA_DIR (.muster), MUSTER_PORT (8080, 0 takes a free one), MUSTER_ADMIN_TOKEN (else made and printed),
-MUSTER_PROJECT (demo), MUSTER_DATABASE_URL and MUSTER_NATS_URL (use these instead of starting our own), MUSTER_LOG_LEVEL (info).
+MUSTER_PROJECT (demo), MUSTER_DATABASE_URL and MUSTER_NATS_URL (use these instead of starting our own), MUSTER_LOG_LEVEL (info),
+MUSTER_REPLICAS (1: how many of each service; further gateways take free ports).
 `;
 
 const parse = (args: string[]) => {
@@ -117,5 +123,11 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): StackOption
     project,
     databaseUrl: url('MUSTER_DATABASE_URL', env.MUSTER_DATABASE_URL, ['postgres:', 'postgresql:']),
     natsUrl: url('MUSTER_NATS_URL', env.MUSTER_NATS_URL, ['nats:', 'tls:']),
+    replicas: number(
+      'MUSTER_REPLICAS',
+      env.MUSTER_REPLICAS || '1',
+      integerWithin(1, MAX_REPLICAS),
+      `a whole number from 1 to ${MAX_REPLICAS}`,
+    ),
   };
 }

@@ -68,12 +68,15 @@ export class Stack {
     ).catch((error: unknown) => {
       throw new StackError(`the services get no place in the database: ${messageOf(error)}`);
     });
-    const service = (name: ServiceName) =>
-      this.supervise(name, this.service(name, urls[name]!, name === 'gateway' ? port : 0));
-    const services = SERVICES.map(service);
+    const replicas = (name: ServiceName) =>
+      Array.from({ length: this.options.replicas }, (_, index) => {
+        const own = this.options.replicas > 1 ? `${name}-${index + 1}` : name;
+        const firstPort = name === 'gateway' && index === 0 ? port : 0;
+        return this.supervise(own, this.service(name, own, urls[name]!, firstPort));
+      });
     // The gateway is the first to be stopped, so that it takes no request that nobody answers.
-    const rest = services.filter(({ name }) => name !== 'gateway');
-    const gateway = services.filter(({ name }) => name === 'gateway');
+    const rest = SERVICES.filter((name) => name !== 'gateway').flatMap(replicas);
+    const gateway = replicas('gateway');
     await Promise.all([this.startGroup(rest), this.startGroup(gateway)]);
     this.gatewayUrl = gateway[0]!.current?.url ?? '';
     await this.writeFile();
@@ -161,8 +164,9 @@ export class Stack {
     };
   }
 
-  private service(name: ServiceName, databaseUrl: string, firstPort: number): Starter {
-    const log = this.log(name);
+  /** `own`: what this replica is called. */
+  private service(name: ServiceName, own: string, databaseUrl: string, firstPort: number): Starter {
+    const log = this.log(own);
     let port = firstPort;
     return async (signal) => {
       const env: NodeJS.ProcessEnv = {

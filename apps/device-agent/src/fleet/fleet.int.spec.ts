@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PROJECT, startBus, type TestBus } from '../../test/bus.js';
 import { isOffline, type Behaviour } from './behaviour.js';
-import { ExecutionLog } from './execution.log.js';
+import type { EndLine, ExecutionLine } from './execution.lines.js';
+import { LineLog } from './line.log.js';
 import { Fleet, type FleetOptions } from './fleet.js';
 
 const WAIT = { timeout: 15_000, interval: 20 };
@@ -60,8 +61,10 @@ describe('given a simulated fleet and a bus', () => {
 
   it('when every command comes twice, then each is answered and none executed twice, as the log proves', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'muster-fleet-'));
-    const file = join(dir, 'executions.ndjson');
-    await start({ duplicateRate: 0.5, reorderRate: 0.5 }, { executionLog: await ExecutionLog.open(file) });
+    const [file, ends] = [join(dir, 'executions.ndjson'), join(dir, 'ends.ndjson')];
+    const executionLog = await LineLog.open<ExecutionLine>(file, '--executions');
+    const endLog = await LineLog.open<EndLine>(ends, '--ends');
+    await start({ duplicateRate: 0.5, reorderRate: 0.5 }, { executionLog, endLog });
     const commands = newCommands();
     await send(commands);
     await send(commands);
@@ -70,10 +73,18 @@ describe('given a simulated fleet and a bus', () => {
     expect(fleet?.counts).toMatchObject({ executions: 200, executed_again: 0, succeeded: 200, failed: 0 });
     await fleet?.stop();
     fleet = undefined;
-    const lines = readFileSync(file, 'utf8').trim().split('\n');
-    const executed = lines.map((line) => JSON.parse(line) as { device_id: string; command_id: string; fence: number });
+    const linesOf = <Line>(path: string) =>
+      readFileSync(path, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Line);
+    const executed = linesOf<ExecutionLine>(file);
+    const told = linesOf<EndLine>(ends);
     expect(executed.map(({ device_id, command_id, fence }) => `${device_id} ${command_id} ${fence}`).sort()).toEqual(
       commands.map(({ device, message }) => `${device} ${message.command_id} 1`).sort(),
+    );
+    expect(told.map(({ command_id, status }) => `${command_id} ${status}`).sort()).toEqual(
+      commands.map(({ message }) => `${message.command_id} success`).sort(),
     );
     rmSync(dir, { recursive: true });
   });

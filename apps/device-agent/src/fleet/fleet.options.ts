@@ -15,6 +15,8 @@ export interface FleetCommand {
   offlineSeconds?: number;
   /** File that gets a line per execution. */
   executions?: string;
+  /** File that gets a line per end. */
+  ends?: string;
   gateway: string;
   token: string;
   nats: string;
@@ -35,6 +37,7 @@ export const FLEET_USAGE = `Usage: npm run fleet -- (--count N --prefix P | --de
   --seed S              the same seed, the same fates (muster)
   --connections N       connections that the devices share (4)
   --executions FILE     append a line per execution
+  --ends FILE           append a line per end of an execution, with what the device says of it
   --url URL, --token T, --nats URL, --project P
                         the gateway, a token, the bus and the project; those of the stack that runs here by default
 `;
@@ -52,6 +55,7 @@ const OPTIONS = [
   'seed',
   'connections',
   'executions',
+  'ends',
   'url',
   'token',
   'nats',
@@ -77,6 +81,7 @@ export function readFleetOptions(args: string[], env: NodeJS.ProcessEnv): FleetC
     connections: whole('connections', given.connections ?? '4', 1, 1_000),
     ...(offlineSeconds !== undefined && { offlineSeconds: whole('offline-seconds', offlineSeconds, 0, 2_000_000) }),
     ...(given.executions !== undefined && { executions: given.executions }),
+    ...(given.ends !== undefined && { ends: given.ends }),
     ...targetOf(given, env),
   };
   if (validate(ProjectId, options.project).length > 0) {

@@ -14,7 +14,8 @@ import { readPayload, traceHeaders, traceOf } from '../device/payload.js';
 import { untilSuccess } from '../device/retry.js';
 import { packageVersion } from '../process/package-version.js';
 import { isOffline, type Behaviour } from './behaviour.js';
-import type { ExecutionLog } from './execution.log.js';
+import type { EndLine, ExecutionLine } from './execution.lines.js';
+import type { LineLog } from './line.log.js';
 import { Heartbeats } from './heartbeats.js';
 import { SimulatedDevice, type DeviceIdentity, type DeviceSurroundings } from './simulated-device.js';
 
@@ -33,7 +34,8 @@ export interface FleetOptions {
   connections: number;
   /** When the devices that are offline come online, in seconds from the start; never without it. */
   offlineSeconds?: number | undefined;
-  executionLog?: ExecutionLog | undefined;
+  executionLog?: LineLog<ExecutionLine> | undefined;
+  endLog?: LineLog<EndLine> | undefined;
   /** Told, once, that the bus cannot be reached yet. */
   warn?: (line: string) => void;
 }
@@ -81,7 +83,7 @@ export class Fleet {
   #arrival: NodeJS.Timeout | undefined;
 
   private constructor(readonly options: FleetOptions) {
-    const { behaviour, executionLog, connections } = options;
+    const { behaviour, executionLog, endLog, connections } = options;
     const surroundings: DeviceSurroundings = {
       behaviour,
       say: (device, channel, payload, traceparent) => this.#publish(device, channel, payload, traceparent),
@@ -90,8 +92,9 @@ export class Fleet {
         if (again) this.#counts.executed_again++;
         executionLog?.write({ device_id: device.id, command_id, fence, at: new Date().toISOString() });
       },
-      ended: (status) => {
+      ended: (device, command_id, fence, status) => {
         this.#counts[status === 'success' ? 'succeeded' : 'failed']++;
+        endLog?.write({ device_id: device.id, command_id, fence, status, at: new Date().toISOString() });
       },
       repeated: () => {
         this.#counts.repeated++;
@@ -127,7 +130,7 @@ export class Fleet {
     this.#heartbeats?.stop();
     for (const device of this.#devices.values()) device.stop();
     await Promise.all(this.#connections.map(leave));
-    await this.options.executionLog?.close();
+    await Promise.all([this.options.executionLog?.close(), this.options.endLog?.close()]);
   }
 
   async #start(): Promise<void> {

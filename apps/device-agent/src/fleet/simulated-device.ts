@@ -16,7 +16,8 @@ export interface DeviceSurroundings {
   say(device: DeviceIdentity, channel: 'status' | 'report', payload: object, traceparent: string | undefined): void;
   /** An execution begins; `again`: the device has executed this command before. */
   executed(device: DeviceIdentity, commandId: string, fence: number, again: boolean): void;
-  ended(status: 'success' | 'failure'): void;
+  /** An execution comes to its end, and the device is about to tell so. */
+  ended(device: DeviceIdentity, commandId: string, fence: number, status: 'success' | 'failure'): void;
   /** A command came again, and was answered without being executed. */
   repeated(): void;
 }
@@ -63,7 +64,7 @@ export class SimulatedDevice {
     if (!stops) return;
     clearTimeout(known?.timer);
     this.#memory.remember({ commandId: command_id, fence, state: 'failed', code: 'cancelled', timer: undefined });
-    this.surroundings.ended('failure');
+    this.surroundings.ended(this, command_id, fence, 'failure');
     this.#say(failure(message, 'cancelled'), traceparent);
   }
 
@@ -84,7 +85,7 @@ export class SimulatedDevice {
       execution.timer = undefined;
       execution.state = fate.fails ? 'failed' : 'succeeded';
       if (fate.fails) execution.code = 'simulated';
-      this.surroundings.ended(fate.fails ? 'failure' : 'success');
+      this.surroundings.ended(this, command_id, execution.fence, fate.fails ? 'failure' : 'success');
       const asked = { ...message, fence: execution.fence };
       this.#answer(asked, execution, traceparent);
       if (fate.duplicated) this.#answer(asked, execution, traceparent);

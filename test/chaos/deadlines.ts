@@ -1,0 +1,84 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Database } from './database.ts';
+
+/** How late anything may be, in seconds. */
+export const TOLERANCE_SECONDS = 5;
+const EVERY_MS = 500;
+
+/** What was overdue at a moment at which nothing may have been. */
+export interface Overdue {
+  what: string;
+  id: string;
+  seconds: number;
+}
+
+/**
+ * Everything that waits for a time: `due_at` of commands and jobs, `expires_at` of the queue, `deadline` of what is in flight. Not among them:
+ * `ask_at` of a task, which is looked at with its job every 30 s, and `presence_due`, which is lazy and rests for 90 s after a start.
+ */
+const OVERDUE = `
+  SELECT what, id, extract(epoch FROM now() - due)::float8 AS seconds FROM (
+    SELECT 'due_at of a command that is ' || state AS what, id, due_at AS due FROM command_dispatcher.command WHERE due_at IS NOT NULL
+    UNION ALL
+    SELECT 'expires_at of a command that is ' || state, id, expires_at FROM command_dispatcher.command WHERE state IN ('QUEUED', 'SCHEDULED')
+    UNION ALL
+    SELECT 'deadline of a command that is ' || state, id, deadline FROM command_dispatcher.command
+    WHERE state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')
+    UNION ALL
+    SELECT 'due_at of a job that is ' || state, id, due_at FROM job_planner.job WHERE due_at IS NOT NULL
+  ) waiting WHERE due < now() - make_interval(secs => $1) ORDER BY due LIMIT 5`;
+
+/** A time at which something might be late without being wrong, in epoch milliseconds. */
+export interface Excuse {
+  from: number;
+  to: number;
+}
+
+/**
+ * Looks twice a second whether anything is past its time. A fault is an excuse while it is active, and until what had piled up meanwhile was
+ * worked off: until the moment at which no message waited any more.
+ */
+export class Deadlines {
+  readonly overdue: Overdue[] = [];
+  readonly excuses: Excuse[] = [];
+  /** How often it was looked. */
+  looks = 0;
+  private readonly database: Database;
+  private readonly isCalm: () => Promise<boolean>;
+  private readonly isIdle: () => Promise<boolean>;
+
+  /** `isCalm`: whether everything runs and no fault is active. `isIdle`: whether no message waits. */
+  constructor(database: Database, isCalm: () => Promise<boolean>, isIdle: () => Promise<boolean>) {
+    this.database = database;
+    this.isCalm = async () => isCalm().catch(() => false);
+    this.isIdle = async () => isIdle().catch(() => false);
+  }
+
+  async watch(signal: AbortSignal): Promise<void> {
+    let excuse: Excuse | undefined;
+    while (!signal.aborted) {
+      const wasExcused = excuse !== undefined;
+      if (!(await this.isCalm())) {
+        if (!excuse) this.excuses.push((excuse = { from: Date.now() - EVERY_MS, to: Infinity }));
+      } else if (!wasExcused) await this.look();
+      else if (await this.isIdle()) {
+        excuse!.to = Date.now();
+        excuse = undefined;
+      }
+      await delay(EVERY_MS, undefined, { signal }).catch(() => undefined);
+    }
+    if (excuse) excuse.to = Date.now();
+  }
+
+  private async look(): Promise<void> {
+    const found = await this.database.query<Overdue>(OVERDUE, [TOLERANCE_SECONDS]);
+    // A fault may have begun while it was looked.
+    if (!(await this.isCalm())) return;
+    this.looks++;
+    for (const one of found) {
+      const known = this.overdue.find(({ what, id }) => what === one.what && id === one.id);
+      if (known) known.seconds = Math.max(known.seconds, one.seconds);
+      else this.overdue.push(one);
+    }
+  }
+}

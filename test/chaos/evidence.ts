@@ -1,0 +1,109 @@
+import { entities, eventStream, schemaOf, type ServiceName } from '@muster/contracts';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { AckPolicy, DeliverPolicy, type NatsConnection } from 'nats';
+import type { Tables } from './database.ts';
+
+/** The services that publish events. */
+export const PUBLISHERS: readonly ServiceName[] = [...new Set(entities.map((entity) => entity.service))];
+
+const PAGE = 2_000;
+const FETCH_MS = 5_000;
+
+/**
+ * What the run has left behind, side by side in a schema of the run's own, where statements compare it: so it may be as much as it likes.
+ * `event.round`: `live` as the relays published them, `rebuilt` after the streams were deleted.
+ */
+const TABLES = `
+  DROP SCHEMA IF EXISTS chaos CASCADE;
+  CREATE SCHEMA chaos;
+  CREATE UNLOGGED TABLE chaos.event (round text, service text, event_id text, entity text, id uuid, version int, was text, became text, md5 text);
+  CREATE UNLOGGED TABLE chaos.execution (device_id uuid, command_id uuid, fence int, at timestamptz);
+  CREATE UNLOGGED TABLE chaos.told (device_id uuid, command_id uuid, fence int, status text, at timestamptz);
+  CREATE UNLOGGED TABLE chaos.accepted (kind text, id uuid, name text);
+  CREATE UNLOGGED TABLE chaos.excuse ("from" timestamptz, "to" timestamptz);`;
+
+/** One transition of the journal a line, and the rows of all entities. */
+const VIEWS = `
+  CREATE UNLOGGED TABLE chaos.transition AS ${PUBLISHERS.map(
+    (service) => `
+    SELECT '${service}' AS service, j.seq, t.entity, t.id, t.version, t."from" AS was, t."to" AS became, t.at
+    FROM ${schemaOf(service)}.journal j,
+         jsonb_to_recordset(j.transitions) AS t(entity text, id uuid, version int, "from" text, "to" text, at bigint)`,
+  ).join(' UNION ALL ')};
+  CREATE INDEX ON chaos.transition (entity, id, version);
+  CREATE VIEW chaos.row AS ${entities
+    .map(
+      ({ name, service }) =>
+        `SELECT '${name}' AS entity, id, state, version FROM ${schemaOf(service)}.${name.replaceAll('-', '_')}`,
+    )
+    .join(' UNION ALL ')};
+  ANALYZE chaos.transition;`;
+
+export async function makeTables(database: Tables): Promise<void> {
+  await database.query(TABLES);
+}
+
+/** Takes the journals as they are now. */
+export async function readJournals(database: Tables): Promise<void> {
+  await database.query(VIEWS);
+}
+
+/** Appends rows to a table of the run. */
+export async function insert(database: Tables, table: string, rows: readonly object[]): Promise<void> {
+  for (let at = 0; at < rows.length; at += PAGE) {
+    await database.query(
+      `INSERT INTO chaos.${table} SELECT * FROM jsonb_populate_recordset(NULL::chaos.${table}, $1)`,
+      [JSON.stringify(rows.slice(at, at + PAGE))],
+    );
+  }
+}
+
+/** Takes in the NDJSON lines of a fleet's log. */
+export async function readLog(database: Tables, file: string, table: 'execution' | 'told'): Promise<void> {
+  let page: object[] = [];
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    page.push(JSON.parse(line) as object);
+    if (page.length < PAGE) continue;
+    await insert(database, table, page);
+    page = [];
+  }
+  await insert(database, table, page);
+}
+
+interface BusEvent {
+  id: string;
+  data: { id: string; from: string | null; to: string; version: number };
+}
+
+/** Takes in every event that the streams hold, page by page, as another system would read them. */
+export async function readEvents(database: Tables, connection: NatsConnection, round: string): Promise<void> {
+  for (const service of PUBLISHERS) {
+    const stream = eventStream(service);
+    const manager = await connection.jetstreamManager();
+    const { name, num_pending } = await manager.consumers.add(stream, {
+      ack_policy: AckPolicy.None,
+      deliver_policy: DeliverPolicy.All,
+      mem_storage: true,
+      inactive_threshold: 60e9,
+    });
+    const consumer = await connection.jetstream().consumers.get(stream, name);
+    for (let left = num_pending; left > 0;) {
+      const page: object[] = [];
+      for await (const message of await consumer.fetch({ max_messages: Math.min(left, PAGE), expires: FETCH_MS })) {
+        const { id: event_id, data } = message.json<BusEvent>();
+        const md5 = createHash('md5').update(message.data).digest('hex');
+        const { id, version, from: was, to: became } = data;
+        page.push({ round, service, event_id, entity: message.subject.split('.')[3], id, version, was, became, md5 });
+      }
+      if (page.length === 0) throw new Error(`${stream} gives no more messages, ${left} are missing`);
+      left -= page.length;
+      await insert(database, 'event', page);
+    }
+    await manager.consumers.delete(stream, name);
+  }
+  await database.query(
+    'CREATE INDEX IF NOT EXISTS chaos_event ON chaos.event (round, entity, id, version); ANALYZE chaos.event',
+  );
+}

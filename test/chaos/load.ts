@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Client } from './client.ts';
+import { nextPause, planRequest, type FollowUp, type Request, type Surroundings } from './plan.ts';
+import type { Random } from './random.ts';
+
+/** What the product has said yes to, and so must keep. `mark`: an attribute that a patch has set. */
+export interface Accepted {
+  jobs: { id: string; name: string }[];
+  cancelled: string[];
+  registered: { id: string; name: string }[];
+  patched: { id: string; mark: string }[];
+}
+
+/** Requests that wait for their answer, at most: a product that answers nothing is not asked ever more. */
+const MOST_OPEN = 64;
+
+const JOBS = '/v2/demo/productmgr/jobs';
+const DEVICES = '/api/v1/devices';
+
+/** Keeps asking for jobs, registrations and changes, and remembers what was accepted. */
+export class Load {
+  readonly accepted: Accepted = { jobs: [], cancelled: [], registered: [], patched: [] };
+  /** What the product refused although it must not. */
+  readonly refused: string[] = [];
+  private readonly client: Client;
+  private readonly random: Random;
+  private readonly surroundings: Surroundings;
+  private readonly open = new Set<Promise<void>>();
+  private readonly ended = new AbortController();
+  /** One for each run on the same data would still be needed: keys are remembered for a day. */
+  private readonly run = randomUUID();
+
+  constructor(client: Client, random: Random, surroundings: Surroundings) {
+    this.client = client;
+    this.random = random;
+    this.surroundings = surroundings;
+  }
+
+  /** Asks until `signal` is aborted; requests that are under way then go on until {@link settle}. */
+  async start(signal: AbortSignal): Promise<void> {
+    for (let number = 0; !signal.aborted; number++) {
+      const request = planRequest(this.random, number, this.surroundings);
+      this.track(this.carryOut(request, number, signal));
+      await delay(nextPause(this.random), undefined, { signal }).catch(() => undefined);
+      while (this.open.size >= MOST_OPEN && !signal.aborted) await Promise.race(this.open);
+    }
+  }
+
+  /** Waits until every request is answered. @returns how many are not after `ms` milliseconds. */
+  async settle(ms: number): Promise<number> {
+    const patience = delay(ms, true, { signal: this.ended.signal }).catch(() => true);
+    while (this.open.size > 0) {
+      if (await Promise.race([patience, Promise.race(this.open).then(() => false)])) break;
+    }
+    const unanswered = this.open.size;
+    this.ended.abort();
+    await Promise.all(this.open);
+    return unanswered;
+  }
+
+  private track(work: Promise<void>): void {
+    const tracked: Promise<void> = work
+      // Given up; settle() has counted it.
+      .catch(() => undefined)
+      .finally(() => this.open.delete(tracked));
+    this.open.add(tracked);
+  }
+
+  private async carryOut(request: Request, number: number, running: AbortSignal): Promise<void> {
+    const { signal } = this.ended;
+    const key = `${this.run} ${number}`;
+    switch (request.kind) {
+      case 'job': {
+        const body = request.job;
+        const reply = await this.client.ask<{ job_id: string }>('POST', JOBS, { body, key, signal });
+        if (!this.expect(reply.status, [201], `create job ${body.job_name}`, reply.body)) return;
+        this.accepted.jobs.push({ id: reply.body.job_id, name: body.job_name });
+        return this.followUp(reply.body.job_id, request.followUps, running);
+      }
+      case 'register': {
+        const body = { name: request.name, type: 'sensor' };
+        const reply = await this.client.ask<{ id: string }>('POST', DEVICES, { body, key, signal });
+        if (this.expect(reply.status, [201], `register ${body.name}`, reply.body))
+          this.accepted.registered.push({ id: reply.body.id, name: body.name });
+        return;
+      }
+      case 'patch': {
+        const { device, mark } = request;
+        const body = { attributes: { [mark]: true } };
+        const reply = await this.client.ask('PATCH', `${DEVICES}/${device}`, { body, signal });
+        if (this.expect(reply.status, [200], `patch ${device}`, reply.body))
+          this.accepted.patched.push({ id: device, mark });
+        return;
+      }
+    }
+  }
+
+  private async followUp(id: string, followUps: readonly FollowUp[], running: AbortSignal): Promise<void> {
+    const created = Date.now();
+    for (const { after, action } of followUps) {
+      await delay(Math.max(0, created + after - Date.now()), undefined, { signal: running }).catch(() => undefined);
+      if (running.aborted) return;
+      const reply = await this.client.ask('POST', `${JOBS}/${id}/${action}`, { signal: this.ended.signal });
+      // 409: the job is no longer, or not yet, in a state that allows it.
+      this.expect(reply.status, [200, 409], `${action} job ${id}`, reply.body);
+      if (reply.status === 200 && action === 'cancel') this.accepted.cancelled.push(id);
+    }
+  }
+
+  private expect(status: number, fine: readonly number[], what: string, body: unknown): boolean {
+    if (fine.includes(status)) return status < 300;
+    this.refused.push(`${what}: ${status} ${JSON.stringify(body)}`);
+    return false;
+  }
+}

@@ -1,0 +1,40 @@
+import { NewJob, validate } from '@muster/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { planRequest, type Request } from './plan.ts';
+import { Random } from './random.ts';
+
+const devices = Array.from({ length: 300 }, (_, i) => ({
+  id: `00000000-0000-7000-8000-${String(i).padStart(12, '0')}`,
+  name: `chaos-fast-${String(i).padStart(5, '0')}`,
+}));
+
+const plan = (seed: number, count: number): Request[] => {
+  const random = new Random(seed, 'load');
+  return Array.from({ length: count }, (_, number) => planRequest(random, number, { devices, prefix: 'chaos' }));
+};
+
+describe('the plan of the load', () => {
+  it('given the same seed, then the requests are the same', () => {
+    fc.assert(fc.property(fc.nat(), (seed) => void expect(plan(seed, 50)).toEqual(plan(seed, 50))));
+  });
+
+  it('given any seed, then every job is one that the contract takes, with a name of its own', () => {
+    fc.assert(
+      fc.property(fc.nat(), (seed) => {
+        const jobs = plan(seed, 60).flatMap((request) => (request.kind === 'job' ? [request.job] : []));
+        expect(jobs.flatMap((job) => validate(NewJob, job))).toEqual([]);
+        expect(new Set(jobs.map((job) => job.job_name)).size).toBe(jobs.length);
+      }),
+    );
+  });
+
+  it('given many requests, then everything that can be asked for is among them', () => {
+    const requests = plan(1, 500);
+    const actions = requests.flatMap((request) =>
+      request.kind === 'job' ? request.followUps.map((one) => one.action) : [],
+    );
+    expect(new Set(requests.map((request) => request.kind))).toEqual(new Set(['job', 'register', 'patch']));
+    expect(new Set(actions)).toEqual(new Set(['pause', 'restore', 'cancel', 'retry']));
+  });
+});

@@ -1,0 +1,104 @@
+import { SERVICES, schemaOf } from '@muster/contracts';
+import { RetentionPolicy, type NatsConnection } from 'nats';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Client } from './client.ts';
+import type { Database } from './database.ts';
+
+const EVERY_MS = 500;
+/** What was lost is asked for after one minute, then after two: a system in which nothing happens for longer hangs. */
+const STILL_MS = 200_000;
+/** A system in which something happens and that does not come to its end for this long does not come to it at all. */
+const MOST_MS = 900_000;
+
+/** Something that has not come to its end, in words. */
+export type Leftover = string;
+
+/** The schemas that have a journal. */
+export const JOURNALS = SERVICES.filter((service) => service !== 'gateway').map(schemaOf);
+
+/**
+ * Waits until everything that was accepted has come to its end and every message has been taken. Jobs that a pause has stopped are restored
+ * meanwhile, as their users would.
+ * @returns what does not come to its end; nothing, when all is well.
+ */
+export async function untilQuiet(
+  { database, connection, client }: { database: Database; connection: NatsConnection; client: Client },
+  signal: AbortSignal,
+): Promise<Leftover[]> {
+  const giveUp = Date.now() + MOST_MS;
+  let moved = Date.now();
+  let moves = '';
+  for (;;) {
+    await restorePaused(database, client, signal);
+    const left = await openWork(database, connection);
+    if (left.length === 0) return [];
+    const now = await countMoves(database);
+    if (now !== moves) moved = Date.now();
+    moves = now;
+    if (Date.now() > Math.min(giveUp, moved + STILL_MS)) return [...left, ...(await hangingJobs(database))];
+    await delay(EVERY_MS, undefined, { signal });
+  }
+}
+
+async function restorePaused(database: Database, client: Client, signal: AbortSignal): Promise<void> {
+  const paused = await database.query<{ id: string }>(
+    `SELECT id FROM job_planner.job WHERE state = 'Stopped' AND wish = 'pause' LIMIT 100`,
+  );
+  for (const { id } of paused) await client.ask('POST', `/v2/demo/productmgr/jobs/${id}/restore`, { signal });
+}
+
+/** Where the journals are; another answer means that something has happened. */
+async function countMoves(database: Database): Promise<string> {
+  const sequences = JOURNALS.map((schema) => `(SELECT last_value FROM ${schema}.journal_seq)`);
+  const [row] = await database.query<{ moves: string }>(`SELECT concat_ws(' ', ${sequences.join(', ')}) AS moves`);
+  return row!.moves;
+}
+
+async function openWork(database: Database, connection: NatsConnection): Promise<Leftover[]> {
+  const left: Leftover[] = [];
+  const rows = await database.query<{ what: string; count: number }>(
+    `SELECT 'jobs' AS what, count(*)::int AS count FROM job_planner.job
+     WHERE state IN ('Waiting', 'Running', 'Stopping') OR (state = 'Stopped' AND wish = 'pause')
+     UNION ALL SELECT 'tasks', count(*)::int FROM job_planner.job_task WHERE state IN ('Waiting', 'Running', 'Stopping')
+     UNION ALL SELECT 'commands', count(*)::int FROM command_dispatcher.command
+       WHERE state IN ('QUEUED', 'SCHEDULED', 'INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')
+     ${JOURNALS.map((schema) => `UNION ALL SELECT 'journal rows of ${schema}', count(*)::int FROM ${schema}.journal WHERE NOT published`).join(' ')}`,
+  );
+  for (const { what, count } of rows) if (count > 0) left.push(`${count} ${what} open`);
+  return [...left, ...(await waitingMessages(connection))];
+}
+
+/**
+ * The messages that nobody has taken yet. Asked of the consumers: a bus that was killed keeps messages that it knows to be acknowledged, and
+ * waits for acknowledgements of messages that it has lost.
+ */
+export async function waitingMessages(connection: NatsConnection): Promise<Leftover[]> {
+  const waiting: Leftover[] = [];
+  const manager = await connection.jetstreamManager();
+  for await (const { config } of manager.streams.list()) {
+    if (config.retention !== RetentionPolicy.Workqueue) continue;
+    for await (const { name, num_pending } of manager.consumers.list(config.name))
+      if (num_pending > 0) waiting.push(`${num_pending} messages of ${config.name} wait for ${name}`);
+  }
+  return waiting;
+}
+
+/** Where the jobs hang that do not end: the states of their tasks, of those tasks' commands, and of these devices' lanes. */
+async function hangingJobs(database: Database): Promise<Leftover[]> {
+  const rows = await database.query<{ line: string }>(
+    `SELECT format('job %s (%s) is %s, wish %s, planned %s, counts %s/%s/%s of %s, due %s; %s', j.id, j.job_name, j.state, j.wish, j.planned,
+              j.pending, j.in_flight, j.stopping, j.task_total, j.due_at, (
+       SELECT string_agg(format('%s tasks %s, command %s, lane %s', n, task, command, lane), '; ') FROM (
+         SELECT count(*) AS n, t.state AS task, coalesce(c.state, 'none') AS command,
+                CASE WHEN l.device_id IS NULL THEN 'none' WHEN l.in_flight = c.id THEN 'its own' WHEN l.in_flight IS NULL THEN 'free' ELSE 'of another' END
+                  || CASE WHEN l.online THEN ', online' ELSE ', offline' END AS lane
+         FROM job_planner.job_task t
+         LEFT JOIN command_dispatcher.command c ON c.project_id = t.project_id AND c.id = t.command_id
+         LEFT JOIN command_dispatcher.lane l ON l.project_id = t.project_id AND l.device_id = t.target_id
+         WHERE t.project_id = j.project_id AND t.job_id = j.id AND t.state IN ('Waiting', 'Running', 'Stopping')
+         GROUP BY 2, 3, 4
+       ) open)) AS line
+     FROM job_planner.job j WHERE j.state IN ('Waiting', 'Running', 'Stopping') ORDER BY j.id LIMIT 5`,
+  );
+  return rows.map((row) => row.line);
+}

@@ -1,0 +1,51 @@
+/** The tables of the product, as far as verdicts look at them, and a job of one task that went well. */
+export const SMALL_WORLD = `
+  CREATE SCHEMA job_planner; CREATE SCHEMA command_dispatcher; CREATE SCHEMA device_state;
+  CREATE TABLE job_planner.job (project_id text, id uuid, job_name text, state text, version int, wish text, task_total int, pending int,
+    in_flight int, stopping int, succeeded int, failed int, timed_out int, cancelled int);
+  CREATE TABLE job_planner.job_task (project_id text, id uuid, job_id uuid, target_id uuid, command_id uuid, state text, version int);
+  CREATE TABLE command_dispatcher.command (project_id text, id uuid, ref uuid, device_id uuid, state text, version int, fence int, code text,
+    reason text, cancel_requested boolean, state_at timestamptz, deadline timestamptz, expires_at timestamptz);
+  CREATE TABLE command_dispatcher.lane (project_id text, device_id uuid, in_flight uuid);
+  CREATE TABLE device_state.device (id uuid, name text, state text, version int, attributes jsonb);
+  CREATE TABLE job_planner.journal (seq bigserial, transitions jsonb);
+  CREATE TABLE command_dispatcher.journal (seq bigserial, transitions jsonb);
+  CREATE TABLE device_state.journal (seq bigserial, transitions jsonb);
+  CREATE TABLE job_planner.dead_letter (subject text, reason text);
+  CREATE TABLE command_dispatcher.dead_letter (subject text, reason text);
+  CREATE TABLE device_state.dead_letter (subject text, reason text);
+
+  INSERT INTO device_state.device VALUES ('d0000000-0000-7000-8000-000000000001', 'd', 'REGISTERED', 1, '{"m1": true}');
+  INSERT INTO job_planner.job VALUES ('demo', 'a0000000-0000-7000-8000-000000000001', 'c-1', 'Successful', 3, 'run', 1, 0, 0, 0, 1, 0, 0, 0);
+  INSERT INTO job_planner.job_task VALUES ('demo', 'b0000000-0000-7000-8000-000000000001', 'a0000000-0000-7000-8000-000000000001',
+    'd0000000-0000-7000-8000-000000000001', 'c0000000-0000-7000-8000-000000000001', 'Successful', 3);
+  INSERT INTO command_dispatcher.command VALUES ('demo', 'c0000000-0000-7000-8000-000000000001', 'b0000000-0000-7000-8000-000000000001',
+    'd0000000-0000-7000-8000-000000000001', 'SUCCESS', 3, 1, '', '', false, now(), now() + interval '1 hour', now() + interval '1 day');
+  INSERT INTO command_dispatcher.lane VALUES ('demo', 'd0000000-0000-7000-8000-000000000001', NULL);
+
+  INSERT INTO device_state.journal (transitions) VALUES
+    ('[{"entity":"device","id":"d0000000-0000-7000-8000-000000000001","from":null,"to":"REGISTERED","version":1}]');
+  INSERT INTO job_planner.journal (transitions) VALUES
+    ('[{"entity":"job","id":"a0000000-0000-7000-8000-000000000001","from":null,"to":"Waiting","version":1}]'),
+    ('[{"entity":"job-task","id":"b0000000-0000-7000-8000-000000000001","from":null,"to":"Waiting","version":1}]'),
+    ('[{"entity":"job-task","id":"b0000000-0000-7000-8000-000000000001","from":"Waiting","to":"Running","version":2},
+       {"entity":"job","id":"a0000000-0000-7000-8000-000000000001","from":"Waiting","to":"Running","version":2}]'),
+    ('[{"entity":"job-task","id":"b0000000-0000-7000-8000-000000000001","from":"Running","to":"Successful","version":3}]'),
+    ('[{"entity":"job","id":"a0000000-0000-7000-8000-000000000001","from":"Running","to":"Successful","version":3}]');
+  INSERT INTO command_dispatcher.journal (transitions) VALUES
+    ('[{"entity":"command","id":"c0000000-0000-7000-8000-000000000001","from":null,"to":"QUEUED","version":1},
+       {"entity":"command","id":"c0000000-0000-7000-8000-000000000001","from":"QUEUED","to":"INITIATED","version":2}]'),
+    ('[{"entity":"command","id":"c0000000-0000-7000-8000-000000000001","from":"INITIATED","to":"SUCCESS","version":3}]');`;
+
+/** What the run has gathered of that world. */
+export const ITS_EVIDENCE = `
+  INSERT INTO chaos.accepted VALUES ('job', 'a0000000-0000-7000-8000-000000000001', 'c-1'),
+    ('register', 'd0000000-0000-7000-8000-000000000001', 'd'), ('patch', 'd0000000-0000-7000-8000-000000000001', 'm1');
+  INSERT INTO chaos.execution VALUES ('d0000000-0000-7000-8000-000000000001', 'c0000000-0000-7000-8000-000000000001', 1, now());
+  INSERT INTO chaos.told VALUES ('d0000000-0000-7000-8000-000000000001', 'c0000000-0000-7000-8000-000000000001', 1, 'success', now());
+  INSERT INTO chaos.event
+    SELECT round, 's', t.id || '.' || t.version, t.entity, t.id, t.version, t."from", t."to", md5(t.id || '.' || t.version)
+    FROM (SELECT transitions FROM job_planner.journal UNION ALL SELECT transitions FROM command_dispatcher.journal
+          UNION ALL SELECT transitions FROM device_state.journal) j,
+      jsonb_to_recordset(j.transitions) AS t(entity text, id uuid, version int, "from" text, "to" text),
+      (VALUES ('live'), ('rebuilt')) AS rounds(round);`;

@@ -1,0 +1,151 @@
+import { testPostgres, type TestPostgres } from '@muster/testing';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Tables } from './database.ts';
+import { makeTables, readJournals } from './evidence.ts';
+import { ITS_EVIDENCE, SMALL_WORLD } from './testing.ts';
+import { judge, verdictLines, type Evidence, type Verdict } from './verdict.ts';
+import { promises } from './verdicts/index.ts';
+
+let postgres: TestPostgres;
+let client: pg.Client;
+let database: Tables;
+
+beforeAll(async () => {
+  postgres = await testPostgres();
+  client = new pg.Client({ connectionString: await postgres.createDatabase() });
+  await client.connect();
+  database = {
+    query: async <Row extends pg.QueryResultRow>(sql: string, parameters: unknown[] = []) =>
+      (await client.query<Row>(sql, parameters.length > 0 ? parameters : undefined)).rows,
+  };
+  await makeTables(database);
+  await client.query(SMALL_WORLD);
+  await client.query(ITS_EVIDENCE);
+});
+afterAll(async () => {
+  await client.end();
+  await postgres.stop();
+});
+beforeEach(() => client.query('BEGIN'));
+afterEach(() => client.query('ROLLBACK'));
+
+async function verdicts(seen: Partial<Evidence> = {}): Promise<Verdict[]> {
+  await readJournals(database);
+  const evidence = { database, leftovers: [], refused: [], overdue: [], looks: 1, ...seen };
+  const all: Verdict[] = [];
+  for (const promised of promises) all.push(await judge(promised, evidence));
+  return all;
+}
+
+const journal = (service: string, transition: object) =>
+  `INSERT INTO ${service}.journal (transitions) VALUES ('${JSON.stringify([transition])}')`;
+const COMMAND = 'c0000000-0000-7000-8000-000000000001';
+const TASK = 'b0000000-0000-7000-8000-000000000001';
+const OTHER = 'e0000000-0000-7000-8000-000000000001';
+const late = `state = 'TIMEOUT', code = 'in_progress_timeout', deadline = now() - interval '6 seconds', state_at = now()`;
+
+describe('the verdicts', () => {
+  it('given a world in which all went well, then every promise holds, and says what was looked at', async () => {
+    const all = await verdicts();
+    expect(all.flatMap((verdict) => verdict.broken)).toEqual([]);
+    expect(all.map((verdict) => verdict.promise)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(verdictLines(all[0]!)).toEqual([
+      'promise 1 holds   every accepted request reached its end, none twice with different outcomes (3 requests accepted, 1 jobs, 1 tasks, 1 commands ended)',
+    ]);
+  });
+
+  it.each([
+    [1, 'accepted jobs that do not exist', `UPDATE chaos.accepted SET id = '${OTHER}' WHERE kind = 'job'`],
+    [1, 'requests that made two jobs', `INSERT INTO job_planner.job SELECT * FROM job_planner.job`],
+    [1, 'cancel was forgotten', `INSERT INTO chaos.accepted SELECT 'cancel', id FROM job_planner.job`],
+    [1, 'accepted devices that do not exist', `UPDATE chaos.accepted SET name = 'x' WHERE kind = 'register'`],
+    [1, 'accepted changes that are not there', `UPDATE device_state.device SET attributes = '{}'`],
+    [
+      1,
+      'commands that ended twice',
+      journal('command_dispatcher', { entity: 'command', id: COMMAND, from: 'SUCCESS', to: 'FAILURE', version: 4 }),
+    ],
+    [
+      1,
+      'tasks that ended twice',
+      journal('job_planner', { entity: 'job-task', id: TASK, from: 'Successful', to: 'Failed', version: 4 }),
+    ],
+    [1, 'whose command came to something else', `UPDATE job_planner.job_task SET state = 'Failed'`],
+    [1, 'dead letters', `INSERT INTO job_planner.dead_letter VALUES ('muster.work.x', 'poison')`],
+    [2, 'executed more than once', `INSERT INTO chaos.execution SELECT * FROM chaos.execution`],
+    [2, 'was not for', `UPDATE chaos.execution SET device_id = '${OTHER}'`],
+    [2, 'a fence that it never had', `UPDATE chaos.execution SET fence = 2`],
+    [2, 'success that was told', `UPDATE command_dispatcher.command SET state = 'FAILURE'`],
+    [2, 'success that was told', `UPDATE command_dispatcher.command SET state = 'TIMEOUT'`],
+    [2, 'SUCCESS that no device told', `DELETE FROM chaos.told`],
+    [3, 'gaps in the events', `DELETE FROM chaos.event WHERE round = 'live' AND version = 2`],
+    [3, 'gaps in the journal', `DELETE FROM job_planner.journal WHERE seq = 3`],
+    [3, 'transitions without their event', `DELETE FROM chaos.event WHERE round = 'live' AND version = 3`],
+    [3, 'transitions without their event', `UPDATE chaos.event SET became = 'x' WHERE round = 'live' AND version = 3`],
+    [3, 'events without their transition', `UPDATE chaos.event SET version = 9 WHERE round = 'live' AND version = 3`],
+    [
+      3,
+      'do not begin where',
+      `UPDATE command_dispatcher.journal SET transitions = jsonb_set(transitions, '{0,from}', '"QUEUED"') WHERE seq = 2`,
+    ],
+    [3, 'rows that are not as', `UPDATE job_planner.job SET version = 4`],
+    [3, 'rows that are not as', `UPDATE device_state.device SET state = 'ONLINE'`],
+    [4, 'jobs with a wrong succeeded', `UPDATE job_planner.job SET succeeded = 2`],
+    [4, 'jobs with a wrong in_flight', `UPDATE job_planner.job SET in_flight = 1`],
+    [4, 'lanes that hold', `UPDATE command_dispatcher.lane SET in_flight = '${COMMAND}'`],
+    [5, 'ended too late', `UPDATE command_dispatcher.command SET ${late}`],
+    [5, 'ended before their time', `UPDATE command_dispatcher.command SET state = 'TIMEOUT', code = 'never_contacted'`],
+    [6, 'did not come back', `DELETE FROM chaos.event WHERE round = 'rebuilt' AND version = 3`],
+    [6, 'not there before', `UPDATE chaos.event SET md5 = 'x' WHERE round = 'rebuilt' AND version = 3`],
+    [
+      7,
+      'two transitions of one version',
+      journal('job_planner', { entity: 'job-task', id: TASK, from: 'Running', to: 'Failed', version: 3 }),
+    ],
+    [
+      7,
+      'several bodies',
+      `INSERT INTO chaos.event SELECT 'live', service, event_id, entity, id, version, was, became, 'x' FROM chaos.event WHERE round = 'live'`,
+    ],
+    [7, 'planned twice', `INSERT INTO job_planner.job_task SELECT * FROM job_planner.job_task`],
+    [
+      7,
+      'more commands than releases',
+      `INSERT INTO command_dispatcher.command SELECT * FROM command_dispatcher.command`,
+    ],
+  ])('given a breach of promise %i, %s, then it is broken and says so', async (promise, what, breach) => {
+    expect((await client.query(breach)).rowCount).toBeGreaterThan(0);
+    const { broken } = (await verdicts())[promise - 1]!;
+    expect(broken.join('\n')).toContain(what);
+  });
+
+  it.each<[number, string, Partial<Evidence>]>([
+    [1, 'not at its end: 3 tasks open', { leftovers: ['3 tasks open'] }],
+    [1, 'refused: create job c-1: 400', { refused: ['create job c-1: 400'] }],
+    [
+      5,
+      'overdue was the due_at of a job: 1, such as b0000000-0000-7000-8000-000000000001 by 7.0 s',
+      { overdue: [{ what: 'due_at of a job', id: TASK, seconds: 7 }] },
+    ],
+    [5, 'no moment at which it could be looked at', { looks: 0 }],
+  ])('given that promise %i was seen broken, %s, then it says so', async (promise, what, seen) => {
+    expect((await verdicts(seen))[promise - 1]!.broken.join('\n')).toContain(what);
+  });
+
+  it('given a command that ended late while there was an excuse, then that is no breach; when it was over before, it is', async () => {
+    await client.query(`UPDATE command_dispatcher.command SET ${late}`);
+    const excuse = (from: number, to: number) =>
+      `INSERT INTO chaos.excuse VALUES (now() - interval '${from} seconds', now() - interval '${to} seconds')`;
+    await client.query(excuse(60, 7));
+    expect((await verdicts())[4]!.broken).toHaveLength(1);
+    await client.query('DROP TABLE chaos.transition CASCADE; DROP VIEW chaos.row');
+    await client.query(excuse(60, 5));
+    expect((await verdicts())[4]!.broken).toEqual([]);
+  });
+
+  it('given a success that was told after the deadline, then TIMEOUT stands', async () => {
+    await client.query(`UPDATE command_dispatcher.command SET ${late}`);
+    expect((await verdicts())[1]!.broken).toEqual([]);
+  });
+});

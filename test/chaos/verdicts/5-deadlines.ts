@@ -1,0 +1,35 @@
+import { TOLERANCE_SECONDS } from '../deadlines.ts';
+import type { Promised } from '../verdict.ts';
+
+/** The commands that time ended, with the time at which it should have. */
+const TIMED = `
+  SELECT id, code, state_at, CASE WHEN code = 'never_contacted' THEN expires_at ELSE deadline END AS due
+  FROM command_dispatcher.command
+  WHERE state = 'TIMEOUT' OR (state = 'CANCELLED' AND reason = 'cancelled; the device did not answer')`;
+
+const EXCUSED = `EXISTS (SELECT FROM chaos.excuse e WHERE e."from" <= c.state_at AND e."to" >= c.due)`;
+
+export const deadlines: Promised = {
+  promise: 5,
+  text: `nothing is past its deadline by more than ${TOLERANCE_SECONDS} s while nothing is broken`,
+  noted: ({ overdue, looks }) => [
+    ...[...Map.groupBy(overdue, ({ what }) => what)].map(([what, cases]) => {
+      const [worst] = cases.toSorted((a, b) => b.seconds - a.seconds);
+      return `overdue was the ${what}: ${cases.length}, such as ${worst!.id} by ${worst!.seconds.toFixed(1)} s`;
+    }),
+    ...(looks === 0 ? ['there was no moment at which it could be looked at'] : []),
+  ],
+  checks: [
+    {
+      what: 'ended too late',
+      sql: `SELECT format('%s (%s) by %s', c.id, c.code, c.state_at - c.due) AS found FROM (${TIMED}) c
+            WHERE c.state_at - c.due > interval '${TOLERANCE_SECONDS} seconds' AND NOT ${EXCUSED}`,
+    },
+    {
+      what: 'ended before their time',
+      sql: `SELECT format('%s (%s) by %s', c.id, c.code, c.due - c.state_at) AS found FROM (${TIMED}) c WHERE c.state_at < c.due`,
+    },
+  ],
+  seen: `SELECT format('%s commands ended by time, %s of them without an excuse', (SELECT count(*) FROM (${TIMED}) c),
+           (SELECT count(*) FROM (${TIMED}) c WHERE NOT ${EXCUSED})) AS seen`,
+};

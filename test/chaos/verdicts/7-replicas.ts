@@ -1,0 +1,33 @@
+import type { Promised } from '../verdict.ts';
+
+export const replicas: Promised = {
+  promise: 7,
+  text: 'two replicas of each service did no work twice',
+  checks: [
+    {
+      what: 'two transitions of one version',
+      sql: `SELECT format('%s %s.%s', entity, id, version) AS found FROM chaos.transition GROUP BY entity, id, version HAVING count(*) > 1`,
+    },
+    {
+      what: 'events with one id and several bodies',
+      sql: `SELECT event_id AS found FROM chaos.event WHERE round = 'live' GROUP BY event_id HAVING count(DISTINCT md5) > 1`,
+    },
+    {
+      what: 'targets that a job planned twice',
+      sql: `SELECT format('%s in %s', target_id, job_id) AS found FROM job_planner.job_task GROUP BY job_id, target_id HAVING count(*) > 1`,
+    },
+    {
+      what: 'tasks with more commands than releases',
+      sql: `SELECT format('%s: %s commands, %s releases', c.ref, c.n, coalesce(r.n, 0)) AS found
+            FROM (SELECT ref, count(*) AS n FROM command_dispatcher.command GROUP BY ref) c
+            LEFT JOIN (SELECT id, count(*) AS n FROM chaos.transition WHERE entity = 'job-task' AND became = 'Running' GROUP BY id) r ON r.id = c.ref
+            WHERE c.n > coalesce(r.n, 0)`,
+    },
+    {
+      what: 'commands executed more than once',
+      sql: `SELECT format('%s %s times', command_id, count(*)) AS found FROM chaos.execution GROUP BY command_id HAVING count(*) > 1`,
+    },
+  ],
+  seen: `SELECT format('%s journal rows, %s commands for %s tasks', (SELECT count(DISTINCT (service, seq)) FROM chaos.transition),
+           (SELECT count(*) FROM command_dispatcher.command), (SELECT count(*) FROM job_planner.job_task)) AS seen`,
+};
