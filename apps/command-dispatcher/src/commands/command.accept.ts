@@ -2,10 +2,11 @@ import { deviceState, type CommandRequest } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
-import { LaneStore, type Presence } from '../lanes/lane.store.js';
+import { LaneStore } from '../lanes/lane.store.js';
 import { CommandDispatch } from './command.dispatch.js';
 import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
-import { CommandStore, resendAt, SENDABLE_COLUMNS } from './command.store.js';
+import { CommandSender } from './command.sender.js';
+import { CommandStore, resendAt, SENDABLE_COLUMNS, type Sendable } from './command.store.js';
 import { commandTable } from './command.table.js';
 
 export interface CommandItem {
@@ -24,34 +25,43 @@ export class CommandAccept {
     private readonly store: CommandStore,
     private readonly lanes: LaneStore,
     private readonly dispatch: CommandDispatch,
+    private readonly sender: CommandSender,
     private readonly end: CommandEnd,
   ) {}
 
   /** Up to 500 commands of one request. Commands that are known are not created again; of those that have ended the outcome is told again. */
   async accept(project: string, request: CommandRequest, items: readonly CommandItem[]): Promise<void> {
-    const found = await this.lookUp(project, items);
+    await this.makeLanes(project, items);
     await this.journal.transaction(project, async (tx) => {
       await this.store.lockRequest(tx, request.request_id, 'accept');
       await this.store.saveRequest(tx, request);
-      if (found.length > 0) await this.lanes.applyPresence(tx, found);
-      const lanes = await this.lanes.lockIdle(tx, [...new Set(items.map((item) => item.device_id))]);
-      const cancelled = await this.store.takeCancelled(
+      const ids = items.map((item) => item.command_id);
+      const cancelled = await this.store.takeCancelled(tx, ids);
+      const known = new Set((await this.store.devicesOf(tx, ids)).map((command) => command.id));
+      const firsts = firstOfEachDevice(items, new Set([...known, ...cancelled.map(({ id }) => id)]));
+      const devices = [...new Set(items.map((item) => item.device_id))];
+      const lanes = await this.lanes.offer(
         tx,
-        items.map((item) => item.command_id),
+        devices.map((device_id) => ({ device_id, command_id: firsts.get(device_id)?.command_id ?? null })),
       );
-      const [direct, queued] = this.split(items, lanes, new Set(cancelled.map(({ id }) => id)));
+      const direct = [...firsts.values()].filter((item) => lanes.get(item.device_id) != null);
       const sent = await this.createSent(tx, request, direct, lanes);
-      const waiting = await this.createQueued(tx, request, queued);
-      const created = new Set([...sent, ...waiting]);
-      const repeated = items.filter((item) => !created.has(item.command_id)).map((item) => item.command_id);
+      const queued = await this.createQueued(
+        tx,
+        request,
+        items.filter((item) => !sent.has(item.command_id) && !known.has(item.command_id)),
+      );
+      const repeated = ids.filter((id) => !sent.has(id) && !queued.has(id));
       if (repeated.length > 0) await this.end.tell(tx, (await this.store.ended(tx, repeated)) as Ended[]);
       await this.endCancelled(tx, cancelled);
-      const unknown = queued.filter((item) => waiting.has(item.command_id) && !lanes.has(item.device_id));
-      await this.refuseUnknown(tx, unknown);
-      const served = new Set(direct.filter((item) => sent.has(item.command_id)).map((item) => item.device_id));
+      await this.refuseUnknown(
+        tx,
+        items.filter((item) => queued.has(item.command_id) && !lanes.has(item.device_id)),
+      );
+      const served = new Set(direct.map((item) => item.device_id));
       await this.dispatch.dispatch(
         tx,
-        [...lanes.keys()].filter((device) => !served.has(device)),
+        devices.filter((device) => lanes.has(device) && !served.has(device)),
       );
     });
   }
@@ -63,36 +73,21 @@ export class CommandAccept {
     return deviceIds.filter((id) => !known.has(id));
   }
 
-  // Asked before the transaction: no lock is held while another service thinks.
-  private async lookUp(project: string, items: readonly CommandItem[]): Promise<Presence[]> {
+  // Asked before the transaction, so that no lock is held while another service thinks; noted in one of its own, so that lanes are taken in
+  // one pass afterwards.
+  private async makeLanes(project: string, items: readonly CommandItem[]): Promise<void> {
     const ids = await this.lanes.missing(project, [...new Set(items.map((item) => item.device_id))]);
-    if (ids.length === 0) return [];
+    if (ids.length === 0) return;
     const { devices } = await this.rpc.call(deviceState.presence, { project_id: project, ids });
-    return devices.map(({ id, online, version }) => ({ device_id: id, online, version }));
-  }
-
-  /** Those that can be sent without ever waiting in a queue, the first of each idle device, and the rest. */
-  private split(
-    items: readonly CommandItem[],
-    lanes: ReadonlyMap<string, { idle: boolean }>,
-    cancelled: ReadonlySet<string>,
-  ): [direct: CommandItem[], queued: CommandItem[]] {
-    const direct = new Map<string, CommandItem>();
-    for (const item of items) {
-      if (!lanes.get(item.device_id)?.idle || cancelled.has(item.command_id)) continue;
-      const first = direct.get(item.device_id);
-      // The order of a queue: ids are UUIDv7, made by whoever asked.
-      if (!first || item.command_id < first.command_id) direct.set(item.device_id, item);
-    }
-    const isDirect = new Set(direct.values());
-    return [[...isDirect], items.filter((item) => !isDirect.has(item))];
+    const presence = devices.map(({ id, online, version }) => ({ device_id: id, online, version }));
+    await this.journal.transaction(project, (tx) => this.lanes.applyPresence(tx, presence));
   }
 
   private async createSent(
     tx: Tx,
     request: CommandRequest,
     items: readonly CommandItem[],
-    lanes: ReadonlyMap<string, { fence: number }>,
+    lanes: ReadonlyMap<string, number | null>,
   ): Promise<Set<string>> {
     const created = await tx.create(
       commandTable,
@@ -100,16 +95,27 @@ export class CommandAccept {
         ...columnsOf(request, items),
         attempt: items.map(() => 1),
         sends: items.map(() => 1),
-        fence: items.map((item) => lanes.get(item.device_id)!.fence),
+        fence: items.map((item) => lanes.get(item.device_id)),
       },
       {
-        compute: { expires_at: EXPIRY, deadline: DEADLINE, due_at: resendAt(DEADLINE, '1') },
+        compute: { expires_at: EXPIRY, deadline: DEADLINE, due_at: resendAt(DEADLINE, '0') },
         through: ['INITIATED'],
         returning: SENDABLE_COLUMNS,
       },
     );
-    await this.dispatch.sendNew(tx, created);
-    return new Set(created.map(({ id }) => id));
+    await this.sender.send(
+      tx,
+      created.map(({ id, row }) => ({ ...row, id }) as Sendable),
+    );
+    const ids = new Set(created.map(({ id }) => id));
+    // Another delivery of the same batch made them, and they ended, since this one looked.
+    const late = items.filter((item) => !ids.has(item.command_id));
+    if (late.length > 0)
+      await this.lanes.free(
+        tx,
+        late.map((item) => ({ id: item.command_id, device_id: item.device_id })),
+      );
+    return ids;
   }
 
   private async createQueued(tx: Tx, request: CommandRequest, items: readonly CommandItem[]): Promise<Set<string>> {
@@ -136,6 +142,17 @@ export class CommandAccept {
     });
     await this.end.tell(tx, toEnded('FAILURE', moved));
   }
+}
+
+/** Of each device the command whose turn would be first; ids are UUIDv7, made by whoever asked. */
+function firstOfEachDevice(items: readonly CommandItem[], leftOut: ReadonlySet<string>): Map<string, CommandItem> {
+  const firsts = new Map<string, CommandItem>();
+  for (const item of items) {
+    const first = firsts.get(item.device_id);
+    if (!leftOut.has(item.command_id) && (!first || item.command_id < first.command_id))
+      firsts.set(item.device_id, item);
+  }
+  return firsts;
 }
 
 const EXPIRY = 'now() + make_interval(secs => i.offline_seconds)';

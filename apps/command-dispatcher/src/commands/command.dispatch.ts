@@ -1,4 +1,4 @@
-import type { Created, Moved, Tx } from '@muster/journal';
+import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { LaneStore } from '../lanes/lane.store.js';
 import { CommandSender } from './command.sender.js';
@@ -31,13 +31,7 @@ export class CommandDispatch {
       },
       returning: SENDABLE_COLUMNS,
     });
-    await this.sendNew(tx, moved);
-  }
-
-  /** Gives their lanes to commands that have just become INITIATED, and sends them. The lanes must be locked by the transaction. */
-  async sendNew(tx: Tx, commands: readonly (Created | Moved)[]): Promise<void> {
-    if (commands.length === 0) return;
-    const sent = commands.map(({ id, row }) => ({ ...row, id }) as Sendable);
+    const sent = moved.map(({ id, row }) => ({ ...row, id }) as Sendable);
     await this.lanes.occupy(tx, sent);
     await this.sender.send(tx, sent);
   }

@@ -46,6 +46,21 @@ export function judgeStatuses(statuses: readonly DeviceStatus[], standing: Reado
   };
 }
 
+/**
+ * The ends that need no judging if the device's lane says that their command is in flight under their fence: of commands that this batch says
+ * nothing else of, at most one a device. A failure that may be an answered cancel is judged.
+ */
+export function plainEnds<S extends DeviceStatus>(statuses: readonly S[]): Map<string, S> {
+  const mentions = Map.groupBy(statuses, (status) => status.payload.command_id);
+  const ends = new Map<string, S>();
+  for (const status of statuses) {
+    const { command_id, status: word, code } = status.payload;
+    const plain = word === 'success' || (word === 'failure' && code !== 'cancelled');
+    if (plain && mentions.get(command_id)!.length === 1) ends.set(status.device_id, status);
+  }
+  return ends;
+}
+
 function dropReason(status: DeviceStatus, command: Standing | undefined): StatusDrop | undefined {
   if (!command) return 'unknown_command';
   if (command.device_id !== status.device_id) return 'foreign_command';

@@ -7,7 +7,7 @@ import { LaneStore } from '../lanes/lane.store.js';
 import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
 import { CommandStore, LOOK_AGAIN_AT, type Standing } from './command.store.js';
 import { commandTable } from './command.table.js';
-import { judgeStatuses } from './status.judge.js';
+import { judgeStatuses, plainEnds } from './status.judge.js';
 
 /** What devices say of their commands (interfaces §8, channel `status`). */
 @Controller()
@@ -28,10 +28,29 @@ export class StatusesDevice {
   }
 
   private async apply(tx: Tx, statuses: readonly ChannelMessage<'status'>[]): Promise<void> {
-    await this.lanes.lock(tx, [...new Set(statuses.map((status) => status.device_id))]);
+    const plain = plainEnds(statuses);
+    const devices = new Set(statuses.map((status) => status.device_id));
+    const released = await this.lanes.release(
+      tx,
+      [...devices].map((device_id) => {
+        const end = plain.get(device_id)?.payload;
+        return { device_id, command_id: end?.command_id ?? null, fence: end?.fence ?? null };
+      }),
+    );
+    const [direct, others] = split(statuses, (status) => released.has(status.payload.command_id));
+    const [failures, successes] = split(
+      direct.map((status) => status.payload),
+      (status) => status.status === 'failure',
+    );
+    const ended = [...(await this.finish(tx, 'FAILURE', failures)), ...(await this.finish(tx, 'SUCCESS', successes))];
+    if (others.length > 0) ended.push(...(await this.judge(tx, others)));
+    await this.end.settle(tx, ended);
+  }
+
+  /** Statuses that say something of a command besides its end, or not of the one that its lane knows. Gives those that ended. */
+  private async judge(tx: Tx, statuses: readonly ChannelMessage<'status'>[]): Promise<Ended[]> {
     const standing = await this.store.standing(tx, [...new Set(statuses.map((status) => status.payload.command_id))]);
     const judged = judgeStatuses(statuses, standing);
-
     await tx.transition(commandTable, 'ACKNOWLEDGED', {
       ids: judged.acknowledged.map((status) => status.command_id),
       compute: { due_at: LOOK_AGAIN_AT },
@@ -43,12 +62,12 @@ export class StatusesDevice {
       ...(await this.finish(tx, 'FAILURE', failed)),
       ...(await this.finish(tx, 'SUCCESS', succeeded)),
     ];
-    await this.end.settle(tx, ended);
     tx.afterCommit(() => {
       for (const { status, reason } of judged.dropped) {
         this.drops.count('status', reason, { device_id: status.device_id, command_id: status.payload.command_id });
       }
     });
+    return ended;
   }
 
   private async progress(
@@ -87,6 +106,13 @@ export class StatusesDevice {
     });
     return toEnded(state, moved);
   }
+}
+
+function split<T>(all: readonly T[], belongs: (one: T) => boolean): [T[], T[]] {
+  const inside: T[] = [];
+  const outside: T[] = [];
+  for (const one of all) (belongs(one) ? inside : outside).push(one);
+  return [inside, outside];
 }
 
 /** A failure with code `cancelled` is a cancel only if we asked for one. */

@@ -20,6 +20,10 @@ export class LaneEntity {
   @Column('uuid', { nullable: true })
   in_flight!: string | null;
 
+  /** The command that the last report of ends took out of flight, if it did. */
+  @Column('uuid', { nullable: true })
+  released!: string | null;
+
   /** The last fence given out. */
   @Column('integer', { default: 0 })
   fence!: number;

@@ -40,19 +40,57 @@ export class LaneStore {
     return new Set(rows.map((row) => row.device_id));
   }
 
-  /** Of the devices that have a lane: whether the lane may be given the next command at once, and the fence that it would get. Locks the lanes. */
-  async lockIdle(tx: Tx, deviceIds: readonly string[]): Promise<Map<string, { idle: boolean; fence: number }>> {
-    await this.lock(tx, deviceIds);
-    // After the lock: whoever held it may have filled the queue.
-    const rows = await tx.query<{ device_id: string; idle: boolean; fence: number }>(
-      `SELECT device_id, fence + 1 AS fence,
-              online AND in_flight IS NULL AND NOT EXISTS (
-                SELECT FROM command WHERE command.project_id = $1 AND command.device_id = lane.device_id AND command.state = 'QUEUED'
-              ) AS idle
-       FROM lane WHERE project_id = $1 AND device_id = ANY($2)`,
-      [tx.project, deviceIds],
+  /**
+   * Gives each lane that is online and idle, and whose queue is empty, the command offered for it, under the next fence. Gives the devices that
+   * have a lane, with the fence where the command got it. Locks all of the lanes.
+   */
+  async offer(
+    tx: Tx,
+    offers: readonly { device_id: string; command_id: string | null }[],
+  ): Promise<Map<string, number | null>> {
+    const taken = `lane.online AND lane.in_flight IS NULL AND i.command_id IS NOT NULL AND NOT EXISTS (
+      SELECT FROM command WHERE command.project_id = i.project_id AND command.device_id = i.device_id AND command.state = 'QUEUED'
+    )`;
+    const ordered = byDevice(offers);
+    // What was queued by whoever held the lane until now is not seen here: it is overtaken by one command, never lost.
+    const rows = await tx.query<{ device_id: string; fence: number | null }>(
+      `UPDATE lane SET (in_flight, fence) = (
+         SELECT CASE WHEN taken THEN i.command_id ELSE lane.in_flight END, lane.fence + taken::integer FROM (SELECT ${taken} AS taken OFFSET 0) t)
+       FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['device_id', 'command_id'])}
+       WHERE lane.project_id = i.project_id AND lane.device_id = i.device_id
+       RETURNING lane.device_id, CASE WHEN lane.in_flight = i.command_id THEN lane.fence END AS fence`,
+      [tx.project, ordered.map((offer) => offer.device_id), ordered.map((offer) => offer.command_id)],
     );
-    return new Map(rows.map((row) => [row.device_id, row]));
+    return new Map(rows.map((row) => [row.device_id, row.fence]));
+  }
+
+  /**
+   * Frees the lanes whose command in flight is the one named, under the fence named: a device that says so under that fence speaks of the
+   * command that it works on. Gives the commands that were. Locks all of the lanes.
+   */
+  async release(
+    tx: Tx,
+    ends: readonly { device_id: string; command_id: string | null; fence: number | null }[],
+  ): Promise<Set<string>> {
+    const ordered = byDevice(ends);
+    const rows = await tx.query<{ released: string }>(
+      `WITH touched AS (
+         UPDATE lane SET (in_flight, released) = (
+           SELECT CASE WHEN ended THEN NULL ELSE lane.in_flight END, CASE WHEN ended THEN i.command_id END
+           FROM (SELECT coalesce(lane.in_flight = i.command_id AND lane.fence = i.fence, false) AS ended OFFSET 0) t)
+         FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::integer[]'], ['device_id', 'command_id', 'fence'])}
+         WHERE lane.project_id = i.project_id AND lane.device_id = i.device_id
+         RETURNING lane.released
+       )
+       SELECT released FROM touched WHERE released IS NOT NULL`,
+      [
+        tx.project,
+        ordered.map((end) => end.device_id),
+        ordered.map((end) => end.command_id),
+        ordered.map((end) => end.fence),
+      ],
+    );
+    return new Set(rows.map((row) => row.released));
   }
 
   /** Takes in what device-state says, at most one word a device; an older one changes nothing. Locks the lanes. */
@@ -123,3 +161,6 @@ export class LaneStore {
     return result[0];
   }
 }
+
+const byDevice = <Row extends { device_id: string }>(rows: readonly Row[]): Row[] =>
+  rows.toSorted((a, b) => (a.device_id < b.device_id ? -1 : 1));

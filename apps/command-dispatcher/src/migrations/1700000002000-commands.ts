@@ -21,6 +21,7 @@ export class Commands1700000002000 implements MigrationInterface {
         online boolean NOT NULL,
         presence_version integer NOT NULL,
         in_flight uuid,
+        released uuid,
         fence integer NOT NULL DEFAULT 0,
         checked_at timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (project_id, device_id)
