@@ -4,14 +4,15 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 export class Journal1700000000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`CREATE SEQUENCE journal_seq`);
+    // Nobody looks into the JSON but the relay, which takes the whole: as jsonb it would be taken apart and put together for nothing.
     await runner.query(`
       CREATE TABLE journal (
         seq bigint NOT NULL DEFAULT nextval('journal_seq'),
         day date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date,
         at timestamptz NOT NULL DEFAULT now(),
         project_id text NOT NULL,
-        transitions jsonb NOT NULL,
-        work jsonb NOT NULL,
+        transitions json NOT NULL,
+        work json NOT NULL,
         traceparent text,
         published boolean NOT NULL DEFAULT false,
         told bigint,
