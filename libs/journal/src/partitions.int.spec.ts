@@ -40,6 +40,17 @@ const rows = async () => {
 };
 
 describe('the partitions of a journal that is kept 8 days', () => {
+  it('given a compression of the journal, then every partition has it', async () => {
+    const columns = await house.dataSource.query<{ compression: string; n: string }[]>(
+      `SELECT attcompression AS compression, count(*) AS n FROM pg_attribute
+       WHERE attrelid IN (SELECT 'journal'::regclass UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = 'journal'::regclass)
+         AND attname IN ('transitions', 'work') GROUP BY 1`,
+    );
+    expect(columns).toEqual([
+      { compression: expect.any(String) as string, n: String(2 * (2 + (await partitions()).length)) },
+    ]);
+  });
+
   it('given days that ended 8 days ago or later, then they stay; a day later the oldest goes', async () => {
     await write(true);
     expect(await dropOldPartitions(house.dataSource, 8)).toEqual(NONE);
