@@ -24,13 +24,19 @@ const TABLES = `
   CREATE UNLOGGED TABLE chaos.accepted (kind text, id uuid, name text);
   CREATE UNLOGGED TABLE chaos.excuse ("from" timestamptz, "to" timestamptz);`;
 
+const ofRow = (column: string) => `coalesce(m.${column}->>'all', m.${column}->>(i.place - 1)::int)`;
+
+/** SQL: the moves of a journal row as a relation, one transition a line. */
+export const transitionsOf = (moves: string) => `
+  LATERAL (SELECT m.entity, i.id::uuid, ${ofRow('version')}::int AS version, ${ofRow('"from"')} AS was, m."to" AS became, ${ofRow('at')}::bigint AS at
+           FROM json_to_recordset(${moves}) AS m(entity text, "to" text, ids jsonb, "from" jsonb, version jsonb, at jsonb),
+                jsonb_array_elements_text(m.ids) WITH ORDINALITY AS i(id, place))`;
+
 /** One transition of the journal a line, and the rows of all entities. */
 const VIEWS = `
   CREATE UNLOGGED TABLE chaos.transition AS ${PUBLISHERS.map(
     (service) => `
-    SELECT '${service}' AS service, j.seq, t.entity, t.id, t.version, t."from" AS was, t."to" AS became, t.at
-    FROM ${schemaOf(service)}.journal j,
-         jsonb_to_recordset(j.transitions) AS t(entity text, id uuid, version int, "from" text, "to" text, at bigint)`,
+    SELECT '${service}' AS service, j.seq, t.* FROM ${schemaOf(service)}.journal j, ${transitionsOf('j.transitions')} t`,
   ).join(' UNION ALL ')};
   CREATE INDEX ON chaos.transition (entity, id, version);
   CREATE VIEW chaos.row AS ${entities

@@ -1,3 +1,5 @@
+import { transitionsOf } from './evidence.ts';
+
 /** The tables of the product, as far as verdicts look at them, and a job of one task that went well. */
 export const SMALL_WORLD = `
   CREATE SCHEMA job_planner; CREATE SCHEMA command_dispatcher; CREATE SCHEMA device_state;
@@ -8,9 +10,9 @@ export const SMALL_WORLD = `
     reason text, cancel_requested boolean, state_at timestamptz, deadline timestamptz, expires_at timestamptz);
   CREATE TABLE command_dispatcher.lane (project_id text, device_id uuid, in_flight uuid);
   CREATE TABLE device_state.device (id uuid, name text, state text, version int, attributes jsonb);
-  CREATE TABLE job_planner.journal (seq bigserial, transitions jsonb);
-  CREATE TABLE command_dispatcher.journal (seq bigserial, transitions jsonb);
-  CREATE TABLE device_state.journal (seq bigserial, transitions jsonb);
+  CREATE TABLE job_planner.journal (seq bigserial, transitions json);
+  CREATE TABLE command_dispatcher.journal (seq bigserial, transitions json);
+  CREATE TABLE device_state.journal (seq bigserial, transitions json);
   CREATE TABLE job_planner.dead_letter (subject text, reason text);
   CREATE TABLE command_dispatcher.dead_letter (subject text, reason text);
   CREATE TABLE device_state.dead_letter (subject text, reason text);
@@ -24,18 +26,18 @@ export const SMALL_WORLD = `
   INSERT INTO command_dispatcher.lane VALUES ('demo', 'd0000000-0000-7000-8000-000000000001', NULL);
 
   INSERT INTO device_state.journal (transitions) VALUES
-    ('[{"entity":"device","id":"d0000000-0000-7000-8000-000000000001","from":null,"to":"REGISTERED","version":1}]');
+    ('[{"entity":"device","to":"REGISTERED","ids":["d0000000-0000-7000-8000-000000000001"],"from":{"all":null},"version":{"all":1}}]');
   INSERT INTO job_planner.journal (transitions) VALUES
-    ('[{"entity":"job","id":"a0000000-0000-7000-8000-000000000001","from":null,"to":"Waiting","version":1}]'),
-    ('[{"entity":"job-task","id":"b0000000-0000-7000-8000-000000000001","from":null,"to":"Waiting","version":1}]'),
-    ('[{"entity":"job-task","id":"b0000000-0000-7000-8000-000000000001","from":"Waiting","to":"Running","version":2},
-       {"entity":"job","id":"a0000000-0000-7000-8000-000000000001","from":"Waiting","to":"Running","version":2}]'),
-    ('[{"entity":"job-task","id":"b0000000-0000-7000-8000-000000000001","from":"Running","to":"Successful","version":3}]'),
-    ('[{"entity":"job","id":"a0000000-0000-7000-8000-000000000001","from":"Running","to":"Successful","version":3}]');
+    ('[{"entity":"job","to":"Waiting","ids":["a0000000-0000-7000-8000-000000000001"],"from":{"all":null},"version":{"all":1}}]'),
+    ('[{"entity":"job-task","to":"Waiting","ids":["b0000000-0000-7000-8000-000000000001"],"from":{"all":null},"version":{"all":1}}]'),
+    ('[{"entity":"job-task","to":"Running","ids":["b0000000-0000-7000-8000-000000000001"],"from":{"all":"Waiting"},"version":{"all":2}},
+       {"entity":"job","to":"Running","ids":["a0000000-0000-7000-8000-000000000001"],"from":{"all":"Waiting"},"version":{"all":2}}]'),
+    ('[{"entity":"job-task","to":"Successful","ids":["b0000000-0000-7000-8000-000000000001"],"from":{"all":"Running"},"version":{"all":3}}]'),
+    ('[{"entity":"job","to":"Successful","ids":["a0000000-0000-7000-8000-000000000001"],"from":{"all":"Running"},"version":{"all":3}}]');
   INSERT INTO command_dispatcher.journal (transitions) VALUES
-    ('[{"entity":"command","id":"c0000000-0000-7000-8000-000000000001","from":null,"to":"QUEUED","version":1},
-       {"entity":"command","id":"c0000000-0000-7000-8000-000000000001","from":"QUEUED","to":"INITIATED","version":2}]'),
-    ('[{"entity":"command","id":"c0000000-0000-7000-8000-000000000001","from":"INITIATED","to":"SUCCESS","version":3}]');`;
+    ('[{"entity":"command","to":"QUEUED","ids":["c0000000-0000-7000-8000-000000000001"],"from":{"all":null},"version":{"all":1}},
+       {"entity":"command","to":"INITIATED","ids":["c0000000-0000-7000-8000-000000000001"],"from":{"all":"QUEUED"},"version":{"all":2}}]'),
+    ('[{"entity":"command","to":"SUCCESS","ids":["c0000000-0000-7000-8000-000000000001"],"from":{"all":"INITIATED"},"version":{"all":3}}]');`;
 
 /** What the run has gathered of that world. */
 export const ITS_EVIDENCE = `
@@ -44,8 +46,8 @@ export const ITS_EVIDENCE = `
   INSERT INTO chaos.execution VALUES ('d0000000-0000-7000-8000-000000000001', 'c0000000-0000-7000-8000-000000000001', 1, now());
   INSERT INTO chaos.told VALUES ('d0000000-0000-7000-8000-000000000001', 'c0000000-0000-7000-8000-000000000001', 1, 'success', now());
   INSERT INTO chaos.event
-    SELECT round, 's', t.id || '.' || t.version, t.entity, t.id, t.version, t."from", t."to", md5(t.id || '.' || t.version)
+    SELECT round, 's', t.id || '.' || t.version, t.entity, t.id, t.version, t.was, t.became, md5(t.id || '.' || t.version)
     FROM (SELECT transitions FROM job_planner.journal UNION ALL SELECT transitions FROM command_dispatcher.journal
           UNION ALL SELECT transitions FROM device_state.journal) j,
-      jsonb_to_recordset(j.transitions) AS t(entity text, id uuid, version int, "from" text, "to" text),
+      ${transitionsOf('j.transitions')} t,
       (VALUES ('live'), ('rebuilt')) AS rounds(round);`;

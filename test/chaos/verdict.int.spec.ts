@@ -38,8 +38,13 @@ async function verdicts(seen: Partial<Evidence> = {}): Promise<Verdict[]> {
   return all;
 }
 
-const journal = (service: string, transition: object) =>
-  `INSERT INTO ${service}.journal (transitions) VALUES ('${JSON.stringify([transition])}')`;
+const journal = (
+  service: string,
+  { entity, id, from, to, version }: { entity: string; id: string; from: string; to: string; version: number },
+) => {
+  const move = { entity, to, ids: [id], from: { all: from }, version: { all: version } };
+  return `INSERT INTO ${service}.journal (transitions) VALUES ('${JSON.stringify([move])}')`;
+};
 const COMMAND = 'c0000000-0000-7000-8000-000000000001';
 const TASK = 'b0000000-0000-7000-8000-000000000001';
 const OTHER = 'e0000000-0000-7000-8000-000000000001';
@@ -87,7 +92,7 @@ describe('the verdicts', () => {
     [
       3,
       'do not begin where',
-      `UPDATE command_dispatcher.journal SET transitions = jsonb_set(transitions, '{0,from}', '"QUEUED"') WHERE seq = 2`,
+      `UPDATE command_dispatcher.journal SET transitions = jsonb_set(transitions::jsonb, '{0,from,all}', '"QUEUED"') WHERE seq = 2`,
     ],
     [3, 'rows that are not as', `UPDATE job_planner.job SET version = 4`],
     [3, 'rows that are not as', `UPDATE device_state.device SET state = 'ONLINE'`],

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { v7 as uuid } from 'uuid';
 import { Journal } from './journal.js';
+import { expandMove, type Move } from './move.js';
 import { doors, doorTable, openDoors, PROJECT, SCHEMA, type Doors } from './testing/door.js';
 
 let house: Doors;
@@ -21,10 +22,8 @@ const states = async () => {
 };
 
 const journalled = async () => {
-  const rows = await house.dataSource.query<
-    { transitions: { id: string; from: string | null; to: string; version: number }[] }[]
-  >('SELECT transitions FROM journal ORDER BY seq');
-  return rows.flatMap((row) => row.transitions);
+  const rows = await house.dataSource.query<{ transitions: Move[] }[]>('SELECT transitions FROM journal ORDER BY seq');
+  return rows.flatMap((row) => row.transitions.flatMap(expandMove));
 };
 
 describe('a guarded batch transition', () => {
@@ -248,11 +247,7 @@ describe('a guarded batch transition', () => {
       expect(times).toHaveLength(3);
       expect(times.at(-1)).toBe(state_at.getTime());
     }
-    const told = (
-      await house.dataSource.query<{ transitions: { id: string; at: number }[] }[]>(
-        `SELECT transitions FROM journal ORDER BY seq`,
-      )
-    ).flatMap((row) => row.transitions);
+    const told = await journalled();
     for (const id of ids) {
       const times = told.filter((transition) => transition.id === id).map(({ at }) => at);
       expect(times).toEqual([...times].sort((a, b) => a - b));

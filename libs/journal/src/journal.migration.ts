@@ -4,20 +4,27 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 export class Journal1700000000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`CREATE SEQUENCE journal_seq`);
+    // Nobody looks into the JSON but the relay, which takes the whole: as jsonb it would be taken apart and put together for nothing.
     await runner.query(`
       CREATE TABLE journal (
         seq bigint NOT NULL DEFAULT nextval('journal_seq'),
         day date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date,
         at timestamptz NOT NULL DEFAULT now(),
         project_id text NOT NULL,
-        transitions jsonb NOT NULL,
-        work jsonb NOT NULL,
+        transitions json NOT NULL,
+        work json NOT NULL,
         traceparent text,
         published boolean NOT NULL DEFAULT false,
         told bigint,
         stream_seq bigint,
         PRIMARY KEY (day, seq)
       ) PARTITION BY RANGE (day)`);
+    // Takes a third of the time of pglz; a server may be built without it.
+    await runner.query(`
+      DO $$ BEGIN
+        ALTER TABLE journal ALTER COLUMN transitions SET COMPRESSION lz4, ALTER COLUMN work SET COMPRESSION lz4;
+      EXCEPTION WHEN feature_not_supported THEN NULL;
+      END $$`);
     await runner.query(`CREATE INDEX journal_unpublished ON journal (seq) WHERE NOT published`);
     // What the event stream lost, and what a rebuild tells again, are ranges of the order in which rows were published.
     await runner.query(`CREATE INDEX journal_told ON journal (told) WHERE told IS NOT NULL`);

@@ -65,7 +65,7 @@ export class Journal {
   }
 
   private async write(tx: Tx): Promise<void> {
-    if (tx.transitions.length === 0 && tx.outbox.length === 0) return;
+    if (tx.moves.length === 0 && tx.outbox.length === 0) return;
     await tx.query(
       `WITH row AS (
          INSERT INTO journal (project_id, transitions, work, traceparent) VALUES ($1, $2, $3, $4) RETURNING seq
@@ -73,7 +73,7 @@ export class Journal {
        SELECT pg_notify($5, '') FROM row`,
       [
         tx.project,
-        JSON.stringify(tx.transitions),
+        JSON.stringify(tx.moves),
         JSON.stringify(tx.outbox),
         currentTraceparent() ?? null,
         wakeChannel(this.options.schema),

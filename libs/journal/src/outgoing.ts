@@ -1,6 +1,7 @@
-import { cloudEventWriter, eventSubject, type ServiceName, type Transition } from '@muster/contracts';
+import { cloudEventWriter, eventSubject, type ServiceName } from '@muster/contracts';
 import type { NatsConnection } from 'nats';
 import type { DeadLetter } from './dead-letters.js';
+import { expandMove, type Move } from './move.js';
 import type { JournalWork } from './tx.js';
 
 /** A row of the journal, as the relay reads it. */
@@ -8,7 +9,7 @@ export interface JournalRow {
   seq: string;
   day: string;
   project_id: string;
-  transitions: Transition[];
+  transitions: Move[];
   work: JournalWork[];
   traceparent: string | null;
 }
@@ -28,7 +29,7 @@ export interface OutgoingWork extends OutgoingEvent {
 /** The events of one journal row, in its order. */
 export function eventsOf(service: ServiceName, row: Pick<JournalRow, 'project_id' | 'transitions'>): OutgoingEvent[] {
   const write = cloudEventWriter(service, row.project_id);
-  return row.transitions.map((transition) => ({
+  return row.transitions.flatMap(expandMove).map((transition) => ({
     subject: eventSubject(row.project_id, transition.entity, transition.to, transition.id),
     id: `${transition.id}.${transition.version}`,
     // Takes its bytes from a pool, which costs half of what TextEncoder does.

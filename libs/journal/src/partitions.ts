@@ -16,7 +16,7 @@ export async function ensurePartitions(dataSource: DataSource, now: number = Dat
     const name = `journal_${from.replaceAll('-', '')}`;
     await inTurn(dataSource, async (manager) => {
       if (await exists(manager, name)) return;
-      await manager.query(`CREATE TABLE ${name} (LIKE journal INCLUDING DEFAULTS)`);
+      await manager.query(`CREATE TABLE ${name} (LIKE journal INCLUDING DEFAULTS INCLUDING COMPRESSION)`);
       // What had to land in the default partition moves over; the new one could not be attached otherwise.
       await manager.query(
         `WITH moved AS (DELETE FROM journal_default WHERE day >= $1::date AND day < $2::date RETURNING *) INSERT INTO ${name} SELECT * FROM moved`,

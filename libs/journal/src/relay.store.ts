@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { DeadLetterStore, type DeadLetter } from './dead-letters.js';
+import { eventIdsOf, type Move } from './move.js';
 import type { JournalRow } from './outgoing.js';
 
 const ROWS_PER_PAGE = 32;
@@ -124,19 +125,19 @@ export class RelayStore {
 
   /** The last row with `low < told <= high` that is not to be told again. */
   async lastPlace(low: number, high: number): Promise<Place | undefined> {
-    const { rows } = await this.session.query<{ told: string; stream_seq: string; events: string[] }>({
+    const { rows } = await this.session.query<{ told: string; stream_seq: string; transitions: Move[] }>({
       name: 'last place',
       text: `
-        SELECT told, stream_seq,
-               ARRAY(SELECT concat(t->>'id', '.', t->>'version') FROM jsonb_array_elements(transitions) t) AS events
-        FROM journal
+        SELECT told, stream_seq, transitions FROM journal
         WHERE told > $1 AND told <= $2
           AND (told > (SELECT up_to FROM retelling) OR told <= (SELECT after FROM retelling))
         ORDER BY told DESC LIMIT 1`,
       values: [low, high],
     });
     const [row] = rows;
-    return row && { told: Number(row.told), streamSeq: Number(row.stream_seq), events: row.events };
+    if (!row) return undefined;
+    const events = row.transitions.flatMap(eventIdsOf);
+    return { told: Number(row.told), streamSeq: Number(row.stream_seq), events };
   }
 
   /** How many events were published so far, as far as the journal knows. */

@@ -70,8 +70,8 @@ export class Relay {
   private connected = true;
   /** Somebody else may be writing to the stream: the next page goes one by one. */
   private careful = false;
-  /** Rows to be told again; undefined: not known, it has to be read. */
-  private retelling: Retelling | undefined;
+  /** Rows to be told again; undefined: not known, it has to be read. A promise, so that what is asked for while it is read is not forgotten. */
+  private retelling: Promise<Retelling> | undefined;
   private againNext = false;
   private lastTold = 0;
   /** Rows of a page whose events are in the stream although its work did not go, by `seq`: their events are not sent again. */
@@ -242,13 +242,14 @@ export class Relay {
   }
 
   private async readTold(store: RelayStore, onTheirWay: readonly Page[]): Promise<Page | undefined> {
-    const again = (this.retelling ??= await store.retelling());
+    const known = (this.retelling ??= store.retelling());
+    const again = await known;
     if (again.after === again.upTo) return undefined;
     const rows = await store.told(again);
     const last = rows.at(-1);
     if (last) {
       // A rebuild may have asked for more while this was read; then what is known is not true any more.
-      if (this.retelling === again) this.retelling = { ...again, after: Number(last.told) };
+      if (this.retelling === known) this.retelling = Promise.resolve({ ...again, after: Number(last.told) });
       return { rows, again };
     }
     // The last of them can be gone with its day; the rest may be called told only when it has arrived.

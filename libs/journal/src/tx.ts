@@ -1,7 +1,8 @@
-import type { Transition, WorkContract, WorkHead, WorkItem } from '@muster/contracts';
+import type { WorkContract, WorkHead, WorkItem } from '@muster/contracts';
 import { sourcesOf, type Lifecycle } from '@muster/lifecycle';
 import type { ClientBase, QueryResultRow } from 'pg';
 import { toMessages } from './journal.js';
+import { encodeMove, type Move, type MovedRows } from './move.js';
 import type { Columns, SqlType, StateTable } from './state-table.js';
 import { currentTraceparent } from './trace.js';
 
@@ -58,7 +59,7 @@ export interface Moved {
 
 /** One transaction of one project. */
 export class Tx {
-  readonly transitions: Transition[] = [];
+  readonly moves: Move[] = [];
   readonly outbox: JournalWork[] = [];
   readonly callbacks: (() => void)[] = [];
 
@@ -121,12 +122,12 @@ export class Tx {
        RETURNING t.id, ${epochMs('t.state_at')} AS at${table.traced ? ', t.traceparent' : ''}${list([...new Set([...table.eventData, ...returning])])}`,
       parameters,
     );
-    for (const row of created) {
-      for (const [index, to] of path.entries()) {
-        const from = path[index - 1] ?? null;
-        const move = { id: row.id, from, to, version: index + 1, at: Number(row.at), reason: '', row };
-        this.transitions.push(transitionOf(known, move));
-      }
+    if (created.length === 0) return [];
+    const common = { ...columnsOf(known, created), reason: created.map(() => '') };
+    for (const [index, to] of path.entries()) {
+      const from = created.map(() => path[index - 1] ?? null);
+      const version = created.map(() => index + 1);
+      this.moves.push(encodeMove(table.lifecycle.entity, to, { ...common, from, version }));
     }
     return created.map((row) => ({ id: row.id, row }));
   }
@@ -183,11 +184,12 @@ export class Tx {
        RETURNING t.id, t.from_state, t.version, ${epochMs('t.state_at')} AS at, t.reason${table.traced ? ', t.traceparent' : ''}${list(returning)}`,
       parameters,
     );
-    return rows.map((row) => {
-      const { id, from_state: from, version, at, reason } = row;
-      this.transitions.push(transitionOf(known, { id, from, to, version, at: Number(at), reason, row }));
-      return { id, from, version, row };
-    });
+    if (rows.length === 0) return [];
+    const from = rows.map((row) => row.from_state);
+    const version = rows.map((row) => row.version);
+    const reason = rows.map((row) => row.reason);
+    this.moves.push(encodeMove(table.lifecycle.entity, to, { ...columnsOf(known, rows), from, version, reason }));
+    return rows.map((row) => ({ id: row.id, from: row.from_state, version: row.version, row }));
   }
 
   /** Work that follows from this transaction: published by the relay once it has committed, at least once. */
@@ -287,20 +289,16 @@ const epochMs = (expression: string) => `(extract(epoch FROM ${expression}) * 10
 
 const list = (columns: readonly string[]) => columns.map((column) => `, t.${column}`).join('');
 
-function transitionOf(
+/** What the rows that a statement returned have in any case. */
+function columnsOf(
   table: StateTable,
-  moved: {
-    id: string;
-    from: string | null;
-    to: string;
-    version: number;
-    at: number;
-    reason: string;
-    row: Record<string, unknown>;
-  },
-): Transition {
-  const { row, ...transition } = moved;
-  const data = Object.fromEntries(table.eventData.map((name) => [name, row[name]]));
-  const traceparent = (row['traceparent'] as string | null | undefined) ?? currentTraceparent();
-  return { entity: table.lifecycle.entity, ...transition, data, ...(traceparent ? { traceparent } : {}) };
+  rows: readonly (Record<string, unknown> & { id: string; at: string })[],
+): Pick<MovedRows, 'ids' | 'at' | 'traceparent' | 'data'> {
+  const trace = currentTraceparent() ?? null;
+  return {
+    ids: rows.map(({ id }) => id),
+    at: rows.map(({ at }) => Number(at)),
+    traceparent: rows.map((row) => (row['traceparent'] as string | null | undefined) ?? trace),
+    data: Object.fromEntries(table.eventData.map((name) => [name, rows.map((row) => row[name])])),
+  };
 }

@@ -52,17 +52,19 @@ const exampleTransition = (): Transition => ({
 async function relayRate(bench: BenchStack): Promise<number> {
   await drained(bench, LIMIT_MS);
   const { entity, from, to, version, at, traceparent } = exampleTransition();
+  const common = { from, version, at, reason: '', traceparent };
+  const move = { entity, to, ...Object.fromEntries(Object.entries(common).map(([name, all]) => [name, { all }])) };
   const { db, file } = bench;
   await db.query('BEGIN');
   await db.query(
     `INSERT INTO job_planner.journal (project_id, transitions, work, traceparent)
-     SELECT $1, batch.transitions, '[]', $2
+     SELECT $1, jsonb_build_array($4::jsonb || batch.rows), '[]', $2
        FROM generate_series(1, $3::int) AS row
       CROSS JOIN LATERAL (
-        SELECT jsonb_agg($4::jsonb || jsonb_build_object('id', gen_random_uuid(), 'data',
-                 jsonb_build_object('job_id', gen_random_uuid(), 'target_id', gen_random_uuid()))) AS transitions
+        SELECT jsonb_build_object('ids', jsonb_agg(gen_random_uuid()), 'data', jsonb_build_object(
+                 'job_id', jsonb_build_object('all', gen_random_uuid()), 'target_id', jsonb_agg(gen_random_uuid()))) AS rows
           FROM generate_series(1, $5::int) AS item WHERE row > 0) AS batch`,
-    [file.project, traceparent, EVENTS / PER_ROW, JSON.stringify({ entity, from, to, version, at }), PER_ROW],
+    [file.project, traceparent, EVENTS / PER_ROW, JSON.stringify(move), PER_ROW],
   );
   await db.query(`SELECT pg_notify('journal_job_planner', '')`);
   await db.query('COMMIT');

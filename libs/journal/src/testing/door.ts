@@ -108,8 +108,12 @@ export async function storedEvents(connection: NatsConnection): Promise<DoorEven
   const events: DoorEvent[] = [];
   if (state.messages === 0) return events;
   const consumer = await connection.jetstream().consumers.get(STREAM);
-  const messages = await consumer.fetch({ max_messages: state.messages, expires: 5_000 });
-  for await (const message of messages) events.push(message.json<DoorEvent>());
+  // A fetch may end before it has all, when the bus is slow.
+  for (let before = -1; events.length > before && events.length < state.messages;) {
+    before = events.length;
+    const messages = await consumer.fetch({ max_messages: state.messages - before, expires: 5_000 });
+    for await (const message of messages) events.push(message.json<DoorEvent>());
+  }
   return events;
 }
 

@@ -1,0 +1,85 @@
+import type { Transition } from '@muster/contracts';
+
+/** One value for all rows of a move, or one a row in the order of its ids. Only the latter is an array, whatever the values are. */
+export type Column<T> = { all: T } | readonly T[];
+
+/**
+ * What one statement did, as the journal keeps it: the rows of one entity that came to one state, column by column. Nearly all of a batch is
+ * the same for each row, and a name that is written once a row would cost more than what it names.
+ */
+export interface Move {
+  entity: string;
+  to: string;
+  ids: readonly string[];
+  from: Column<string | null>;
+  version: Column<number>;
+  /** Epoch milliseconds. */
+  at: Column<number>;
+  reason: Column<string>;
+  /** Absent when none of the rows has a trace. */
+  traceparent?: Column<string | null>;
+  data: Record<string, Column<unknown>>;
+}
+
+/** The rows of a move, column by column, each as long as `ids`. */
+export interface MovedRows {
+  ids: readonly string[];
+  from: readonly (string | null)[];
+  version: readonly number[];
+  at: readonly number[];
+  reason: readonly string[];
+  traceparent: readonly (string | null)[];
+  data: Record<string, readonly unknown[]>;
+}
+
+/** @param rows at least one. */
+export function encodeMove(entity: string, to: string, rows: MovedRows): Move {
+  const data: Move['data'] = {};
+  for (const [name, values] of Object.entries(rows.data)) data[name] = columnOf(values);
+  const move: Move = {
+    entity,
+    to,
+    ids: rows.ids,
+    from: columnOf(rows.from),
+    version: columnOf(rows.version),
+    at: columnOf(rows.at),
+    reason: columnOf(rows.reason),
+    data,
+  };
+  if (rows.traceparent.some((trace) => trace !== null)) move.traceparent = columnOf(rows.traceparent);
+  return move;
+}
+
+/** The transitions of a move, in the order of its ids. */
+export function expandMove(move: Move): Transition[] {
+  const { entity, to, from, version, at, reason, traceparent } = move;
+  const columns = Object.entries(move.data);
+  return move.ids.map((id, index) => {
+    const data: Record<string, unknown> = {};
+    for (const [name, column] of columns) data[name] = valueAt(column, index);
+    const transition: Transition = {
+      entity,
+      id,
+      from: valueAt(from, index),
+      to,
+      version: valueAt(version, index),
+      at: valueAt(at, index),
+      reason: valueAt(reason, index),
+      data,
+    };
+    const trace = traceparent && valueAt(traceparent, index);
+    if (trace) transition.traceparent = trace;
+    return transition;
+  });
+}
+
+/** Ids of the move's events, in its order. */
+export const eventIdsOf = ({ ids, version }: Pick<Move, 'ids' | 'version'>): string[] =>
+  ids.map((id, index) => `${id}.${valueAt(version, index)}`);
+
+function columnOf<T>(values: readonly T[]): Column<T> {
+  const first = values[0]!;
+  return values.every((value) => value === first) ? { all: first } : values;
+}
+
+const valueAt = <T>(column: Column<T>, index: number): T => ('all' in column ? column.all : column[index]!);
