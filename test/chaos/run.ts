@@ -102,10 +102,8 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
     await readLog(database, world.executions, 'execution');
     await readLog(database, world.ends, 'told');
     await readJournals(database);
-    // A bus that was killed may have forgotten the last that it acknowledged.
-    await stack.publishAgain();
     await readEvents(database, connection, 'live');
-    await loseAndRebuild(connection, database.url, stack.dataDir);
+    await loseAndRebuild(stack);
     await readEvents(database, connection, 'rebuilt');
   }
 }
