@@ -7,7 +7,8 @@ describe('the watch over deadlines', () => {
     const now = { calm: false, idle: false };
     const asked: string[] = [];
     const database = {
-      query: async () => [{ what: 'due_at of a job', id: 'j', seconds: 6 + asked.push('') }],
+      query: async (sql: string) =>
+        sql.includes('count(*)') ? [{ count: 2 }] : [{ what: 'due_at of a job', id: 'j', seconds: 6 + asked.push('') }],
     } as unknown as Database;
     const deadlines = new Deadlines(
       database,
@@ -23,9 +24,10 @@ describe('the watch over deadlines', () => {
     await expect.poll(() => deadlines.excuses).toMatchObject([{ to: Infinity }]);
     now.calm = true;
     await expect.poll(() => asked.length).toBeGreaterThan(0);
-    expect([deadlines.looks, deadlines.overdue]).toEqual([0, []]);
+    expect([deadlines.looks, deadlines.overdue, deadlines.isStrict]).toEqual([0, [], false]);
     now.idle = true;
     await expect.poll(() => deadlines.looks).toBeGreaterThan(1);
+    expect([deadlines.due, deadlines.isStrict]).toEqual([2 * deadlines.looks, true]);
     now.calm = false;
     await expect.poll(() => deadlines.excuses.length).toBe(2);
     watching.abort();

@@ -16,8 +16,7 @@ export interface Overdue {
  * Everything that waits for a time: `due_at` of commands and jobs, `expires_at` of the queue, `deadline` of what is in flight. Not among them:
  * `ask_at` of a task, which is looked at with its job every 30 s, and `presence_due`, which is lazy and rests for 90 s after a start.
  */
-const OVERDUE = `
-  SELECT what, id, extract(epoch FROM now() - due)::float8 AS seconds FROM (
+const WAITING = `(
     SELECT 'due_at of a command that is ' || state AS what, id, due_at AS due FROM command_dispatcher.command WHERE due_at IS NOT NULL
     UNION ALL
     SELECT 'expires_at of a command that is ' || state, id, expires_at FROM command_dispatcher.command WHERE state IN ('QUEUED', 'SCHEDULED')
@@ -26,7 +25,14 @@ const OVERDUE = `
     WHERE state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')
     UNION ALL
     SELECT 'due_at of a job that is ' || state, id, due_at FROM job_planner.job WHERE due_at IS NOT NULL
-  ) waiting WHERE due < now() - make_interval(secs => $1) ORDER BY due LIMIT 5`;
+) waiting`;
+
+const OVERDUE = `
+  SELECT what, id, extract(epoch FROM now() - due)::float8 AS seconds FROM ${WAITING}
+  WHERE due < now() - make_interval(secs => $1) ORDER BY due LIMIT 5`;
+
+/** What is due before it is looked again. */
+const COMES_DUE = `SELECT count(*)::int AS count FROM ${WAITING} WHERE due BETWEEN now() AND now() + make_interval(secs => $1)`;
 
 /** A time at which something might be late without being wrong, in epoch milliseconds. */
 export interface Excuse {
@@ -43,6 +49,9 @@ export class Deadlines {
   readonly excuses: Excuse[] = [];
   /** How often it was looked. */
   looks = 0;
+  /** How many times came while it was looked. */
+  due = 0;
+  private excuse: Excuse | undefined;
   private readonly database: Database;
   private readonly isCalm: () => Promise<boolean>;
   private readonly isIdle: () => Promise<boolean>;
@@ -55,26 +64,32 @@ export class Deadlines {
   }
 
   async watch(signal: AbortSignal): Promise<void> {
-    let excuse: Excuse | undefined;
     while (!signal.aborted) {
-      const wasExcused = excuse !== undefined;
+      const { excuse } = this;
       if (!(await this.isCalm())) {
-        if (!excuse) this.excuses.push((excuse = { from: Date.now() - EVERY_MS, to: Infinity }));
-      } else if (!wasExcused) await this.look();
+        if (!excuse) this.excuses.push((this.excuse = { from: Date.now() - EVERY_MS, to: Infinity }));
+      } else if (!excuse) await this.look();
       else if (await this.isIdle()) {
-        excuse!.to = Date.now();
-        excuse = undefined;
+        excuse.to = Date.now();
+        this.excuse = undefined;
       }
       await delay(EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
-    if (excuse) excuse.to = Date.now();
+    if (this.excuse) this.excuse.to = Date.now();
+  }
+
+  /** Whether nothing may be late now. */
+  get isStrict(): boolean {
+    return this.excuse === undefined;
   }
 
   private async look(): Promise<void> {
     const found = await this.database.query<Overdue>(OVERDUE, [TOLERANCE_SECONDS]);
+    const [next] = await this.database.query<{ count: number }>(COMES_DUE, [EVERY_MS / 1000]);
     // A fault may have begun while it was looked.
     if (!(await this.isCalm())) return;
     this.looks++;
+    this.due += next!.count;
     for (const one of found) {
       const known = this.overdue.find(({ what, id }) => what === one.what && id === one.id);
       if (known) known.seconds = Math.max(known.seconds, one.seconds);

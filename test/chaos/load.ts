@@ -28,6 +28,7 @@ export class Load {
   private readonly surroundings: Surroundings;
   private readonly open = new Set<Promise<void>>();
   private readonly ended = new AbortController();
+  private number = 0;
   /** One for each run on the same data would still be needed: keys are remembered for a day. */
   private readonly run = randomUUID();
 
@@ -39,12 +40,17 @@ export class Load {
 
   /** Asks until `signal` is aborted; requests that are under way then go on until {@link settle}. */
   async start(signal: AbortSignal): Promise<void> {
-    for (let number = 0; !signal.aborted; number++) {
-      const request = planRequest(this.random, number, this.surroundings);
-      this.track(this.carryOut(request, number, signal));
+    while (!signal.aborted) {
+      this.ask((number) => planRequest(this.random, number, this.surroundings), signal);
       await delay(nextPause(this.random), undefined, { signal }).catch(() => undefined);
       while (this.open.size >= MOST_OPEN && !signal.aborted) await Promise.race(this.open);
     }
+  }
+
+  /** Asks for what `plan` gives for the request's number; what follows from it comes only as long as `signal` is not aborted. */
+  ask(plan: (number: number) => Request, signal: AbortSignal): void {
+    const number = this.number++;
+    this.track(this.carryOut(plan(number), number, signal));
   }
 
   /** Waits until every request is answered. @returns how many are not after `ms` milliseconds. */

@@ -43,6 +43,18 @@ export function planRequest(random: Random, number: number, surroundings: Surrou
   return newJob(random, number, { name_prefix: random.pick(surroundings.devices).name.slice(0, -2) });
 }
 
+/** A job over the devices of a name whose commands may take a second and no more. */
+export const shortJob = (number: number, name_prefix: string): Request => ({
+  kind: 'job',
+  followUps: [],
+  job: {
+    job_name: `c-${number}`,
+    job_type: 'node_upgrade',
+    job_content: { target_type: 'node', target_query: { name_prefix }, task_data: JSON.stringify({ number }) },
+    rollout: { max_in_flight: 1_000, timeout: { in_progress_seconds: 1 } },
+  },
+});
+
 function newJob(
   random: Random,
   number: number,

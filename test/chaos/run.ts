@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../harness/until.ts';
 import { Client } from './client.ts';
 import { Deadlines } from './deadlines.ts';
 import { insert, makeTables, readEvents, readJournals, readLog } from './evidence.ts';
 import { Faults } from './faults.ts';
 import { Load } from './load.ts';
+import { shortJob } from './plan.ts';
 import type { ChaosOptions } from './options.ts';
 import { untilQuiet, waitingMessages, type Leftover } from './quiet.ts';
 import { Random } from './random.ts';
@@ -18,6 +20,10 @@ const LOST_ANSWERS = 0.02;
 const TICK_MS = 100;
 /** How long a request may still take after the heal. */
 const ANSWER_MS = 60_000;
+
+/** How long the load goes on after the heal, once everything that had piled up is worked off. */
+const STRICT_MS = 10_000;
+const WORKED_OFF_MS = 60_000;
 
 type Say = (line: string) => void;
 
@@ -46,7 +52,7 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
   await watch;
 
   say(
-    `quiet: ${left.length === 0 ? 'everything' : 'not everything'} is at its end; deadlines were looked at ${deadlines.looks} times`,
+    `quiet: ${left.length === 0 ? 'everything' : 'not everything'} is at its end; deadlines were looked at ${deadlines.looks} times, ${deadlines.due} came meanwhile`,
   );
   // The fleets stay: without their heartbeats devices would go offline while they are judged.
   await gather();
@@ -55,7 +61,7 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
     leftovers: left,
     refused: load.refused,
     overdue: deadlines.overdue,
-    looks: deadlines.looks,
+    due: deadlines.due,
   };
   const verdicts: Verdict[] = [];
   for (const promised of promises) verdicts.push(await judge(promised, evidence));
@@ -74,11 +80,20 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
     say(
       `healed after ${((Date.now() - start) / 1000).toFixed(0)} s: ${faults.begun} faults, ${database.proxy.lost} answers of Postgres lost`,
     );
+    await workStrictly();
     const unanswered = await load.settle(ANSWER_MS);
     if (unanswered > 0) load.refused.push(`${unanswered} requests had no answer ${ANSWER_MS / 1000} s after the heal`);
     const { answered, repeated, unexpected } = client.counts;
     say(`load: ${answered} requests answered, ${repeated} asked again, ${unexpected} answers of 500`);
     return untilQuiet({ database, connection: await stack.nats(), client }, signal);
+  }
+
+  /** Time runs out for commands under load while there is no excuse; one that lasts is told by the verdict, which has seen nothing then. */
+  async function workStrictly(): Promise<void> {
+    await until('no excuse', () => deadlines.isStrict, { timeout: WORKED_OFF_MS }).catch(() => undefined);
+    const running = AbortSignal.any([signal, AbortSignal.timeout(STRICT_MS)]);
+    load.ask((number) => shortJob(number, `${PREFIX}-slow`), running);
+    await load.start(running);
   }
 
   async function gather(): Promise<void> {
@@ -102,10 +117,8 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
     await readLog(database, world.executions, 'execution');
     await readLog(database, world.ends, 'told');
     await readJournals(database);
-    // A bus that was killed may have forgotten the last that it acknowledged.
-    await stack.publishAgain();
     await readEvents(database, connection, 'live');
-    await loseAndRebuild(connection, database.url, stack.dataDir);
+    await loseAndRebuild(stack);
     await readEvents(database, connection, 'rebuilt');
   }
 }

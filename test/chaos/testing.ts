@@ -4,7 +4,7 @@ import { transitionsOf } from './evidence.ts';
 export const SMALL_WORLD = `
   CREATE SCHEMA job_planner; CREATE SCHEMA command_dispatcher; CREATE SCHEMA device_state;
   CREATE TABLE job_planner.job (project_id text, id uuid, job_name text, state text, version int, wish text, task_total int, pending int,
-    in_flight int, stopping int, succeeded int, failed int, timed_out int, cancelled int);
+    in_flight int, stopping int, succeeded int, failed int, timed_out int, cancelled int, tasks_deleted_at timestamptz);
   CREATE TABLE job_planner.job_task (project_id text, id uuid, job_id uuid, target_id uuid, command_id uuid, state text, version int);
   CREATE TABLE command_dispatcher.command (project_id text, id uuid, ref uuid, device_id uuid, state text, version int, fence int, code text,
     reason text, cancel_requested boolean, state_at timestamptz, deadline timestamptz, expires_at timestamptz);

@@ -32,7 +32,7 @@ afterEach(() => client.query('ROLLBACK'));
 
 async function verdicts(seen: Partial<Evidence> = {}): Promise<Verdict[]> {
   await readJournals(database);
-  const evidence = { database, leftovers: [], refused: [], overdue: [], looks: 1, ...seen };
+  const evidence = { database, leftovers: [], refused: [], overdue: [], due: 1, ...seen };
   const all: Verdict[] = [];
   for (const promised of promises) all.push(await judge(promised, evidence));
   return all;
@@ -133,7 +133,7 @@ describe('the verdicts', () => {
       'overdue was the due_at of a job: 1, such as b0000000-0000-7000-8000-000000000001 by 7.0 s',
       { overdue: [{ what: 'due_at of a job', id: TASK, seconds: 7 }] },
     ],
-    [5, 'no moment at which it could be looked at', { looks: 0 }],
+    [5, 'nothing was due at a moment at which it could be looked at', { due: 0 }],
   ])('given that promise %i was seen broken, %s, then it says so', async (promise, what, seen) => {
     expect((await verdicts(seen))[promise - 1]!.broken.join('\n')).toContain(what);
   });

@@ -9,8 +9,8 @@ export interface Evidence {
   /** Refusals that should not have been, and requests that were never answered. */
   refused: readonly string[];
   overdue: readonly Overdue[];
-  /** How often deadlines were looked at. */
-  looks: number;
+  /** How many deadlines came while it was looked. */
+  due: number;
 }
 
 /** One thing that must not be found. `sql` gives a row `found` for each case of it. */

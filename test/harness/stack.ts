@@ -48,14 +48,19 @@ export class Stack {
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
     const stack = new Stack(dataDir, child);
-    await until(
-      'a ready stack',
-      async () => {
-        if (child.exitCode !== null) throw new Error(`the stack did not start:\n${output}`);
-        return stack.ready();
-      },
-      { timeout: READY_MS, interval: 100 },
-    );
+    try {
+      await until(
+        'a ready stack',
+        async () => {
+          if (child.exitCode !== null) throw new Error(`the stack did not start:\n${output}`);
+          return stack.ready();
+        },
+        { timeout: READY_MS, interval: 100 },
+      );
+    } catch (error) {
+      await stack.stop();
+      throw error;
+    }
     return stack;
   }
 

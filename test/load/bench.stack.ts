@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import pg from 'pg';
 import { Stack, type StackFile } from '../harness/stack.ts';
 import { connectFleet, type Connecting } from './fleet.ts';
@@ -21,7 +22,7 @@ export class BenchStack {
   /** A session of the superuser. */
   readonly db: pg.Client;
   private readonly say: (line: string) => void;
-  private readonly fleets: WatchedProcess[] = [];
+  private readonly fleets = new Map<string, ChildProcess>();
   private connecting: Promise<Connecting> | undefined;
   private runs: Promise<[JobRun, JobRun]> | undefined;
   private largeRun: Promise<JobRun> | undefined;
@@ -61,19 +62,16 @@ export class BenchStack {
 
   /** {@link services} and the fleets that run. */
   async processes(): Promise<WatchedProcess[]> {
-    return [...(await this.services()), ...this.fleets];
+    const fleets = [...this.fleets].map(([prefix, { pid }]) => ({ name: `fleet ${prefix}`, pid: pid!, tree: false }));
+    return [...(await this.services()), ...fleets];
   }
 
-  /** Runs a fleet whose devices answer at once, until the stack stops or the fleet is killed. */
-  async fleet(prefix: string, count: number, timeout: number): Promise<ChildProcess> {
-    const child = await this.stack.fleet(['--count', String(count), '--prefix', prefix, '--latency', '0'], timeout);
-    this.fleets.push({ name: `fleet ${prefix}`, pid: child.pid!, tree: false });
-    child.once('exit', () =>
-      this.fleets.splice(
-        this.fleets.findIndex(({ pid }) => pid === child.pid),
-        1,
-      ),
-    );
+  /** Runs a fleet until the stack stops or the fleet is killed. `latency`: milliseconds from a command to its end, one number or a range. */
+  async fleet(prefix: string, count: number, timeout: number, latency = '0'): Promise<ChildProcess> {
+    const args = ['--count', String(count), '--prefix', prefix, '--latency', latency];
+    const child = await this.stack.fleet(args, timeout);
+    this.fleets.set(prefix, child);
+    child.once('exit', () => this.fleets.delete(prefix));
     return child;
   }
 
@@ -82,6 +80,19 @@ export class BenchStack {
     return (this.connecting ??= this.tell(`connecting ${this.devices} devices`, () =>
       connectFleet(this, FIRST, this.devices),
     ));
+  }
+
+  /** The N devices, online, take so many milliseconds for a command from now on. */
+  async reconnect(latency: string): Promise<void> {
+    const connected = this.fleets.get(FIRST);
+    if (connected) {
+      connected.kill('SIGTERM');
+      await once(connected, 'exit');
+    }
+    this.connecting = this.tell(`connecting ${this.devices} devices that take ${latency} ms`, () =>
+      connectFleet(this, FIRST, this.devices, latency),
+    );
+    await this.connecting;
   }
 
   /** Two jobs over N devices, after a small one that warms everything up. An outside subscriber counts the events of the first. */

@@ -7,18 +7,21 @@ import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { BenchStack } from './bench.stack.ts';
 import { budgetOf, budgetTable } from './budget.ts';
 import { NotMeasured, type RowResult } from './figure.ts';
-import { HELP, readOptions, ROWS, UsageError, type BenchOptions } from './options.ts';
+import { DEVICES, HELP, readOptions, ROWS, UsageError, type BenchOptions } from './options.ts';
 import type { Row } from './rows/row.ts';
 import { rows } from './rows/rows.ts';
 import { resultTable } from './table.ts';
+import { TimeBox } from './time.box.ts';
 
 const INTERRUPTED = 130;
+/** All rows together may take that long, in milliseconds: ten minutes with the start and the end, and in proportion for more devices. */
+const mostMs = (devices: number) => 570_000 * Math.max(1, devices / DEVICES);
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error)) || 'no reason given';
 
-async function measure(row: Row, bench: BenchStack): Promise<RowResult> {
+async function measure(row: Row, bench: BenchStack, box: TimeBox): Promise<RowResult> {
   try {
-    const { figures, notes = [], details } = await row.measure(bench);
+    const { figures, notes = [], details } = await box.within(() => row.measure(bench));
     return { row: row.name, figures, notes, details };
   } catch (error) {
     if (error instanceof NotMeasured) return { row: row.name, unmeasured: error.message };
@@ -26,19 +29,19 @@ async function measure(row: Row, bench: BenchStack): Promise<RowResult> {
   }
 }
 
-/** Measures the chosen rows, each whatever became of the others. */
-async function measureAll(chosen: readonly Row[], bench: BenchStack): Promise<RowResult[]> {
+/** Measures the chosen rows, each whatever became of the others; those that the time is not enough for have failed. */
+async function measureAll(chosen: readonly Row[], bench: BenchStack, box: TimeBox): Promise<RowResult[]> {
   const results: RowResult[] = [];
   const prepared: Row[] = [];
   for (const row of chosen) {
     try {
-      await row.prepare?.(bench);
+      await box.within(async () => row.prepare?.(bench));
       prepared.push(row);
     } catch (error) {
       results.push({ row: row.name, failed: messageOf(error) });
     }
   }
-  for (const row of prepared) results.push(await measure(row, bench));
+  for (const row of prepared) results.push(await measure(row, bench, box));
   return results.sort((a, b) => ROWS.indexOf(a.row) - ROWS.indexOf(b.row));
 }
 
@@ -65,6 +68,7 @@ async function run(options: BenchOptions): Promise<number> {
     const results = await measureAll(
       rows.filter(({ name }) => options.only.includes(name)),
       bench,
+      new TimeBox(mostMs(options.devices) - (performance.now() - began)),
     );
     const budgets = (await bench.finishedRuns()).map(budgetOf);
     process.stdout.write(`${resultTable(results)}\n`);
@@ -97,3 +101,5 @@ try {
   process.stderr.write(`${messageOf(error)}\n`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }
+// What was given up goes on asking.
+process.exit();

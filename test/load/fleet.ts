@@ -11,8 +11,15 @@ export interface Connecting {
 /** Registration, at 500 devices a second, and hellos, at as many, take no longer. */
 const limitMs = (devices: number) => 60_000 + devices * 4;
 
-/** Starts a fleet of devices that are not known yet, and waits until all are online. Their registration is not in the time. */
-export async function connectFleet(bench: BenchStack, prefix: string, devices: number): Promise<Connecting> {
+/**
+ * Starts a fleet and waits until all of it is online. Registration is not in the time. `latency`: milliseconds that a device takes for a command.
+ */
+export async function connectFleet(
+  bench: BenchStack,
+  prefix: string,
+  devices: number,
+  latency?: string,
+): Promise<Connecting> {
   const connection = await bench.stack.nats();
   let began: number | undefined;
   connection.subscribe(`muster.dev.${bench.file.project}.*.hello`, {
@@ -20,7 +27,7 @@ export async function connectFleet(bench: BenchStack, prefix: string, devices: n
     callback: () => (began = performance.now()),
   });
   await connection.flush();
-  await bench.fleet(prefix, devices, limitMs(devices));
+  await bench.fleet(prefix, devices, limitMs(devices), latency);
   await until(
     `${devices} devices online`,
     async () => {

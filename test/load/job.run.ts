@@ -9,8 +9,8 @@ import { TerminalWatch } from './terminal.watch.ts';
 export const MAX_IN_FLIGHT = 10_000;
 
 const JOURNALS = ['job_planner', 'command_dispatcher', 'device_state'] as const;
-/** A run at fewer than 500 devices a second is not waited for. */
-const limitMs = (devices: number) => 60_000 + devices * 2;
+/** A run at fewer than 200 devices a second is not waited for. */
+const limitMs = (devices: number) => 60_000 + devices * 5;
 
 /** One job, measured. Times are seconds from the HTTP create. */
 export interface JobRun {

@@ -6,11 +6,15 @@ export const ROWS = [
   'job.scale',
   'job.memory',
   'command.latency',
+  'job.latency',
   'events.relay',
   'read.job',
   'fleet.connect',
   'idle',
 ] as const;
+
+/** N, unless it is said. */
+export const DEVICES = 20_000;
 
 export type RowName = (typeof ROWS)[number];
 
@@ -26,7 +30,7 @@ export interface BenchOptions {
 export const HELP = `npm run bench -- [options]      measures Muster on this machine, beside what others do in the same run
 
   --only ROW      measures this row alone; may be repeated, or name several with commas
-  --devices N     how many devices a job has (20000; 100 to 200000); job.scale and job.memory take five times as many
+  --devices N     how many devices a job has (${DEVICES}; 100 to 200000); job.scale and job.memory take five times as many
   --json FILE     writes everything that was measured into this file
   --help          shows this
 
@@ -62,7 +66,7 @@ function parse(args: readonly string[]) {
         help: { type: 'boolean', default: false },
         json: { type: 'string' },
         only: { type: 'string', multiple: true },
-        devices: { type: 'string', default: '20000' },
+        devices: { type: 'string', default: String(DEVICES) },
       },
     }).values;
   } catch (error) {

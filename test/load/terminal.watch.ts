@@ -6,7 +6,7 @@ const TERMINAL = {
   command: { states: ['SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED'], key: 'request_id' },
 } as const;
 
-/** Waits for the ends of jobs, or of the commands of a job, by their events, as another system would. A job is named by its id. */
+/** Waits for the ends of jobs, or of the commands of a request, by their events, as another system would. Each is named by its id, which for the commands of a job is the job's. */
 export class TerminalWatch {
   private readonly at = new Map<string, number>();
   private readonly waiting = new Map<string, () => void>();
@@ -30,18 +30,18 @@ export class TerminalWatch {
   }
 
   /** When the event came, as `performance.now()` says. @throws when it does not come within `timeout` ms. */
-  async of(jobId: string, timeout: number): Promise<number> {
-    if (!this.at.has(jobId)) {
+  async of(id: string, timeout: number): Promise<number> {
+    if (!this.at.has(id)) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       const limit = setTimeout(
-        () => reject(new Error(`no terminal event of job ${jobId} within ${timeout / 1000} s`)),
+        () => reject(new Error(`no terminal event of ${id} within ${timeout / 1000} s`)),
         timeout,
       );
-      this.waiting.set(jobId, resolve);
+      this.waiting.set(id, resolve);
       await promise.finally(() => clearTimeout(limit));
-      this.waiting.delete(jobId);
+      this.waiting.delete(id);
     }
-    return this.at.get(jobId)!;
+    return this.at.get(id)!;
   }
 
   stop(): void {

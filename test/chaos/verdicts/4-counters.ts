@@ -20,7 +20,7 @@ export const counters: Promised = {
       sql: `SELECT format('%s has %s, counted %s', j.id, j.${name}, counted.n) AS found
             FROM job_planner.job j CROSS JOIN LATERAL (
               SELECT count(*) AS n FROM job_planner.job_task t WHERE t.project_id = j.project_id AND t.job_id = j.id AND ${condition}) counted
-            WHERE j.${name} <> counted.n`,
+            WHERE j.tasks_deleted_at IS NULL AND j.${name} <> counted.n`,
     })),
     {
       what: 'lanes that hold a command which does not work',
@@ -29,6 +29,6 @@ export const counters: Promised = {
             WHERE l.in_flight IS NOT NULL AND coalesce(c.state, '') NOT IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')`,
     },
   ],
-  seen: `SELECT format('%s jobs with %s tasks counted, %s lanes', (SELECT count(*) FROM job_planner.job),
+  seen: `SELECT format('%s jobs with %s tasks counted, %s lanes', (SELECT count(*) FROM job_planner.job WHERE tasks_deleted_at IS NULL),
            (SELECT count(*) FROM job_planner.job_task), (SELECT count(*) FROM command_dispatcher.lane)) AS seen`,
 };

@@ -12,12 +12,12 @@ const EXCUSED = `EXISTS (SELECT FROM chaos.excuse e WHERE e."from" <= c.state_at
 export const deadlines: Promised = {
   promise: 5,
   text: `nothing is past its deadline by more than ${TOLERANCE_SECONDS} s while nothing is broken`,
-  noted: ({ overdue, looks }) => [
+  noted: ({ overdue, due }) => [
     ...[...Map.groupBy(overdue, ({ what }) => what)].map(([what, cases]) => {
       const [worst] = cases.toSorted((a, b) => b.seconds - a.seconds);
       return `overdue was the ${what}: ${cases.length}, such as ${worst!.id} by ${worst!.seconds.toFixed(1)} s`;
     }),
-    ...(looks === 0 ? ['there was no moment at which it could be looked at'] : []),
+    ...(due === 0 ? ['nothing was due at a moment at which it could be looked at'] : []),
   ],
   checks: [
     {

@@ -1,28 +1,25 @@
-import { once } from 'node:events';
-import { until } from '../../harness/until.ts';
+import { commandDispatcher } from '@muster/contracts';
+import { RpcClient } from '@muster/messaging';
+import { randomUUID } from 'node:crypto';
 import type { BenchStack } from '../bench.stack.ts';
 import { roundTrips } from '../peers/round-trip.ts';
+import { inSequence, withSingleDevice } from '../single.device.ts';
 import { percentile } from '../statistics.ts';
 import { TerminalWatch } from '../terminal.watch.ts';
 import type { Row } from './row.ts';
 
 const WARM_UP = 20;
 const COMMANDS = 200;
-const PREFIX = 'single';
 const LIMIT_MS = 10_000;
-/** A machine that is slower gets by with fewer commands. */
 const MOST_MS = 30_000;
+const IN_PROGRESS_SECONDS = 60;
 
-/** Milliseconds from the moment the HTTP create of a job over one device is sent until the terminal event of its command is there. */
+/** Milliseconds from the moment a command is asked for over the bus until its terminal event is there. */
 export const commandLatency: Row = {
   name: 'command.latency',
   measure: async (bench) => {
     const reference = await roundTrips(bench.file, WARM_UP, COMMANDS);
-    const fleet = await bench.fleet(PREFIX, 1, 60_000);
-    const latencies = await latenciesOf(bench).finally(async () => {
-      fleet.kill('SIGTERM');
-      await once(fleet, 'exit');
-    });
+    const latencies = await withSingleDevice(bench, 'command', (device) => latenciesOf(bench, device));
     const bare = { what: 'request + 2 commits, p50', value: percentile(reference, 0.5), unit: 'ms' };
     const figure = (part: string, share: number, atMost: number) => {
       const value = percentile(latencies, share);
@@ -35,32 +32,27 @@ export const commandLatency: Row = {
   },
 };
 
-async function latenciesOf(bench: BenchStack): Promise<number[]> {
-  const id = await until('the device online', () => onlineDevice(bench), { timeout: LIMIT_MS });
-  const commands = await TerminalWatch.start(bench, 'command');
-  const jobs = await TerminalWatch.start(bench, 'job');
+async function latenciesOf(bench: BenchStack, device: string): Promise<number[]> {
+  const rpc = new RpcClient(await bench.stack.nats());
+  const ends = await TerminalWatch.start(bench, 'command');
   try {
-    const latencies: number[] = [];
-    const giveUp = performance.now() + MOST_MS;
-    for (let count = 0; latencies.length < COMMANDS && performance.now() < giveUp; count++) {
+    return await inSequence({ warmUp: WARM_UP, count: COMMANDS, most: MOST_MS }, async () => {
+      const request_id = randomUUID();
+      const request = {
+        request_id,
+        command: 'ping',
+        args: {},
+        in_progress_seconds: IN_PROGRESS_SECONDS,
+        offline_seconds: IN_PROGRESS_SECONDS,
+        priority: 0,
+        reply_to: '',
+      };
+      const items = [{ command_id: randomUUID(), device_id: device }];
       const began = performance.now();
-      const job = await bench.stack.createJob([id], { job_name: 'single' });
-      const ended = await commands.of(job, LIMIT_MS);
-      if (count >= WARM_UP) latencies.push(ended - began);
-      // The system is idle again once the job, too, has come to its end.
-      await jobs.of(job, LIMIT_MS);
-    }
-    return latencies;
+      await rpc.call(commandDispatcher.createCommands, { project_id: bench.file.project, request, items });
+      return (await ends.of(request_id, LIMIT_MS)) - began;
+    });
   } finally {
-    commands.stop();
-    jobs.stop();
+    ends.stop();
   }
-}
-
-async function onlineDevice(bench: BenchStack): Promise<string | undefined> {
-  const { body } = await bench.stack.api<{ devices: { id: string }[] }>(
-    'GET',
-    `/api/v1/devices?name_prefix=${PREFIX}&online=true`,
-  );
-  return body.devices[0]?.id;
 }

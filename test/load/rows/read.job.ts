@@ -17,6 +17,9 @@ interface Reads {
   latencies: number[];
 }
 
+/** Milliseconds that a device takes: the job runs for longer than it is read, however fast the machine and few the devices. */
+const LATENCY = '0-20000';
+
 /** Reads of a job while its tasks run, beside reads of `/healthz` in the same time. */
 export const readJob: Row = {
   name: 'read.job',
@@ -25,6 +28,7 @@ export const readJob: Row = {
     const health: Reads = { requests: 0, seconds: 0, latencies: [] };
     const worker = new Worker(new URL('../workers/load-http.ts', import.meta.url));
     try {
+      await bench.reconnect(LATENCY);
       await bench.job({
         counted: false,
         beside: (id, over) => takeTurns(bench, worker, over, [job, jobPath(bench, id)], [health, '/healthz']),

@@ -3,6 +3,7 @@ import { eventsRelay } from './events.relay.ts';
 import { fleetConnect } from './fleet.connect.ts';
 import { idle } from './idle.ts';
 import { jobE2e } from './job.e2e.ts';
+import { jobLatency } from './job.latency.ts';
 import { jobMemory } from './job.memory.ts';
 import { jobScale } from './job.scale.ts';
 import { readJob } from './read.job.ts';
@@ -11,11 +12,12 @@ import type { Row } from './row.ts';
 /** In the order in which they are measured: what wants an idle system first, what leaves most behind last. */
 export const rows: readonly Row[] = [
   commandLatency,
+  jobLatency,
   fleetConnect,
   idle,
   jobE2e,
-  readJob,
   jobScale,
   jobMemory,
+  readJob,
   eventsRelay,
 ];
