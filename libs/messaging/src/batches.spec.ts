@@ -40,6 +40,8 @@ async function* from<T>(items: readonly T[]): AsyncGenerator<T> {
 }
 
 const LINGER = 50;
+const ALWAYS = { leastMs: LINGER, mostMs: LINGER };
+const ADAPTIVE = { leastMs: 2, mostMs: LINGER };
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -51,7 +53,7 @@ describe('batches', () => {
         fc.array(fc.integer(), { maxLength: 40 }),
         fc.integer({ min: 1, max: 12 }),
         async (items, size) => {
-          const got = await Array.fromAsync(batches(from(items), size, LINGER));
+          const got = await Array.fromAsync(batches(from(items), size, ALWAYS));
           expect(got.flat()).toEqual(items);
           for (const batch of got.slice(0, -1)) expect(batch).toHaveLength(size);
           for (const batch of got.slice(-1)) expect(batch.length).toBeGreaterThan(0);
@@ -69,7 +71,7 @@ describe('batches', () => {
           const { source, push, end } = tap<number>();
           const got: { at: number; sent: number[] }[] = [];
           const reading = (async () => {
-            for await (const sent of batches(source, 5, LINGER)) got.push({ at: Date.now(), sent });
+            for await (const sent of batches(source, 5, ALWAYS)) got.push({ at: Date.now(), sent });
           })();
           for (const gap of gaps) {
             await vi.advanceTimersByTimeAsync(gap);
@@ -89,7 +91,7 @@ describe('batches', () => {
 
   it('given fewer items than a batch, then they come when the linger is over and not before', async () => {
     const { source, push } = tap<number>();
-    const next = batches(source, 10, LINGER).next();
+    const next = batches(source, 10, ALWAYS).next();
     const settled = vi.fn();
     void next.then(settled);
     push(1, 2);
@@ -99,17 +101,63 @@ describe('batches', () => {
     expect(await next).toEqual({ done: false, value: [1, 2] });
   });
 
+  it('given items one at a time, however long the longest linger is, then none waits longer than the least one', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 13, max: 3 * LINGER }), { minLength: 1, maxLength: 15 }),
+        async (gaps) => {
+          const { source, push, end } = tap<number>();
+          const waits: number[] = [];
+          const reading = (async () => {
+            for await (const sent of batches(source, 5, ADAPTIVE)) waits.push(...sent.map((at) => Date.now() - at));
+          })();
+          for (const gap of gaps) {
+            await vi.advanceTimersByTimeAsync(gap);
+            push(Date.now());
+          }
+          await vi.advanceTimersByTimeAsync(ADAPTIVE.leastMs);
+          expect(waits).toEqual(gaps.map(() => ADAPTIVE.leastMs));
+          end();
+          await reading;
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  it('given much that comes, then batches grow to what comes within the longest linger, and after a pause the first waits least', async () => {
+    const { source, push, end } = tap<number>();
+    const got: { at: number; sent: number[] }[] = [];
+    const reading = (async () => {
+      for await (const sent of batches(source, 500, ADAPTIVE)) got.push({ at: Date.now(), sent });
+    })();
+    for (let ms = 0; ms < 10 * LINGER; ms++) {
+      push(Date.now());
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    expect(got[0]!.at - got[0]!.sent[0]!).toBe(ADAPTIVE.leastMs);
+    for (const { sent } of got.slice(1)) expect(sent.length).toBeGreaterThanOrEqual(LINGER);
+    expect(got.length).toBeGreaterThan(5);
+
+    await vi.advanceTimersByTimeAsync(3 * LINGER);
+    push(Date.now());
+    await vi.advanceTimersByTimeAsync(LINGER);
+    expect(got.at(-1)!.at - got.at(-1)!.sent[0]!).toBe(ADAPTIVE.leastMs);
+    end();
+    await reading;
+  });
+
   it('given a full batch, then it does not wait, and leaves no timer behind', async () => {
     const { source, push } = tap<number>();
     push(1, 2, 3);
-    expect((await batches(source, 3, LINGER).next()).value).toEqual([1, 2, 3]);
+    expect((await batches(source, 3, ALWAYS).next()).value).toEqual([1, 2, 3]);
     expect(vi.getTimerCount()).toBe(0);
   });
 
   it('given a reader that is slow, then at most one item more than it was given is taken from the source', async () => {
     const { source, push, taken } = tap<number>();
     push(...Array.from({ length: 100 }, (_, index) => index));
-    const reader = batches(source, 10, LINGER);
+    const reader = batches(source, 10, ALWAYS);
     await reader.next();
     await vi.advanceTimersByTimeAsync(10 * LINGER);
     expect(taken()).toBe(11);
@@ -117,7 +165,7 @@ describe('batches', () => {
 
   it('given a source that fails while items are gathered, then the reader gets the error', async () => {
     const { source, push, end } = tap<number>();
-    const reading = Array.fromAsync(batches(source, 10, LINGER));
+    const reading = Array.fromAsync(batches(source, 10, ALWAYS));
     push(1);
     await vi.advanceTimersByTimeAsync(1);
     end(new Error('gone'));
@@ -130,7 +178,7 @@ describe('batches', () => {
     process.on('unhandledRejection', unhandled);
     try {
       const { source, push, end } = tap<number>();
-      const reader = batches(source, 2, LINGER);
+      const reader = batches(source, 2, ALWAYS);
       push(1, 2);
       expect((await reader.next()).value).toEqual([1, 2]);
       end(new Error('gone'));

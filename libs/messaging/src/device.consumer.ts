@@ -12,7 +12,7 @@ import {
 } from '@muster/contracts';
 import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
 import type { JsMsg, Msg, MsgHdrs, NatsConnection, Subscription } from 'nats';
-import { batches } from './batches.js';
+import { batches, type Linger } from './batches.js';
 import { BoundedQueue } from './bounded.queue.js';
 import { carefully } from './careful.js';
 import { Gate } from './gate.js';
@@ -23,8 +23,11 @@ import { PullConsumer, whileWorking } from './pull.consumer.js';
 import { settleFailure } from './settle.js';
 
 const BATCH = 500;
-const STREAM_LINGER_MS = 5;
-const CORE_LINGER_MS = 500;
+/** Someone waits for the status of a command; nobody waits for what a device says of itself, nor at all for what nobody keeps. */
+const LINGER_MS = { status: 15, stream: 50, core: 500 };
+const LEAST_LINGER_MS = 2;
+/** Below this many characters no text nests deep enough to exhaust the stack. */
+const SHORT_TEXT = 1024;
 /** What may wait of a channel that nobody keeps while its handler is slow. */
 const CORE_QUEUE = { items: 20 * BATCH, bytes: 16 * 1024 * 1024 };
 
@@ -52,7 +55,9 @@ function check(
   } catch {
     return { dropped: 'not_json', message: 'not JSON' };
   }
-  if (!isStorable(payload)) return { dropped: 'invalid', message: NOT_STORABLE };
+  // Writing the payload out again to look at it costs more than all the other checks, and only an escape or deep nesting can hide there.
+  if ((text.length >= SHORT_TEXT || text.includes('\\u')) && !isStorable(payload))
+    return { dropped: 'invalid', message: NOT_STORABLE };
   const sender = parseDeviceSubject(message.subject);
   if (validate(DeviceSender, sender).length > 0)
     return { dropped: 'invalid', message: 'project or device of the subject' };
@@ -85,6 +90,11 @@ function sift<M extends Raw>(
   }
   return { kept, dropped };
 }
+
+const lingerOf = ({ name, carrier }: DeviceChannel): Linger => ({
+  leastMs: LEAST_LINGER_MS,
+  mostMs: name === 'status' ? LINGER_MS.status : LINGER_MS[carrier],
+});
 
 const stampInStream = ({ info, seq }: JsMsg): Stamp => ({ at: Math.floor(info.timestampNanos / 1e6), sequence: seq });
 
@@ -143,10 +153,11 @@ export function deviceStreamConsumer(
     }
   };
 
+  const linger = lingerOf(channel);
   return new PullConsumer(connection, options, host, ensureStreams, async (messages) => {
     const gate = new Gate(concurrency);
     try {
-      for await (const batch of batches(messages, BATCH, STREAM_LINGER_MS)) {
+      for await (const batch of batches(messages, BATCH, linger)) {
         await gate.enter(async () => {
           const { kept, dropped } = sift(channel, batch, stampInStream, host);
           for (const message of dropped) message.term();
@@ -177,7 +188,7 @@ export function deviceCoreConsumer(
   );
 
   const read = async (source: AsyncIterable<Msg>): Promise<void> => {
-    for await (const batch of batches<Msg>(source, BATCH, CORE_LINGER_MS)) {
+    for await (const batch of batches<Msg>(source, BATCH, lingerOf(channel))) {
       const stamp = { at: Date.now(), sequence: 0 };
       const { kept } = sift(channel, batch, () => stamp, host);
       if (kept.length === 0) continue;

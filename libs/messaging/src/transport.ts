@@ -50,8 +50,8 @@ export class NatsTransport extends Server implements CustomTransportStrategy {
 
   /** How far each durable consumer is behind; those that cannot be asked now are left out. */
   async lags(): Promise<Lag[]> {
-    const asked = await Promise.allSettled(this.consumers.map((consumer) => consumer.lag?.()));
-    return asked.flatMap((answer) => (answer.status === 'fulfilled' && answer.value ? [answer.value] : []));
+    const asked = await Promise.allSettled(this.consumers.flatMap((consumer) => consumer.lag?.() ?? []));
+    return asked.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   }
 
   override on(): never {

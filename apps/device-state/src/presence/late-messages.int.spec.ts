@@ -96,6 +96,42 @@ describe('a message that comes again', () => {
   });
 });
 
+describe('messages that are handled at once', () => {
+  it('given reports, hellos and heartbeats of the same devices, then nothing that was said is lost, and each device comes online once', async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 5; n++) ids.push(await service.register(PROJECT, `at once ${n}`));
+    const outOfDate = async () =>
+      (await service.dropped('hello', 'out_of_date')) + (await service.dropped('report', 'out_of_date'));
+    const before = await outOfDate();
+    const at = Date.now();
+    const rounds = Array.from({ length: 12 }, (_, n) => n);
+    await Promise.all(
+      rounds.flatMap((n) => {
+        // Every other batch names the devices the other way round.
+        const batch = n % 2 === 0 ? ids : ids.toReversed();
+        return [
+          channels.hello(batch.map((id) => hello(id, at, n + 1, `agent ${n}`, { hellos: { [n]: true } }))),
+          channels.report(batch.map((id) => report(id, at, n + 1, { reports: { [n]: true } }))),
+          channels.heartbeat(batch.map((id) => message(id, at, 0, {}))),
+        ];
+      }),
+    );
+    for (const id of ids) {
+      const { agent, reported, version } = await service.device(PROJECT, id);
+      // What came after a later one of its channel is out of date; the last of each channel always counts.
+      expect(agent).toMatchObject({ agent: 'agent 11' });
+      expect(reported).toMatchObject({ hellos: { 11: true }, reports: { 11: true } });
+      expect(version).toBe(2);
+    }
+    const merged = (await Promise.all(ids.map((id) => service.device(PROJECT, id)))).reduce(
+      (sum, { reported }) =>
+        sum + Object.keys(reported['hellos'] as object).length + Object.keys(reported['reports'] as object).length,
+      0,
+    );
+    expect(merged + (await outOfDate()) - before).toBe(2 * rounds.length * ids.length);
+  });
+});
+
 describe('a message that waited for longer than the silence', () => {
   it('given a device that is not online, then a hello is kept, but the device does not come online, and nobody is told', async () => {
     const id = await service.register(PROJECT, 'dead');

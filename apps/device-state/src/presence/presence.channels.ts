@@ -33,16 +33,22 @@ export class PresenceChannels {
     const beats = [...byProject(messages).values()].flatMap((devices) =>
       [...devices.values()].map((said) => said.at(-1)!),
     );
-    const known = byProject(await this.store.touch(beats));
-    const stateOf = (beat: Sender) => known.get(beat.project_id)?.get(beat.device_id)?.[0]?.state;
-    for (const beat of beats) {
+    const touched = byProject(await this.store.touch(beats));
+    const others = beats.filter((beat) => !names(touched, beat));
+    if (others.length === 0) return;
+    const known = byProject(await this.store.known(others));
+    const arriving: typeof beats = [];
+    for (const beat of others) {
       const { project_id, device_id } = beat;
-      if (!stateOf(beat)) this.presence.dropUnknown('heartbeat', { project_id, device_id });
+      if (names(known, beat)) arriving.push(beat);
+      else this.presence.dropUnknown('heartbeat', { project_id, device_id });
     }
-    const arriving = beats.filter((beat) => (stateOf(beat) ?? 'ONLINE') !== 'ONLINE');
     for (const [project, devices] of byProject(arriving)) {
       const signs = [...devices].map(([id, said]) => signOfHeartbeat(id, said.at(-1)!));
       await this.presence.record('heartbeat', project, signs);
     }
   }
 }
+
+const names = (senders: ReturnType<typeof byProject>, { project_id, device_id }: Sender): boolean =>
+  senders.get(project_id)?.has(device_id) ?? false;

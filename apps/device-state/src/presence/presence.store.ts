@@ -7,10 +7,10 @@ import { PresenceTimes } from './presence.times.js';
 import { heardAt, type Agent, type Applied, type Sender, type Sign } from './sign.js';
 
 /**
- * A device that gave a sign of life, locked. `reported` only where the sign changes it.
+ * A device that gave a sign of life. `reported` only where the sign changes it.
  * @property alive whether its last sign, this one included, is younger than the silence that makes a device offline.
  */
-export interface LockedDevice {
+export interface FoundDevice {
   id: string;
   state: Device['state'];
   version: number;
@@ -26,6 +26,8 @@ export interface Change {
   applied: Applied;
   agent: Agent | null;
   reported: JsonObject | null;
+  /** The device that the change was made for. */
+  seen: Pick<FoundDevice, 'version' | 'applied'>;
 }
 
 /** The SQL of presence: one method a statement. Rows are locked in the order of their keys, as every transition does. */
@@ -41,42 +43,38 @@ export class PresenceStore {
   }
 
   /**
-   * Notes a sign of life of those that are online, over all projects at once; gives the state of every sender that exists.
-   * `at`: when it was given, epoch ms.
+   * Notes a sign of life of those that are online, over all projects at once; gives these. `at`: when it was given, epoch ms.
    */
-  touch(beats: readonly (Sender & { at: number })[]): Promise<(Sender & { state: Device['state'] })[]> {
-    return this.dataSource.query(
-      `WITH known AS MATERIALIZED (
-         SELECT t.project_id, t.id, t.state, i.at
-         FROM device t JOIN unnest($1::text[], $2::uuid[], $3::timestamptz[]) AS i(project_id, id, at)
-           ON t.project_id = i.project_id AND t.id = i.id
-         ORDER BY t.project_id, t.id FOR UPDATE OF t
-       ), touched AS (
-         UPDATE device t SET last_seen = ${lastSeen('k.at')} FROM known k
-         WHERE t.project_id = k.project_id AND t.id = k.id AND k.state = 'ONLINE'
-       )
-       SELECT project_id, id AS device_id, state FROM known`,
+  touch(beats: readonly (Sender & { at: number })[]): Promise<Sender[]> {
+    const inOrder = beats.toSorted((a, b) => order(a.project_id, b.project_id) || order(a.device_id, b.device_id));
+    return this.updated(
+      `UPDATE device t SET last_seen = ${lastSeen('i.at')}
+       FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) AS i(project_id, id, at)
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = 'ONLINE'
+       RETURNING t.project_id, t.id AS device_id`,
       [
-        beats.map(({ project_id }) => project_id),
-        beats.map(({ device_id }) => device_id),
-        beats.map(({ at }) => timestamp(at)),
+        inOrder.map(({ project_id }) => project_id),
+        inOrder.map(({ device_id }) => device_id),
+        inOrder.map(({ at }) => timestamp(at)),
       ],
     );
   }
 
-  lock(tx: Tx, signs: readonly Sign[]): Promise<LockedDevice[]> {
-    return tx.query(
-      `SELECT t.id, t.state, t.version, t.applied, ${lastSeen('i.at')} + ${this.silence} > now() AS alive,
-              CASE WHEN i.patched THEN t.reported END AS reported
-       FROM device t JOIN ${batch(['$2::uuid[]', '$3::timestamptz[]', '$4::boolean[]'], ['id', 'at', 'patched'])} USING (project_id, id)
-       ORDER BY t.id FOR UPDATE OF t`,
-      [
-        tx.project,
-        signs.map(({ device_id }) => device_id),
-        signs.map((sign) => timestamp(heardAt(sign))),
-        signs.map(({ statements }) => statements.some(({ patch }) => patch)),
-      ],
+  /** Those of the senders that exist. */
+  known(senders: readonly Sender[]): Promise<Sender[]> {
+    return this.dataSource.query(
+      `SELECT project_id, id AS device_id FROM device JOIN unnest($1::text[], $2::uuid[]) AS i(project_id, id) USING (project_id, id)`,
+      [senders.map(({ project_id }) => project_id), senders.map(({ device_id }) => device_id)],
     );
+  }
+
+  /** The devices as they are now; {@link note} finds out whether they still are. */
+  read(tx: Tx, signs: readonly Sign[]): Promise<FoundDevice[]> {
+    return this.find(tx, signs, '');
+  }
+
+  lock(tx: Tx, signs: readonly Sign[]): Promise<FoundDevice[]> {
+    return this.find(tx, signs, 'ORDER BY t.id FOR UPDATE OF t');
   }
 
   /** Those that were not online, and live, come online. */
@@ -100,26 +98,40 @@ export class PresenceStore {
     });
   }
 
-  /** Notes what was said by those that stay as they are: online already, or silent since. */
-  async note(tx: Tx, changes: readonly Change[]): Promise<void> {
-    if (changes.length === 0) return;
+  /**
+   * Notes what was said by those that stay as they are: online already, or silent since. Gives those that were noted. A device that changed
+   * since it was looked at is left alone: its version tells of another state, `applied` of another reported state, for none is written
+   * without a new mark there, and marks never go back. What else is written beside (heartbeats, patches, the sweep's deadlines) is no part of
+   * what a sign changes.
+   */
+  async note(tx: Tx, changes: readonly Change[]): Promise<string[]> {
+    if (changes.length === 0) return [];
     const asText = (value: object | null) => value && JSON.stringify(value);
-    await tx.query(
+    const inOrder = changes.toSorted((a, b) => order(a.id, b.id));
+    const noted = await tx.query<{ id: string }>(
       `UPDATE device t
        SET last_seen = ${lastSeen('i.at')}, applied = i.applied::jsonb,
            agent = coalesce(i.agent::jsonb, t.agent), reported = coalesce(i.reported::jsonb, t.reported),
            updated_at = CASE WHEN i.agent IS NULL AND i.reported IS NULL THEN t.updated_at ELSE now() END
-       FROM ${batch(['$2::uuid[]', '$3::timestamptz[]', '$4::text[]', '$5::text[]', '$6::text[]'], ['id', 'at', 'applied', 'agent', 'reported'])}
-       WHERE t.project_id = i.project_id AND t.id = i.id`,
+       FROM ${batch(
+         ['$2::uuid[]', '$3::timestamptz[]', '$4::text[]', '$5::text[]', '$6::text[]', '$7::integer[]', '$8::text[]'],
+         ['id', 'at', 'applied', 'agent', 'reported', 'seen_version', 'seen_applied'],
+       )}
+       WHERE t.project_id = i.project_id AND t.id = i.id
+         AND t.version = i.seen_version AND t.applied = i.seen_applied::jsonb
+       RETURNING t.id`,
       [
         tx.project,
-        changes.map(({ id }) => id),
-        changes.map(({ at }) => timestamp(at)),
-        changes.map(({ applied }) => asText(applied)),
-        changes.map(({ agent }) => asText(agent)),
-        changes.map(({ reported }) => asText(reported)),
+        inOrder.map(({ id }) => id),
+        inOrder.map(({ at }) => timestamp(at)),
+        inOrder.map(({ applied }) => asText(applied)),
+        inOrder.map(({ agent }) => asText(agent)),
+        inOrder.map(({ reported }) => asText(reported)),
+        inOrder.map(({ seen }) => seen.version),
+        inOrder.map(({ seen }) => asText(seen.applied)),
       ],
     );
+    return noted.map(({ id }) => id);
   }
 
   /** The projects of the `limit` devices that are due first. */
@@ -159,7 +171,31 @@ export class PresenceStore {
       compute: { updated_at: 'now()' },
     });
   }
+
+  private find(tx: Tx, signs: readonly Sign[], how: string): Promise<FoundDevice[]> {
+    return tx.query(
+      `SELECT t.id, t.state, t.version, t.applied, ${lastSeen('i.at')} + ${this.silence} > now() AS alive,
+              CASE WHEN i.patched THEN t.reported END AS reported
+       FROM device t JOIN ${batch(['$2::uuid[]', '$3::timestamptz[]', '$4::boolean[]'], ['id', 'at', 'patched'])} USING (project_id, id)
+       ${how}`,
+      [
+        tx.project,
+        signs.map(({ device_id }) => device_id),
+        signs.map((sign) => timestamp(heardAt(sign))),
+        signs.map(({ statements }) => statements.some(({ patch }) => patch)),
+      ],
+    );
+  }
+
+  // TypeORM gives the rows of an UPDATE together with their number.
+  private async updated<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
+    const [rows] = await this.dataSource.query<[Row[], number]>(sql, parameters);
+    return rows;
+  }
 }
+
+// The order in which Postgres sorts project names and uuids.
+const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 const timestamp = (at: number) => new Date(at).toISOString();
 

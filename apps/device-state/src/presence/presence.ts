@@ -3,11 +3,13 @@ import { Journal } from '@muster/journal';
 import { Drops } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import type { DocumentFault } from '../devices/document.limits.js';
-import { PresenceStore, type Change, type LockedDevice } from './presence.store.js';
+import { PresenceStore, type Change, type FoundDevice } from './presence.store.js';
 import { mergeReported, newerThan, type Sender, type Sign, type StateChannel } from './sign.js';
 
 /** The channels on which a device shows that it lives. */
 export type SignChannel = StateChannel | 'heartbeat';
+
+type DropReason = 'out_of_date' | `reported_${DocumentFault}`;
 
 /** Turns signs of life into presence and reported state. */
 @Injectable()
@@ -19,36 +21,64 @@ export class Presence {
   ) {}
 
   /**
-   * Records the signs of one project's devices, at most one a device, in one transaction. Those that come online are told to
-   * command-dispatcher; after a hello all are that live, for it asks for what waits. A sign that waited in the stream for longer than the
-   * silence is no sign of life any more: what it says is kept, its device stays as it is.
+   * Records the signs of one project's devices, at most one a device. Those that come online are told to command-dispatcher; after a hello
+   * all are that live, for it asks for what waits. A sign that waited in the stream for longer than the silence is no sign of life any more:
+   * what it says is kept, its device stays as it is.
    */
   async record(channel: SignChannel, project: string, signs: readonly Sign[]): Promise<void> {
-    await this.journal.transaction(project, async (tx) => {
-      const locked = await this.store.lock(tx, signs);
-      const rows = new Map(locked.map((row) => [row.id, row]));
+    const left = await this.attempt('read', channel, project, signs);
+    // In a transaction of its own: rows locked after others were written are not in the order of their keys.
+    if (left.length > 0) await this.attempt('lock', channel, project, left);
+  }
+
+  /**
+   * Nearly every device that speaks is online and nobody else changes it, so to lock its row first would be a write for nothing.
+   * @returns the signs that need the lock: of devices that come online, and of those that changed after they were read.
+   */
+  private attempt(
+    look: 'read' | 'lock',
+    channel: SignChannel,
+    project: string,
+    signs: readonly Sign[],
+  ): Promise<Sign[]> {
+    return this.journal.transaction(project, async (tx) => {
+      const found = await this.store[look](tx, signs);
+      const rows = new Map(found.map((row) => [row.id, row]));
       const arriving: Change[] = [];
       const staying: Change[] = [];
+      const left = new Map<string, Sign>();
+      const drops = new Map<string, DropReason[]>();
       for (const sign of signs) {
-        const row = rows.get(sign.device_id);
-        const sender = { project_id: project, device_id: sign.device_id };
+        const id = sign.device_id;
+        const row = rows.get(id);
         if (!row) {
-          tx.afterCommit(() => this.dropUnknown(channel, sender));
+          tx.afterCommit(() => this.dropUnknown(channel, { project_id: project, device_id: id }));
           continue;
         }
         const { change, dropped } = changeOf(channel, row, sign);
-        for (const reason of dropped) tx.afterCommit(() => this.drops.count(channel, reason, { ...sender }));
-        if (change) (row.state !== 'ONLINE' && row.alive ? arriving : staying).push(change);
+        drops.set(id, dropped);
+        if (!change) continue;
+        const arrives = row.state !== 'ONLINE' && row.alive;
+        if (look === 'read') left.set(id, sign);
+        if (!arrives) staying.push(change);
+        else if (look === 'lock') arriving.push(change);
       }
       const moved = await this.store.comeOnline(tx, arriving);
-      await this.store.note(tx, staying);
-      const greeted = channel === 'hello' ? staying.map(({ id }) => rows.get(id)!).filter(({ alive }) => alive) : [];
+      const noted = await this.store.note(tx, staying);
+      for (const id of noted) left.delete(id);
+      for (const [device_id, reasons] of drops) {
+        if (left.has(device_id)) continue;
+        for (const reason of reasons)
+          tx.afterCommit(() => this.drops.count(channel, reason, { project_id: project, device_id }));
+      }
+      const greeted = channel === 'hello' ? noted.map((id) => rows.get(id)!).filter(({ alive }) => alive) : [];
       const told = [...moved, ...greeted];
       tx.work(
         commandWork.presence,
         {},
         told.map(({ id, version }) => ({ device_id: id, online: true, version })),
       );
+      return [...left.values()];
     });
   }
 
@@ -58,11 +88,7 @@ export class Presence {
 }
 
 /** What a sign changes, if anything, and why some of it was dropped. */
-function changeOf(
-  channel: SignChannel,
-  row: LockedDevice,
-  sign: Sign,
-): { change?: Change; dropped: ('out_of_date' | `reported_${DocumentFault}`)[] } {
+function changeOf(channel: SignChannel, row: FoundDevice, sign: Sign): { change?: Change; dropped: DropReason[] } {
   const fresh = channel === 'heartbeat' ? sign.statements : newerThan(row.applied[channel], sign.statements);
   const outOfDate = Array.from({ length: sign.statements.length - fresh.length }, () => 'out_of_date' as const);
   const last = fresh.at(-1);
@@ -77,6 +103,7 @@ function changeOf(
     applied: channel === 'heartbeat' ? row.applied : { ...row.applied, [channel]: { at, sequence } },
     agent,
     reported: reported === before ? null : reported,
+    seen: row,
   };
   return { change, dropped: [...outOfDate, ...faults.map((fault) => `reported_${fault}` as const)] };
 }
