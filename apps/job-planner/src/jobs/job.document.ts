@@ -39,11 +39,11 @@ export function toSummary(job: JobEntity): JobSummary {
   };
 }
 
-/** What is shown of a task. */
+/** What is shown of a task. `created_at`: epoch seconds. */
 export type ShownTask = Pick<
   JobTaskEntity,
-  'id' | 'task_name' | 'target_id' | 'target_name' | 'state' | 'created_at' | 'reason' | 'deployment_id'
->;
+  'id' | 'task_name' | 'target_id' | 'target_name' | 'state' | 'reason' | 'deployment_id'
+> & { created_at: number };
 
 /** One task (seed 003, "Task"). A deploy task shows its deployment once it has succeeded. */
 export function toTask(task: ShownTask): JobTask {
@@ -53,7 +53,7 @@ export function toTask(task: ShownTask): JobTask {
     task_id: task.id,
     target_id: task.target_id,
     status: task.state,
-    created_at: epochSeconds(task.created_at),
+    created_at: task.created_at,
     reason: task.reason,
     extension_info: deployed ? [{ key: 'deployment_id', value: task.deployment_id! }] : [],
   };
