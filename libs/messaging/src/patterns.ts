@@ -11,6 +11,7 @@ import { deviceChannels } from '@muster/contracts';
 import { applyDecorators, UseFilters } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import type { Static } from 'typebox';
+import type { JsonText } from './json.text.js';
 import { RethrowFilter } from './rethrow.filter.js';
 
 /** What a handler is bound to; the transport finds it in Nest's `extras`. */
@@ -46,8 +47,17 @@ const extras = (binding: Binding) => binding as unknown as Record<string, unknow
 // On each handler: Nest binds the handlers of a hybrid application before it can be told of a filter for all of them.
 const handler = (pattern: unknown) => applyDecorators(pattern as MethodDecorator, UseFilters(RethrowFilter));
 
-/** Answers a question: the method takes the contract's request and gives its response; a thrown DomainError reaches the asker. */
-export const Rpc = <C extends RpcContract>(contract: C): Method<RpcRequest<C>, RpcResponse<C>> =>
+type Answers<C extends RpcContract> = <Answer extends RpcResponse<C> | JsonText<RpcResponse<C>>>(
+  target: object,
+  key: string | symbol,
+  descriptor: TypedPropertyDescriptor<(request: RpcRequest<C>) => Promise<Answer>>,
+) => void;
+
+/**
+ * Answers a question: the method takes the contract's request and gives its response, or the text of it; a thrown DomainError reaches the
+ * asker.
+ */
+export const Rpc = <C extends RpcContract>(contract: C): Answers<C> =>
   handler(MessagePattern(contract.subject, extras({ kind: 'rpc', contract })));
 
 /** Handles batches of work, `concurrency` of them at once; the batch is acknowledged when the method returns, and comes again if it throws. */

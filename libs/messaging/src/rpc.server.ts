@@ -4,7 +4,8 @@ import type { Msg, NatsConnection, Subscription } from 'nats';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inSpan, incomingContext } from './headers.js';
 import type { TransportHost } from './host.js';
-import type { RpcReply } from './rpc.client.js';
+import { JsonText } from './json.text.js';
+import { OK, type RpcReply } from './rpc.client.js';
 
 const DRAIN_MS = 1_000;
 /** Requests of one method that are handled at once; the others wait, so that a rush does not exhaust memory and database. */
@@ -28,23 +29,24 @@ export function rpcServer(
   const answer = async (message: Msg): Promise<void> => {
     const started = performance.now();
     const seconds = () => (performance.now() - started) / 1000;
-    let reply: RpcReply;
+    let reply: string;
     try {
       const request = parse(contract.request, message.json());
       const parent = incomingContext(message.headers);
-      reply = { ok: await inSpan(`rpc ${service}.${contract.method}`, SpanKind.SERVER, parent, () => handle(request)) };
+      const name = `rpc ${service}.${contract.method}`;
+      reply = answered(await inSpan(name, SpanKind.SERVER, parent, () => handle(request)));
       host.onHandled(contract.subject, 'ok', seconds());
     } catch (error) {
-      reply = { error: refusal(error) };
+      reply = refused(error);
       host.onHandled(contract.subject, error instanceof DomainError ? 'refused' : 'failed', seconds());
       if (!(error instanceof DomainError)) host.onError(contract.subject, error);
     }
     try {
-      message.respond(JSON.stringify(reply));
+      message.respond(reply);
     } catch (error) {
       // The answer is larger than the bus carries.
       host.onError(contract.subject, error);
-      message.respond(JSON.stringify({ error: refusal(error) } satisfies RpcReply));
+      message.respond(refused(error));
     }
   };
 
@@ -65,6 +67,11 @@ export function rpcServer(
     message.respond(JSON.stringify({ error } satisfies RpcReply));
     host.onHandled(contract.subject, 'busy', 0);
   };
+
+  const answered = (answer: unknown): string =>
+    answer instanceof JsonText ? `${OK}${answer.text}}` : JSON.stringify({ ok: answer } satisfies RpcReply);
+
+  const refused = (error: unknown) => JSON.stringify({ error: refusal(error) } satisfies RpcReply);
 
   const refusal = (error: unknown): Extract<RpcReply, { error: unknown }>['error'] => {
     if (error instanceof DomainError) return { kind: error.kind, message: error.message, details: error.details };

@@ -7,7 +7,7 @@ import { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import { FIRST_ASK_AT, JobTaskStore } from '../tasks/job-task.store.js';
 import { jobTaskTable } from '../tasks/job-task.table.js';
-import { cancelHead, cancelItem, requestHead, requestItem } from './job.ask.js';
+import { cancelHead, cancelItem, REQUESTED, requestHead, requestItems } from './job.ask.js';
 import { nextStep, type JobStep } from './job.decide.js';
 import { JobEntity } from './job.entity.js';
 import { JobPlan } from './job.plan.js';
@@ -83,12 +83,9 @@ export class JobAdvance {
       each: { command_id: ids.map(() => uuid()) },
       set: { asks: 0 },
       compute: { ask_at: FIRST_ASK_AT },
-      returning: ['command_id', 'deployment_id'],
+      returning: REQUESTED,
     });
-    const items = moved.map(({ id, row }) =>
-      requestItem({ ...(row as { target_id: string; command_id: string; deployment_id: string | null }), id }),
-    );
-    tx.work(commandWork.request, requestHead(job), items, job.traceparent ?? undefined);
+    tx.work(commandWork.request, requestHead(job), requestItems(moved), job.traceparent ?? undefined);
     await this.jobs.count(tx, job.id, { pending: -moved.length, in_flight: moved.length });
     if (job.state === 'Waiting') await tx.transition(jobTable, 'Running', { ids: [job.id] });
   }

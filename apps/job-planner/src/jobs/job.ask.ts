@@ -35,6 +35,13 @@ export const requestItem = (task: Omit<Askable, 'state'>): WorkItem<typeof comma
   args: task.deployment_id ? { deployment_id: task.deployment_id } : {},
 });
 
+/** What {@link requestItems} needs of a task. */
+export const REQUESTED = ['target_id', 'command_id', 'deployment_id'] as const;
+
+/** The commands of tasks that have just started. */
+export const requestItems = (started: readonly { id: string; row: Record<string, unknown> }[]) =>
+  started.map(({ id, row }) => requestItem({ ...(row as Omit<Askable, 'id' | 'state'>), id }));
+
 /** What the cancels of a job's commands share. */
 export const cancelHead = (job: LockedJob): WorkHead<typeof commandWork.cancel> => ({
   request_id: job.id,

@@ -2,7 +2,7 @@ import { JOB_ACTIONS, type JobAction, type JobStatus } from '@muster/contracts';
 import { canMove, isEnd, statesOf } from '@muster/lifecycle';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { derivedStatus, judgeAction, nextStep, type JobFacts, type Wish } from './job.decide.js';
+import { derivedStatus, judgeAction, nextStep, startsAtBirth, type JobFacts, type Wish } from './job.decide.js';
 import { jobLifecycle } from './job.lifecycle.js';
 
 interface World extends JobFacts {
@@ -23,8 +23,12 @@ function apply(world: World, page: number): boolean {
   switch (step.do) {
     case 'plan': {
       const count = Math.min(world.unplanned, page);
+      const starting = startsAtBirth(world, count);
+      if (starting > 0 && world.state === 'Waiting') move(world, 'Running');
       world.unplanned -= count;
-      world.pending += count;
+      world.pending += count - starting;
+      world.in_flight += starting;
+      world.exposed += starting;
       world.planned = world.unplanned === 0;
       return true;
     }
@@ -154,6 +158,30 @@ describe('the next step of a job', () => {
         },
       ),
     );
+  });
+});
+
+describe('the tasks of a page that was just planned', () => {
+  const facts = (change: Partial<JobFacts>): JobFacts => ({ ...newWorld(0, 5), ...change });
+
+  it('given free slots and nothing that waits, then as many start at once as there are slots', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 20 }), fc.nat(25), fc.nat(20), (max_in_flight, in_flight, created) => {
+        const starting = startsAtBirth(facts({ state: 'Running', max_in_flight, in_flight }), created);
+        expect(starting).toBe(Math.min(created, Math.max(0, max_in_flight - in_flight)));
+      }),
+    );
+  });
+
+  it.each([
+    ['older tasks wait', { pending: 1 }],
+    ['a retry is reopening tasks', { reopening: true }],
+    ['it was paused', { state: 'Stopping', wish: 'pause' }],
+    ['it is stopped', { state: 'Stopped', wish: 'pause' }],
+    ['it was cancelled', { state: 'Stopping', wish: 'cancel' }],
+  ] as const)('given a job with free slots of which %s, then none starts', (_what, change) => {
+    expect(startsAtBirth(facts(change), 3)).toBe(0);
+    expect(startsAtBirth(facts({}), 3)).toBe(3);
   });
 });
 

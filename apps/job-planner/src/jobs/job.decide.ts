@@ -58,6 +58,15 @@ function goOn(job: JobFacts): JobStep {
   return job.pending + job.in_flight === 0 ? { do: 'end', state: derivedStatus(job) } : WAIT;
 }
 
+/**
+ * How many of `created` tasks, just planned, start as they are born: as many as the job has slots for, unless older ones wait or the job is
+ * not to go on.
+ */
+export function startsAtBirth(job: JobFacts, created: number): number {
+  const goesOn = (job.state === 'Waiting' || job.state === 'Running') && job.wish === 'run' && !job.reopening;
+  return goesOn && job.pending === 0 ? Math.max(0, Math.min(job.max_in_flight - job.in_flight, created)) : 0;
+}
+
 function drain(job: JobFacts): JobStep {
   return job.in_flight === 0 ? { do: 'end', state: 'Stopped' } : WAIT;
 }

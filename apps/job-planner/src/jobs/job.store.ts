@@ -59,23 +59,12 @@ export class JobStore {
 
   /** Moves counts by what statements of the same transaction really did. */
   async count(tx: Tx, id: string, changes: CountChanges): Promise<void> {
-    const entries = Object.entries(changes).filter(([, change]) => change !== 0);
-    if (entries.length === 0) return;
-    const assignments = entries.map(([name], index) => `${name} = ${name} + $${index + 3}`);
-    await tx.query(`UPDATE job SET ${assignments.join(', ')} WHERE project_id = $1 AND id = $2`, [
-      tx.project,
-      id,
-      ...entries.map(([, change]) => change),
-    ]);
+    await update(tx, id, [], [], changes);
   }
 
-  async savePlan(tx: Tx, id: string, cursor: string, planned: boolean): Promise<void> {
-    await tx.query(`UPDATE job SET plan_cursor = $3, planned = $4 WHERE project_id = $1 AND id = $2`, [
-      tx.project,
-      id,
-      cursor,
-      planned,
-    ]);
+  /** How far planning came, and what the page that was planned did to the counts. */
+  async savePlan(tx: Tx, id: string, cursor: string, planned: boolean, changes: CountChanges): Promise<void> {
+    await update(tx, id, ['plan_cursor = $3', 'planned = $4'], [cursor, planned], changes);
   }
 
   async endReopening(tx: Tx, id: string): Promise<void> {
@@ -117,4 +106,23 @@ export class JobStore {
     );
     return rows;
   }
+}
+
+/** One write of the job's row: `assignments`, whose parameters begin at `$3`, and the counts that change. */
+async function update(
+  tx: Tx,
+  id: string,
+  assignments: string[],
+  values: unknown[],
+  changes: CountChanges,
+): Promise<void> {
+  const counts = Object.entries(changes).filter(([, change]) => change !== 0);
+  const all = [...assignments, ...counts.map(([name], at) => `${name} = ${name} + $${values.length + at + 3}`)];
+  if (all.length === 0) return;
+  await tx.query(`UPDATE job SET ${all.join(', ')} WHERE project_id = $1 AND id = $2`, [
+    tx.project,
+    id,
+    ...values,
+    ...counts.map(([, change]) => change),
+  ]);
 }

@@ -68,6 +68,23 @@ describe('a job', () => {
     await planner.reached(id, 'Successful');
   });
 
+  it('given free slots, then the first tasks in the order of planning are in flight from the write that makes them', async () => {
+    const nodes = planner.nodes(6);
+    const id = await planner.create(nodes, { rollout: { max_in_flight: 4 } });
+    const items = await planner.askedFor(id, 4);
+    const rows = await planner.service.query<{ target_id: string; state: string; version: number; written_by: string }>(
+      `SELECT target_id, state, version, xmin::text AS written_by FROM job_task WHERE job_id = $1 ORDER BY id`,
+      [id],
+    );
+    expect(new Set(rows.map((row) => row.written_by)).size).toBe(1);
+    expect(rows.map(({ state, version }) => `${state} ${version}`)).toEqual([
+      ...Array<string>(4).fill('Running 2'),
+      ...Array<string>(2).fill('Waiting 1'),
+    ]);
+    expect(items.map((item) => item.device_id)).toEqual(rows.slice(0, 4).map((row) => row.target_id));
+    await exact(id);
+  });
+
   it('given outcomes that come twice, late or for a command of another try, then they change nothing', async () => {
     const id = await planner.create(planner.nodes(2));
     const [first, second] = await planner.askedFor(id, 2);

@@ -1,12 +1,12 @@
 import { DomainError, INLINE_TASKS, jobPlanner, type Job, type RpcRequest, type RpcResponse } from '@muster/contracts';
-import { Rpc } from '@muster/messaging';
+import { JsonText, Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
-import { DataSource, MoreThan, type FindOptionsSelect, type FindOptionsWhere } from 'typeorm';
-import { JobTaskEntity } from '../tasks/job-task.entity.js';
+import { DataSource, type FindOptionsSelect, type FindOptionsWhere } from 'typeorm';
+import { shownTasks } from '../tasks/shown.tasks.js';
 import { JobAct, notFound } from './job.act.js';
 import { JobCreate } from './job.create.js';
 import { tasksDeleted } from './job.decide.js';
-import { countIn, fitting, toJob, toSummary, toTask } from './job.document.js';
+import { countIn, fitting, jobText, toSummary } from './job.document.js';
 import { JobEntity } from './job.entity.js';
 
 // Without targets and task_data: they may be large, and a list does not show them.
@@ -31,6 +31,14 @@ const SUMMARY = {
   cancelled: true,
 } satisfies FindOptionsSelect<JobEntity>;
 
+// Without the targets: they may be thousands, and the tasks say them.
+const SHOWN = {
+  ...SUMMARY,
+  task_data: true,
+  rollout: true,
+  tasks_deleted_at: true,
+} satisfies FindOptionsSelect<JobEntity>;
+
 /** Questions about jobs, and what users ask of them. */
 @Controller()
 export class JobsRpc {
@@ -47,16 +55,12 @@ export class JobsRpc {
   }
 
   @Rpc(jobPlanner.getJob)
-  async getJob({ project_id, job_id }: RpcRequest<typeof jobPlanner.getJob>): Promise<Job> {
+  async getJob({ project_id, job_id }: RpcRequest<typeof jobPlanner.getJob>): Promise<JsonText<Job>> {
     // One snapshot, so that the tasks shown agree with the counts.
     return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
-      const job = await manager.getRepository(JobEntity).findOneBy({ project_id, id: job_id });
+      const job = await manager.getRepository(JobEntity).findOne({ where: { project_id, id: job_id }, select: SHOWN });
       if (!job) throw notFound(job_id);
-      if (job.tasks_deleted_at) return toJob(job, []);
-      const tasks = await manager
-        .getRepository(JobTaskEntity)
-        .find({ where: { project_id, job_id }, order: { id: 'ASC' }, take: INLINE_TASKS });
-      return toJob(job, fitting(tasks));
+      return jobText(job, job.tasks_deleted_at ? [] : await shownTasks(manager, job, { limit: INLINE_TASKS }));
     });
   }
 
@@ -80,26 +84,19 @@ export class JobsRpc {
   }
 
   @Rpc(jobPlanner.listTasks)
-  async listTasks(request: RpcRequest<typeof jobPlanner.listTasks>): Promise<RpcResponse<typeof jobPlanner.listTasks>> {
+  async listTasks(
+    request: RpcRequest<typeof jobPlanner.listTasks>,
+  ): Promise<JsonText<RpcResponse<typeof jobPlanner.listTasks>>> {
     const { project_id, job_id, status, limit, marker } = request;
     return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
-      const job = await manager.getRepository(JobEntity).findOneBy({ project_id, id: job_id });
+      const job = await manager.getRepository(JobEntity).findOne({ where: { project_id, id: job_id }, select: SHOWN });
       if (!job) throw notFound(job_id);
       if (job.tasks_deleted_at) throw new DomainError('not_found', tasksDeleted(job.tasks_deleted_at));
-      const page = await manager.getRepository(JobTaskEntity).find({
-        where: {
-          project_id,
-          job_id,
-          // A status that only jobs have is a fair question with an empty answer.
-          ...(status ? { state: status as JobTaskEntity['state'] } : {}),
-          ...(marker ? { id: MoreThan(marker) } : {}),
-        },
-        order: { id: 'ASC' },
-        take: limit + 1,
-      });
-      const tasks = fitting(page.slice(0, limit));
-      const next_marker = page.length > tasks.length ? tasks.at(-1)!.id : null;
-      return { task_count: countIn(job, status), tasks: tasks.map(toTask), next_marker };
+      const page = await shownTasks(manager, job, { status, after: marker, limit: limit + 1 });
+      const texts = fitting(page.slice(0, limit));
+      const next_marker = page.length > texts.length ? page[texts.length - 1]!.id : null;
+      const rest = JSON.stringify({ task_count: countIn(job, status), next_marker });
+      return new JsonText(`${rest.slice(0, -1)},"tasks":[${texts.join(',')}]}`);
     });
   }
 

@@ -38,6 +38,7 @@ export class OutcomesWork {
   private async apply(tx: Tx, jobId: string, items: Batch['items']): Promise<void> {
     const job = await this.jobs.lock(tx, jobId);
     if (!job) return;
+    const changes: Record<string, number> = {};
     for (const [status, outcomes] of Map.groupBy(items, (item) => item.status)) {
       const { state, counts } = END[status];
       const moved = await tx.transition(jobTaskTable, state, {
@@ -47,7 +48,9 @@ export class OutcomesWork {
         guard: 't.command_id = i.command',
         from: ['Running', 'Stopping'],
       });
-      await this.jobs.count(tx, jobId, countEnds(moved, counts));
+      for (const [name, change] of Object.entries(countEnds(moved, counts)))
+        changes[name] = (changes[name] ?? 0) + change;
     }
+    await this.jobs.count(tx, jobId, changes);
   }
 }

@@ -1,14 +1,18 @@
 import { Job, jobPlanner, NewJob, type JobAction } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
-import { Controller, Delete, Get, HttpCode, Post } from '@nestjs/common';
+import { Controller, Delete, Get, Header, HttpCode, Post } from '@nestjs/common';
 import { Caller, type Principal } from '../../auth/principal.js';
 import { endpointsOf, type EndpointOptions } from '../../common/endpoint.js';
 import { NoBody, JsonBody, PathId, QueryParameters } from '../../common/input.js';
+import { SharedReads } from '../../common/shared.reads.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
 import { batchJobs } from './batch-jobs.dialect.js';
 import { ListJobs, ListTasks } from './batch-jobs.dto.js';
 
 const Endpoint = endpointsOf(batchJobs);
+
+/** Of an answer that is handed on as the text that it is. */
+const JSON_TEXT = 'application/json; charset=utf-8';
 
 const actionOf = (summary: string): EndpointOptions => ({
   access: 'write',
@@ -20,6 +24,8 @@ const actionOf = (summary: string): EndpointOptions => ({
 /** `/v2/{project_id}/productmgr/jobs` (seed 003, interfaces §1). */
 @Controller('v2/:project_id/productmgr/jobs')
 export class BatchJobsController {
+  private readonly shown = new SharedReads<Buffer>();
+
   constructor(
     private readonly rpc: RpcClient,
     private readonly idempotency: Idempotency,
@@ -58,8 +64,11 @@ export class BatchJobsController {
     answers: { status: 200, schema: Job },
     refuses: [404],
   })
-  show(@Caller() { project }: Principal, @PathId('job_id') job_id: string): Promise<Job> {
-    return this.rpc.call(jobPlanner.getJob, { project_id: project, job_id });
+  @Header('content-type', JSON_TEXT)
+  show(@Caller() { project }: Principal, @PathId('job_id') job_id: string): Promise<Buffer> {
+    return this.shown.read(`${project} ${job_id}`, () =>
+      this.rpc.callForText(jobPlanner.getJob, { project_id: project, job_id }),
+    );
   }
 
   @Get(':job_id/tasks')
@@ -70,12 +79,13 @@ export class BatchJobsController {
     answers: { status: 200, schema: jobPlanner.listTasks.response },
     refuses: [404],
   })
+  @Header('content-type', JSON_TEXT)
   tasks(
     @Caller() { project }: Principal,
     @PathId('job_id') job_id: string,
     @QueryParameters(ListTasks) { limit = 20, ...rest }: ListTasks,
   ) {
-    return this.rpc.call(jobPlanner.listTasks, { project_id: project, job_id, limit, ...rest });
+    return this.rpc.callForText(jobPlanner.listTasks, { project_id: project, job_id, limit, ...rest });
   }
 
   @Delete(':job_id')
