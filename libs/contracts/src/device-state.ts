@@ -144,7 +144,7 @@ export const deviceState = {
     Type.Object({ project_id: ProjectId, id: Uuid, patch: DevicePatch }),
     Device,
   ),
-  /** The devices of a query in pages, ordered by id: what a planner needs of each and no more. */
+  /** The devices of a query in pages, ordered by id, or by name below a prefix: what a planner needs of each and no more. */
   resolve: defineRpc(
     'device-state',
     'resolve',

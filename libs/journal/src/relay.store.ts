@@ -140,9 +140,11 @@ export class RelayStore {
     return { told: Number(row.told), streamSeq: Number(row.stream_seq), events };
   }
 
-  /** How many events were published so far, as far as the journal knows. */
+  /** How many events were published so far, as far as the journal knows. It never goes back, not even when all that was published is deleted. */
   async lastTold(): Promise<number> {
-    const { rows } = await this.session.query<{ told: string | null }>('SELECT max(told) AS told FROM journal');
+    const { rows } = await this.session.query<{ told: string | null }>(
+      'SELECT GREATEST((SELECT max(told) FROM journal), (SELECT max(up_to) FROM retelling)) AS told',
+    );
     return Number(rows[0]?.told ?? 0);
   }
 }

@@ -58,7 +58,7 @@ export class CommandAccept {
         tx,
         items.filter((item) => queued.has(item.command_id) && !lanes.has(item.device_id)),
       );
-      const served = new Set(direct.map((item) => item.device_id));
+      const served = new Set(direct.filter((item) => sent.has(item.command_id)).map((item) => item.device_id));
       await this.dispatch.dispatch(
         tx,
         devices.filter((device) => lanes.has(device) && !served.has(device)),
@@ -108,13 +108,9 @@ export class CommandAccept {
       created.map(({ id, row }) => ({ ...row, id }) as Sendable),
     );
     const ids = new Set(created.map(({ id }) => id));
-    // Another delivery of the same batch made them, and they ended, since this one looked.
+    // Another delivery of the same batch made them since this one looked.
     const late = items.filter((item) => !ids.has(item.command_id));
-    if (late.length > 0)
-      await this.lanes.free(
-        tx,
-        late.map((item) => ({ id: item.command_id, device_id: item.device_id })),
-      );
+    if (late.length > 0) await this.lanes.withdraw(tx, late);
     return ids;
   }
 

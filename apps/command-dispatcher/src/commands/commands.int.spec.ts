@@ -276,6 +276,35 @@ describe('repetition', () => {
     expect(dispatcher.sent.filter((message) => message.device_id === device)).toHaveLength(1);
   });
 
+  it('given a batch that comes several times at the same moment, then each device works on one command at a time', async () => {
+    const request_id = uuid();
+    const devices = Array.from({ length: 40 }, () => dispatcher.device());
+    await dispatcher.ask([{ command_id: uuid(), device_id: dispatcher.device(), ref: uuid(), args: {} }], {
+      request_id,
+    });
+    const items = devices.map((device_id) => ({ command_id: uuid(), device_id, ref: uuid(), args: {} }));
+    const later = devices.map((device_id) => ({ command_id: uuid(), device_id, ref: uuid(), args: {} }));
+    await Promise.all([items, items, items].map((batch) => dispatcher.ask(batch, { request_id })));
+    await dispatcher.ask(later, { request_id });
+    for (const { command_id } of later) await dispatcher.reached(command_id, 'QUEUED');
+    const inFlight = await dispatcher.service.query(
+      `SELECT device_id FROM command WHERE device_id = ANY($1) AND state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS') GROUP BY 1 HAVING count(*) > 1`,
+      [devices],
+    );
+    expect(inFlight).toEqual([]);
+    expect(dispatcher.sent.filter((message) => later.some((item) => item.command_id === message.command_id))).toEqual(
+      [],
+    );
+  });
+
+  it('given a status that writes its command in capitals, then it counts', async () => {
+    const device = dispatcher.device();
+    const [id] = (await dispatcher.request([device])) as [string];
+    await dispatcher.sentTo(device, 1);
+    dispatcher.status(device, { command_id: id.toUpperCase(), status: 'success' });
+    expect(await dispatcher.outcome(id)).toEqual(['SUCCESS']);
+  });
+
   it('given a restart with commands queued and in flight, then all of them come to their end', async () => {
     const devices = Array.from({ length: 30 }, () => dispatcher.device());
     const ids = await dispatcher.request([...devices, ...devices]);

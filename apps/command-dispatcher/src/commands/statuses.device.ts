@@ -22,7 +22,7 @@ export class StatusesDevice {
 
   @DeviceMessages('status')
   async onStatus(messages: ChannelMessage<'status'>[]): Promise<void> {
-    for (const [project, statuses] of Map.groupBy(messages, (message) => message.project_id)) {
+    for (const [project, statuses] of Map.groupBy(messages.map(withPlainId), (message) => message.project_id)) {
       await this.journal.transaction(project, (tx) => this.apply(tx, statuses));
     }
   }
@@ -107,6 +107,12 @@ export class StatusesDevice {
     return toEnded(state, moved);
   }
 }
+
+/** A UUID may be written in capitals; ours are compared as text, and are not. */
+const withPlainId = (message: ChannelMessage<'status'>): ChannelMessage<'status'> => ({
+  ...message,
+  payload: { ...message.payload, command_id: message.payload.command_id.toLowerCase() },
+});
 
 function split<T>(all: readonly T[], belongs: (one: T) => boolean): [T[], T[]] {
   const inside: T[] = [];

@@ -1,6 +1,7 @@
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { IN_FLIGHT } from '../commands/command.lifecycle.js';
 
 export interface Presence {
   device_id: string;
@@ -62,6 +63,17 @@ export class LaneStore {
       [tx.project, ordered.map((offer) => offer.device_id), ordered.map((offer) => offer.command_id)],
     );
     return new Map(rows.map((row) => [row.device_id, row.fence]));
+  }
+
+  /** Takes back an {@link offer} of commands that turned out to be known, unless they are in flight by now: another delivery offered them then. */
+  async withdraw(tx: Tx, offers: readonly { device_id: string; command_id: string }[]): Promise<void> {
+    await tx.query(
+      `UPDATE lane SET in_flight = NULL FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['device_id', 'command_id'])}
+       WHERE lane.project_id = i.project_id AND lane.device_id = i.device_id AND lane.in_flight = i.command_id AND NOT EXISTS (
+         SELECT FROM command WHERE command.project_id = i.project_id AND command.id = i.command_id AND command.state = ANY($4)
+       )`,
+      [tx.project, offers.map((offer) => offer.device_id), offers.map((offer) => offer.command_id), IN_FLIGHT],
+    );
   }
 
   /**

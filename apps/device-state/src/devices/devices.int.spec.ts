@@ -1,4 +1,4 @@
-import { deviceState, DomainError, type JsonObject, type NewDevice } from '@muster/contracts';
+import { deviceState, DomainError, type DeviceQuery, type JsonObject, type NewDevice } from '@muster/contracts';
 import { Journal1700000000000 } from '@muster/journal';
 import { createDataSource } from '@muster/persistence';
 import { randomUUID } from 'node:crypto';
@@ -214,7 +214,7 @@ describe('one device', () => {
 });
 
 describe('many devices', () => {
-  it('given pages, then every device of the project comes once in the order of ids, and no other project’s', async () => {
+  it('given pages, then every device of the project comes once in the order of ids, or of names below a prefix, and no other project’s', async () => {
     const names = Array.from({ length: 25 }, (_, index) => `d${index}`);
     const { results } = await register(
       'pages',
@@ -225,13 +225,14 @@ describe('many devices', () => {
       names.map((name) => ({ name })),
     );
     const ids = results.map(({ id }) => id).toSorted();
+    const byName = results.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(({ id }) => id);
 
-    const walk = async (method: 'listDevices' | 'resolve', limit: number) => {
+    const walk = async (method: 'listDevices' | 'resolve', limit: number, query: DeviceQuery) => {
       const seen: string[] = [];
       const sizes: number[] = [];
       let after: string | undefined;
       do {
-        const request = { project_id: 'pages', query: { name_prefix: 'd' }, limit, ...(after && { after }) };
+        const request = { project_id: 'pages', query, limit, ...(after && { after }) };
         const page = await service.call(deviceState[method], request);
         seen.push(...page.devices.map(({ id }) => id));
         sizes.push(page.devices.length);
@@ -240,8 +241,11 @@ describe('many devices', () => {
       return { seen, sizes };
     };
 
-    expect(await walk('resolve', 10)).toEqual({ seen: ids, sizes: [10, 10, 5] });
-    expect(await walk('listDevices', 5)).toEqual({ seen: ids, sizes: [5, 5, 5, 5, 5] });
+    const prefix = { name_prefix: 'd' };
+    expect(await walk('resolve', 10, {})).toEqual({ seen: ids, sizes: [10, 10, 5] });
+    expect(await walk('listDevices', 5, {})).toEqual({ seen: ids, sizes: [5, 5, 5, 5, 5] });
+    expect(await walk('resolve', 10, prefix)).toEqual({ seen: byName, sizes: [10, 10, 5] });
+    expect(await walk('listDevices', 5, prefix)).toEqual({ seen: byName, sizes: [5, 5, 5, 5, 5] });
     const { devices } = await service.call(deviceState.resolve, {
       project_id: 'pages',
       query: { ids: [ids[0]!] },
