@@ -100,6 +100,18 @@ describe('the partitions of a journal that is kept 8 days', () => {
     expect(await dropOldPartitions(house.dataSource, 8, inDays(10))).toEqual({ ...NONE, dropped: [nameOf(1)] });
   });
 
+  it('given somebody who reads for long, then a new day waits without holding anybody up, and is made the next time', async () => {
+    const reader = house.dataSource.createQueryRunner();
+    await reader.startTransaction();
+    await reader.query('SELECT count(*) FROM journal_default');
+    const far = inDays(30);
+    const [busy] = await Promise.all([ensurePartitions(house.dataSource, far), openDoors(house.journal(), 3)]);
+    expect(busy).toHaveLength(4);
+    await reader.commitTransaction();
+    await reader.release();
+    expect(await ensurePartitions(house.dataSource, far)).toEqual([]);
+  });
+
   it('given replicas that do it at the same moment while others write, then each partition is dropped once and no row is lost', async () => {
     const journal = house.journal();
     const far = inDays(11);

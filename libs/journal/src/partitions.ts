@@ -2,29 +2,39 @@ import type { DataSource, EntityManager } from 'typeorm';
 
 const DAY_MS = 86_400_000;
 const DAYS_AHEAD = 3;
-/** How long everybody who writes may have to queue behind a partition that is being dropped. */
+/** How long everybody may have to queue behind a partition that is being attached or dropped. */
 const LOCK_TIMEOUT_MS = 250;
 const ROWS_AT_ONCE = 500;
 
 const isoDay = (time: number) => new Date(time).toISOString().slice(0, 10);
 
-/** Makes the journal's partitions for today and the next days (UTC); safe to repeat and in several replicas. */
-export async function ensurePartitions(dataSource: DataSource, now: number = Date.now()): Promise<void> {
+/**
+ * Makes the journal's partitions for today and the next days (UTC); safe to repeat and in several replicas. While somebody reads the default
+ * partition, a dump for instance, none can be attached: rows go there until the next attempt, and everybody but the reader goes on.
+ * @returns the partitions that could not be made now.
+ */
+export async function ensurePartitions(dataSource: DataSource, now: number = Date.now()): Promise<string[]> {
+  const busy: string[] = [];
   for (let ahead = 0; ahead <= DAYS_AHEAD; ahead++) {
     const from = isoDay(now + ahead * DAY_MS);
     const to = isoDay(now + (ahead + 1) * DAY_MS);
     const name = `journal_${from.replaceAll('-', '')}`;
-    await inTurn(dataSource, async (manager) => {
-      if (await exists(manager, name)) return;
+    const made = await unlessBusy(dataSource, async (manager) => {
+      if (await exists(manager, name)) return true;
       await manager.query(`CREATE TABLE ${name} (LIKE journal INCLUDING DEFAULTS INCLUDING COMPRESSION)`);
+      await manager.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+      await manager.query(`LOCK TABLE journal_default IN ACCESS EXCLUSIVE MODE`);
       // What had to land in the default partition moves over; the new one could not be attached otherwise.
       await manager.query(
         `WITH moved AS (DELETE FROM journal_default WHERE day >= $1::date AND day < $2::date RETURNING *) INSERT INTO ${name} SELECT * FROM moved`,
         [from, to],
       );
       await manager.query(`ALTER TABLE journal ATTACH PARTITION ${name} FOR VALUES FROM ('${from}') TO ('${to}')`);
+      return true;
     });
+    if (!made) busy.push(name);
   }
+  return busy;
 }
 
 /** What became of the partitions that are older than the journal is kept, by name. */
@@ -69,22 +79,31 @@ async function dropPartition(
   dataSource: DataSource,
   name: string,
 ): Promise<'dropped' | 'unpublished' | 'busy' | undefined> {
+  const outcome = await unlessBusy(dataSource, async (manager) => {
+    if (!(await exists(manager, name))) return 'gone';
+    // Before the lock: rows of a day that is over are only ever marked as published, none comes and none goes back.
+    const [row] = await manager.query<{ waits: boolean }[]>(
+      `SELECT EXISTS (SELECT FROM ${name} WHERE NOT published) AS waits`,
+    );
+    if (row!.waits) return 'unpublished';
+    await manager.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    // The parent first, as everybody who writes or reads locks them; CONCURRENTLY is not to be had beside a default partition.
+    await manager.query(`LOCK TABLE ONLY journal IN ACCESS EXCLUSIVE MODE`);
+    await manager.query(`DROP TABLE ${name}`);
+    return 'dropped';
+  });
+  return outcome === 'gone' ? undefined : (outcome ?? 'busy');
+}
+
+/** Undefined when a lock was not to be had in time: then nothing was changed. */
+async function unlessBusy<T>(
+  dataSource: DataSource,
+  body: (manager: EntityManager) => Promise<T>,
+): Promise<T | undefined> {
   try {
-    return await inTurn(dataSource, async (manager) => {
-      if (!(await exists(manager, name))) return undefined;
-      // Before the lock: rows of a day that is over are only ever marked as published, none comes and none goes back.
-      const [row] = await manager.query<{ waits: boolean }[]>(
-        `SELECT EXISTS (SELECT FROM ${name} WHERE NOT published) AS waits`,
-      );
-      if (row!.waits) return 'unpublished';
-      await manager.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-      // The parent first, as everybody who writes or reads locks them; CONCURRENTLY is not to be had beside a default partition.
-      await manager.query(`LOCK TABLE ONLY journal IN ACCESS EXCLUSIVE MODE`);
-      await manager.query(`DROP TABLE ${name}`);
-      return 'dropped';
-    });
+    return await inTurn(dataSource, body);
   } catch (error) {
-    if ((error as { code?: unknown }).code === LOCK_NOT_AVAILABLE) return 'busy';
+    if ((error as { code?: unknown }).code === LOCK_NOT_AVAILABLE) return undefined;
     throw error;
   }
 }

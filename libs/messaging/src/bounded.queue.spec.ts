@@ -1,6 +1,11 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it, vi } from 'vitest';
 import { BoundedQueue } from './bounded.queue.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const limits = { items: 5, bytes: 20 };
 /** An item is its size; `null` stands for a reader that takes one. */
@@ -57,5 +62,21 @@ describe('a bounded queue', () => {
     const end = reader.next();
     queue.close();
     expect(await end).toEqual({ done: true, value: undefined });
+  });
+
+  it('given nobody who reads, then what was dropped can be collected', async () => {
+    const dropped: WeakRef<object>[] = [];
+    const queue = new BoundedQueue<{ size: number }>(
+      { items: 100, bytes: 20 },
+      ({ size }) => size,
+      (item) => dropped.push(new WeakRef(item)),
+    );
+    for (let index = 0; index < 50; index++) queue.push({ size: 10 });
+    await vi.waitUntil(() => {
+      collectGarbage();
+      return dropped.every((item) => item.deref() === undefined);
+    });
+    expect(dropped).toHaveLength(48);
+    queue.close();
   });
 });

@@ -6,7 +6,7 @@ export interface QueueLimits {
 
 /** A queue between a source that does not wait and a reader that may be slow: when it is full, the oldest item goes, and is told. */
 export class BoundedQueue<T> implements AsyncIterable<T> {
-  private readonly items: T[] = [];
+  private readonly items: (T | undefined)[] = [];
   private first = 0;
   private bytes = 0;
   private closed = false;
@@ -44,7 +44,9 @@ export class BoundedQueue<T> implements AsyncIterable<T> {
   }
 
   private take(): T {
-    const item = this.items[this.first++]!;
+    const item = this.items[this.first]!;
+    // Its place stays for a while; what it holds must not.
+    this.items[this.first++] = undefined;
     this.bytes -= this.bytesOf(item);
     // Moving all of them at each step would cost more than the step.
     if (this.first > this.limits.items || this.length === 0) {

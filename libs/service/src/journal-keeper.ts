@@ -11,7 +11,9 @@ export function journalKeeper(dataSource: DataSource, days: number, logger: Logg
     'journal partitions',
     EVERY_MS,
     async () => {
-      await ensurePartitions(dataSource);
+      const missing = await ensurePartitions(dataSource);
+      if (missing.length > 0)
+        logger.info({ partitions: missing }, 'coming days of the journal wait for a reader, trying again');
       const { dropped, unpublished, busy, strayRows } = await dropOldPartitions(dataSource, days);
       if (dropped.length > 0 || strayRows > 0)
         logger.info({ partitions: dropped, stray_rows: strayRows }, 'old days of the journal deleted');

@@ -241,9 +241,10 @@ describe('many devices', () => {
       return { seen, sizes };
     };
 
+    const all = { type: 'device' };
     const prefix = { name_prefix: 'd' };
-    expect(await walk('resolve', 10, {})).toEqual({ seen: ids, sizes: [10, 10, 5] });
-    expect(await walk('listDevices', 5, {})).toEqual({ seen: ids, sizes: [5, 5, 5, 5, 5] });
+    expect(await walk('resolve', 10, all)).toEqual({ seen: ids, sizes: [10, 10, 5] });
+    expect(await walk('listDevices', 5, all)).toEqual({ seen: ids, sizes: [5, 5, 5, 5, 5] });
     expect(await walk('resolve', 10, prefix)).toEqual({ seen: byName, sizes: [10, 10, 5] });
     expect(await walk('listDevices', 5, prefix)).toEqual({ seen: byName, sizes: [5, 5, 5, 5, 5] });
     const { devices } = await service.call(deviceState.resolve, {
