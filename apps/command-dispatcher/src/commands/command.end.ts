@@ -47,10 +47,15 @@ export class CommandEnd {
     private readonly dispatch: CommandDispatch,
   ) {}
 
-  /** The lanes of these commands must be locked by the transaction. */
+  /** Frees the lanes of these commands and lets them go on. They must be locked by the transaction. */
   async settle(tx: Tx, ended: readonly Ended[]): Promise<void> {
+    if (ended.length > 0) await this.lanes.free(tx, ended);
+    await this.goOn(tx, ended);
+  }
+
+  /** What follows once the lanes of these commands are free. */
+  async goOn(tx: Tx, ended: readonly Ended[]): Promise<void> {
     if (ended.length === 0) return;
-    await this.lanes.free(tx, ended);
     await this.tell(tx, ended);
     await this.dispatch.dispatch(tx, [...new Set(ended.map((command) => command.device_id))]);
   }

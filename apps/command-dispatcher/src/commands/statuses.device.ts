@@ -43,8 +43,8 @@ export class StatusesDevice {
       (status) => status.status === 'failure',
     );
     const ended = [...(await this.finish(tx, 'FAILURE', failures)), ...(await this.finish(tx, 'SUCCESS', successes))];
-    if (others.length > 0) ended.push(...(await this.judge(tx, others)));
-    await this.end.settle(tx, ended);
+    await this.end.goOn(tx, ended);
+    if (others.length > 0) await this.end.settle(tx, await this.judge(tx, others));
   }
 
   /** Statuses that say something of a command besides its end, or not of the one that its lane knows. Gives those that ended. */
