@@ -1,4 +1,5 @@
 import { defineWork, jobWork } from '@muster/contracts';
+import { DiscardPolicy } from 'nats';
 import Type from 'typebox';
 import { v7 as uuid } from 'uuid';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -128,6 +129,39 @@ describe('the relay', () => {
     expect(failures).toBeGreaterThanOrEqual(3);
     expect((await storedEvents(house.connection)).map(({ data }) => data.id)).toEqual([id]);
   });
+
+  it.each([
+    ['every row', 80],
+    ['the first page alone', 32],
+  ])(
+    'given work of %s that its full stream refuses again and again, then no event is sent more than twice, and all goes on when there is room',
+    async (_whose, withWork) => {
+      const manager = await house.connection.jetstreamManager();
+      const { config } = await manager.streams.info('MUSTER_WORK');
+      await manager.streams.update('MUSTER_WORK', { ...config, discard: DiscardPolicy.New, max_bytes: 1 });
+      const ids = Array.from({ length: 80 }, () => uuid());
+      for (const [index, id] of ids.entries()) {
+        await house.journal().transaction(PROJECT, async (tx) => {
+          await tx.create(doorTable, { id: [id], house: ['red'] });
+          if (index < withWork) tx.work(paint, { colour: 'red' }, [{ door: id }]);
+        });
+      }
+      const refusals: unknown[] = [];
+      // The streams are there, the one of work otherwise than they are made here.
+      start({ ensureStreams: async () => undefined, onError: (error) => refusals.push(error) });
+      await vi.waitUntil(() => refusals.length >= 5, { timeout: 20_000 });
+      for (const error of refusals)
+        expect(error).toMatchObject({ chainedError: { message: 'maximum bytes exceeded' } });
+      await manager.streams.update('MUSTER_WORK', { ...config, discard: DiscardPolicy.New, max_bytes: -1 });
+      await untilPublished();
+
+      const events = await storedEvents(house.connection);
+      gapless(events, ids, 1);
+      for (const id of ids) expect(events.filter(({ data }) => data.id === id).length).toBeLessThanOrEqual(2);
+      expect((await manager.streams.info('MUSTER_WORK')).state.messages).toBe(withWork);
+    },
+    40_000,
+  );
 
   it.each(['before_publish', 'before_mark', 'after_mark'] as const)(
     'given a crash %s, then nothing is lost',

@@ -205,7 +205,10 @@ export class Relay {
       let next = await this.read(store, []);
       dry = next === undefined;
       while (next || onTheirWay.length > 0) {
-        const mayGoOn = !this.stopped && !this.suspicious && !this.careful;
+        // While work is refused, what is sent beside or behind it would put its events into the stream with every try, and what is
+        // remembered of it would be forgotten. What was refused since the last page was sent is among those on their way: this throws.
+        while (this.arrived.size > 0 && onTheirWay.length > 0) await this.settle(store, onTheirWay.shift()!);
+        const mayGoOn = !this.stopped && !this.suspicious && !this.careful && this.arrived.size === 0;
         const following = next && mayGoOn ? this.read(store, [...onTheirWay, next]) : undefined;
         // Its failure is met below; until then it must not count as unhandled.
         following?.catch(() => undefined);

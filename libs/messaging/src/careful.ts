@@ -47,7 +47,7 @@ export async function carefully<M>(
       return giveBack(some, error);
     }
     if (some.length > 0) await settle(some);
-    // If it cannot be said now, the same reader finds its own mark when the message comes again, and that counts for nothing.
+    // What cannot be said now, the watch says later; the messages are settled already.
     if (names.length > 0) await host.watch.end(names).catch(() => undefined);
   };
   const alone = async (message: M, lost: number) => {
@@ -64,7 +64,9 @@ export async function carefully<M>(
   }
   const lostWith = (message: M) => lost.get(watched.get(message) ?? '') ?? 0;
   const suspects = messages.filter((message) => lostWith(message) > 0);
-  await underWatch(messages.filter((message) => lostWith(message) === 0));
+  const trusted = underWatch(messages.filter((message) => lostWith(message) === 0));
+  // Those that wait for their turn would go to another reader meanwhile.
+  await whileWorking(suspects.map(sourceOf), trusted);
   for (const message of suspects) {
     const mine = turn.then(() => alone(message, lostWith(message)));
     turn = mine.catch(() => undefined);

@@ -18,6 +18,7 @@ export interface Watch {
   /** How many other readers were lost with each message; those of which none was are left out. */
   lostReaders(messages: readonly string[]): Promise<Map<string, number>>;
   begin(messages: readonly string[]): Promise<void>;
+  /** What fails is tried again by the watch itself until it is done: this reader lives, and shall not be taken for a lost one. */
   end(messages: readonly string[]): Promise<void>;
 }
 

@@ -12,6 +12,7 @@ export {
   traceContext,
 } from './headers.js';
 export type { Lag } from './pull.consumer.js';
+export { reasonOf } from './reason.js';
 export { republish } from './republish.js';
 export { backOff } from './back-off.js';
 export type { DropReason, ParkedMessage, TransportHost, Watch } from './host.js';

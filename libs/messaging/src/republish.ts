@@ -1,6 +1,7 @@
 import { DomainError } from '@muster/contracts';
 import { ErrorCode, headers, NatsError, type NatsConnection } from 'nats';
 import type { ParkedMessage } from './host.js';
+import { reasonOf } from './reason.js';
 
 /** Shorter than the time that an asker waits: it shall hear that the bus did not answer. */
 const ACK_TIMEOUT_MS = 5_000;
@@ -38,7 +39,5 @@ function refusalOf(error: unknown, bytes: number, limit: number | undefined): Do
   if (error.api_error?.err_code === LARGER_THAN_STREAM) {
     return new DomainError('too_large', `${bytes} bytes and headers are more than its stream takes`);
   }
-  // The client puts what a full stream says below an error that is only a number.
-  const reason = error.api_error?.description ?? error.chainedError?.message ?? error.message;
-  return new DomainError('unavailable', `the bus did not take it: ${reason}`);
+  return new DomainError('unavailable', `the bus did not take it: ${reasonOf(error)}`);
 }

@@ -1,5 +1,6 @@
-import { testPostgres, type TestPostgres } from '@muster/testing';
+import { testNats, testPostgres, type TestPostgres } from '@muster/testing';
 import { createDataSource, provision } from '@muster/persistence';
+import { connect, DiscardPolicy } from 'nats';
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger, NestLogger, type Logger } from './logger.js';
@@ -74,5 +75,28 @@ describe('a failed statement in the log', () => {
   it('given what is thrown and is no error, then the line still says it', () => {
     logger.error({ err: 'just text' }, 'failed');
     expect(lines).toMatchObject([{ err: { type: 'string', message: 'just text' } }]);
+  });
+});
+
+describe('a message that the bus refused, in the log', () => {
+  it('given a stream that is full, then the line says so, and not only a number', async () => {
+    const nats = await testNats();
+    const connection = await connect({ servers: nats.url });
+    try {
+      const manager = await connection.jetstreamManager();
+      await manager.streams.add({ name: 'FULL', subjects: ['full'], max_bytes: 1, discard: DiscardPolicy.New });
+      const refused = await connection
+        .jetstream()
+        .publish('full', 'too much')
+        .then(
+          () => expect.unreachable('it was taken'),
+          (error: unknown) => error,
+        );
+      logger.error({ err: refused }, 'failed');
+      expect(lines[0]).toMatchObject({ err: { type: 'NatsError', message: 'maximum bytes exceeded' } });
+    } finally {
+      await connection.close();
+      await nats.stop();
+    }
   });
 });

@@ -1,3 +1,6 @@
+import { reasonOf } from '@muster/messaging';
+import { NatsError } from 'nats';
+
 /** What a log line shows of an error. */
 export interface LoggedError {
   type: string;
@@ -20,7 +23,8 @@ export function loggedError(error: unknown): LoggedError {
   if (!(error instanceof Error)) return { type: typeof error, message: String(error) };
   const { code, query, cause, driverError } = error as Error & Record<'code' | 'query' | 'driverError', unknown>;
   const hides = typeof code === 'string' && QUOTES_VALUES.test(code);
-  const message = hides ? error.message.replace(/".*"/s, '[hidden]') : error.message;
+  const told = error instanceof NatsError ? reasonOf(error) : error.message;
+  const message = hides ? told.replace(/".*"/s, '[hidden]') : told;
   return {
     type: error.constructor.name,
     ...(typeof code === 'string' ? { code } : {}),

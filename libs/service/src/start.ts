@@ -90,7 +90,8 @@ export async function startService(
     { logger: new NestLogger(logger) },
   );
   const streams = streamsOf(definition.service, config.events);
-  const host = transportHost(dataSource, logger, metrics);
+  const watch = new WatchedDeliveries(dataSource, randomUUID());
+  const host = transportHost(dataSource, watch, logger, metrics);
   const transport = new NatsTransport(definition.service, connection, host, streams);
   app.connectMicroservice({ strategy: transport });
   metrics.followLags(() => transport.lags());
@@ -114,6 +115,7 @@ export async function startService(
     await app.close();
     for (const part of background) await part.stop();
     await connection.drain().catch(() => undefined);
+    await watch.close();
     await dataSource.destroy();
     await flushSpans();
   };
@@ -148,7 +150,12 @@ function relayOf(
   });
 }
 
-function transportHost(dataSource: DataSource, logger: Logger, metrics: Metrics): TransportHost {
+function transportHost(
+  dataSource: DataSource,
+  watch: WatchedDeliveries,
+  logger: Logger,
+  metrics: Metrics,
+): TransportHost {
   const deadLetters = new DeadLetterStore(dataSource);
   const drops = new Drops(logger, metrics);
   return {
@@ -156,7 +163,7 @@ function transportHost(dataSource: DataSource, logger: Logger, metrics: Metrics)
       await deadLetters.park(message);
       tellParked(message, logger, metrics);
     },
-    watch: new WatchedDeliveries(dataSource, randomUUID()),
+    watch,
     isTransient: isPassing,
     onDropped: (channel, reason, detail) => drops.count(channel, reason, detail),
     onHandled: (pattern, outcome, seconds) => metrics.handled.observe({ pattern, outcome }, seconds),
