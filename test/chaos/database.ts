@@ -70,9 +70,12 @@ export class Database {
 
   async stop(): Promise<void> {
     await this.crashing.catch(() => undefined);
-    await this.pool.end();
-    await this.proxy.stop();
-    await this.server.stop();
+    try {
+      await this.pool.end();
+      await this.proxy.stop();
+    } finally {
+      await this.server.stop();
+    }
   }
 }
 

@@ -1,11 +1,15 @@
 import { isAlive } from '@muster/servers';
 import { schemaOf, SERVICES } from '@muster/contracts';
 import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../harness/until.ts';
 import { OWN_SESSIONS, type Database } from './database.ts';
 import { describe, type Fault } from './schedule.ts';
 
 /** Between the pause of a replica and the end of its service's relay session. */
 const ASLEEP_MS = 300;
+/** How long a process may take to end, and its successor to be there. */
+const END_MS = 30_000;
+const START_MS = 60_000;
 
 /** Carries faults out, and knows how many are active. */
 export class Faults {
@@ -42,13 +46,8 @@ export class Faults {
 
   /** Ends what is still active: paused processes go on. */
   async heal(): Promise<void> {
-    this.resume();
-    await Promise.all(this.active);
-  }
-
-  /** Lets every paused process go on. */
-  resume(): void {
     for (const pid of this.paused) this.go(pid);
+    await Promise.all(this.active);
   }
 
   private async carryOut(fault: Fault, signal: AbortSignal): Promise<void> {
@@ -70,9 +69,11 @@ export class Faults {
         return this.database.crash();
       case 'kill_backends':
         await this.database.query(
-          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-           WHERE backend_type = 'client backend' AND application_name <> $1 AND (hashtext(pid::text) & 1023) < $2::float8 * 1024`,
-          [OWN_SESSIONS, fault.share],
+          `SELECT pg_terminate_backend(pid) FROM (
+             SELECT pid, row_number() OVER (ORDER BY application_name, backend_start, pid) AS place FROM pg_stat_activity
+             WHERE backend_type = 'client backend' AND application_name <> $1) session
+           WHERE (hashtext(format('%s/%s', $2::int, place)) & 1023) < $3::float8 * 1024`,
+          [OWN_SESSIONS, fault.choice, fault.share],
         );
         return;
       case 'pause':
@@ -100,8 +101,11 @@ export class Faults {
     process.kill(pid, signal);
     // One that sleeps would take a SIGTERM only when it wakes up.
     this.go(pid);
-    while (isAlive(pid)) await delay(20);
-    while ([undefined, pid].includes(await this.pidOf(victim))) await delay(50);
+    await until(`the end of ${victim}`, () => !isAlive(pid), { timeout: END_MS, interval: 20 });
+    await until(`a new ${victim}`, async () => ![undefined, pid].includes(await this.pidOf(victim)), {
+      timeout: START_MS,
+      interval: 50,
+    });
   }
 
   private async pause(victim: string, ms: number, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { SERVICES, schemaOf } from '@muster/contracts';
-import { RetentionPolicy, type NatsConnection } from 'nats';
+import { RetentionPolicy, type ConsumerInfo, type NatsConnection } from 'nats';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from './client.ts';
 import type { Database } from './database.ts';
@@ -62,7 +62,12 @@ async function openWork(database: Database, connection: NatsConnection): Promise
      UNION ALL SELECT 'tasks', count(*)::int FROM job_planner.job_task WHERE state IN ('Waiting', 'Running', 'Stopping')
      UNION ALL SELECT 'commands', count(*)::int FROM command_dispatcher.command
        WHERE state IN ('QUEUED', 'SCHEDULED', 'INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')
-     ${JOURNALS.map((schema) => `UNION ALL SELECT 'journal rows of ${schema}', count(*)::int FROM ${schema}.journal WHERE NOT published`).join(' ')}`,
+     ${JOURNALS.map(
+       (
+         schema,
+       ) => `UNION ALL SELECT 'journal rows of ${schema}', count(*)::int FROM ${schema}.journal WHERE NOT published
+     UNION ALL SELECT 'retellings of ${schema}', count(*)::int FROM ${schema}.retelling WHERE after < up_to`,
+     ).join(' ')}`,
   );
   for (const { what, count } of rows) if (count > 0) left.push(`${count} ${what} open`);
   return [...left, ...(await waitingMessages(connection))];
@@ -74,13 +79,22 @@ async function openWork(database: Database, connection: NatsConnection): Promise
  */
 export async function waitingMessages(connection: NatsConnection): Promise<Leftover[]> {
   const waiting: Leftover[] = [];
-  const manager = await connection.jetstreamManager();
-  for await (const { config } of manager.streams.list()) {
-    if (config.retention !== RetentionPolicy.Workqueue) continue;
-    for await (const { name, num_pending } of manager.consumers.list(config.name))
-      if (num_pending > 0) waiting.push(`${num_pending} messages of ${config.name} wait for ${name}`);
-  }
+  for await (const { stream_name, name, num_pending } of workConsumers(connection))
+    if (num_pending > 0) waiting.push(`${num_pending} messages of ${stream_name} wait for ${name}`);
   return waiting;
+}
+
+/** How many messages were taken and not acknowledged, by the bus; those that a killed one has lost are among them. */
+export async function unacknowledged(connection: NatsConnection): Promise<number> {
+  let sum = 0;
+  for await (const { num_ack_pending } of workConsumers(connection)) sum += num_ack_pending;
+  return sum;
+}
+
+async function* workConsumers(connection: NatsConnection): AsyncGenerator<ConsumerInfo> {
+  const manager = await connection.jetstreamManager();
+  for await (const { config } of manager.streams.list())
+    if (config.retention === RetentionPolicy.Workqueue) yield* manager.consumers.list(config.name);
 }
 
 /** Where the jobs hang that do not end: the states of their tasks, of those tasks' commands, and of these devices' lanes. */

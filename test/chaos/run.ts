@@ -7,7 +7,7 @@ import { Faults } from './faults.ts';
 import { Load } from './load.ts';
 import { shortJob } from './plan.ts';
 import type { ChaosOptions } from './options.ts';
-import { untilQuiet, waitingMessages, type Leftover } from './quiet.ts';
+import { unacknowledged, untilQuiet, waitingMessages, type Leftover } from './quiet.ts';
 import { Random } from './random.ts';
 import { loseAndRebuild } from './rebuild.ts';
 import { isStorm, schedule } from './schedule.ts';
@@ -43,16 +43,22 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
   const isIdle = async () => (await waitingMessages(await stack.nats())).length === 0;
   const deadlines = new Deadlines(database, isCalm, isIdle);
 
+  const failed = new AbortController();
+  const over = AbortSignal.any([signal, failed.signal]);
+  const fail = (error: unknown): Leftover[] => {
+    failed.abort(error);
+    return [];
+  };
   const watching = new AbortController();
-  const stopWatching = () => watching.abort();
-  signal.addEventListener('abort', stopWatching, { once: true });
-  const watch = deadlines.watch(watching.signal);
-  const left = await breakAndHeal();
+  const watch = deadlines.watch(AbortSignal.any([over, watching.signal])).catch(fail);
+  const left = await breakAndHeal().catch(fail);
   watching.abort();
   await watch;
+  over.throwIfAborted();
 
   say(
-    `quiet: ${left.length === 0 ? 'everything' : 'not everything'} is at its end; deadlines were looked at ${deadlines.looks} times, ${deadlines.due} came meanwhile`,
+    `quiet: ${left.length === 0 ? 'everything' : 'not everything'} is at its end, ${await unacknowledged(await stack.nats())} messages unacknowledged; ` +
+      `deadlines were looked at ${deadlines.looks} times, ${deadlines.due} came meanwhile`,
   );
   // The fleets stay: without their heartbeats devices would go offline while they are judged.
   await gather();
@@ -68,11 +74,14 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
   return verdicts;
 
   async function breakAndHeal(): Promise<Leftover[]> {
-    const running = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+    const running = AbortSignal.any([over, AbortSignal.timeout(ms)]);
     const weather = setInterval(() => (database.proxy.share = isStorm(Date.now() - start) ? LOST_ANSWERS : 0), TICK_MS);
-    await Promise.all([load.start(running), faults.run(schedule(options.seed, ms), running), delayUntil(running)]);
-    clearInterval(weather);
-    signal.throwIfAborted();
+    try {
+      await Promise.all([load.start(running), faults.run(schedule(options.seed, ms), running), delayUntil(running)]);
+    } finally {
+      clearInterval(weather);
+    }
+    over.throwIfAborted();
     database.proxy.heal();
     await faults.heal();
     await world.ready();
@@ -81,17 +90,18 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
       `healed after ${((Date.now() - start) / 1000).toFixed(0)} s: ${faults.begun} faults, ${database.proxy.lost} answers of Postgres lost`,
     );
     await workStrictly();
+    over.throwIfAborted();
     const unanswered = await load.settle(ANSWER_MS);
     if (unanswered > 0) load.refused.push(`${unanswered} requests had no answer ${ANSWER_MS / 1000} s after the heal`);
     const { answered, repeated, unexpected } = client.counts;
     say(`load: ${answered} requests answered, ${repeated} asked again, ${unexpected} answers of 500`);
-    return untilQuiet({ database, connection: await stack.nats(), client }, signal);
+    return untilQuiet({ database, connection: await stack.nats(), client }, over);
   }
 
   /** Time runs out for commands under load while there is no excuse; one that lasts is told by the verdict, which has seen nothing then. */
   async function workStrictly(): Promise<void> {
     await until('no excuse', () => deadlines.isStrict, { timeout: WORKED_OFF_MS }).catch(() => undefined);
-    const running = AbortSignal.any([signal, AbortSignal.timeout(STRICT_MS)]);
+    const running = AbortSignal.any([over, AbortSignal.timeout(STRICT_MS)]);
     load.ask((number) => shortJob(number, `${PREFIX}-slow`), running);
     await load.start(running);
   }

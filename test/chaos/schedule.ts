@@ -13,12 +13,12 @@ export const REPLICA_NAMES = SERVICES.flatMap((name) =>
 
 /**
  * `depose`: pauses a replica and ends the database session of its service's relay: if it led, another leads while it sleeps, and it wakes up
- * with what it had read. `kill_backends`: `share` of all database sessions.
+ * with what it had read. `kill_backends`: `share` of all database sessions; which of them, in their order by name, follows from `choice`.
  */
 export type Fault =
   | { at: number; kind: 'kill' | 'stop'; victim: string }
   | { at: number; kind: 'pause' | 'depose'; victim: string; ms: number }
-  | { at: number; kind: 'kill_backends'; share: number }
+  | { at: number; kind: 'kill_backends'; share: number; choice: number }
   | { at: number; kind: 'restart_postgres' };
 
 /** A time without new faults between storms, so that deadlines can be judged without an excuse. */
@@ -37,7 +37,12 @@ const DECK: readonly ((random: Random, at: number) => Fault)[] = [
   (_, at) => ({ at, kind: 'kill', victim: BUS }),
   (_, at) => ({ at, kind: 'stop', victim: BUS }),
   (_, at) => ({ at, kind: 'restart_postgres' }),
-  (random, at) => ({ at, kind: 'kill_backends', share: random.between(1, 10) / 10 }),
+  (random, at) => ({
+    at,
+    kind: 'kill_backends',
+    share: random.between(1, 10) / 10,
+    choice: random.between(0, 2 ** 31 - 1),
+  }),
   (random, at) => ({ at, kind: 'pause', victim: random.pick(REPLICA_NAMES), ms: pause(random) }),
   (random, at) => ({ at, kind: 'pause', victim: random.pick([BUS, ...FLEETS]), ms: pause(random) }),
   (random, at) => ({ at, kind: 'depose', victim: random.pick(RELAYS), ms: pause(random) }),

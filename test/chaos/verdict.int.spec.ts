@@ -49,6 +49,9 @@ const COMMAND = 'c0000000-0000-7000-8000-000000000001';
 const TASK = 'b0000000-0000-7000-8000-000000000001';
 const OTHER = 'e0000000-0000-7000-8000-000000000001';
 const late = `state = 'TIMEOUT', code = 'in_progress_timeout', deadline = now() - interval '6 seconds', state_at = now()`;
+const told = (seconds: number) => `UPDATE chaos.told SET at = now() - interval '${seconds} seconds'`;
+const excuse = (from: number, to: number) =>
+  `INSERT INTO chaos.excuse VALUES (now() - interval '${from} seconds', now() - interval '${to} seconds')`;
 
 describe('the verdicts', () => {
   it('given a world in which all went well, then every promise holds, and says what was looked at', async () => {
@@ -83,6 +86,7 @@ describe('the verdicts', () => {
     [2, 'a fence that it never had', `UPDATE chaos.execution SET fence = 2`],
     [2, 'success that was told', `UPDATE command_dispatcher.command SET state = 'FAILURE'`],
     [2, 'success that was told', `UPDATE command_dispatcher.command SET state = 'TIMEOUT'`],
+    [2, 'success that was told', `WITH c AS (UPDATE command_dispatcher.command SET ${late}) ${told(12)}`],
     [2, 'SUCCESS that no device told', `DELETE FROM chaos.told`],
     [3, 'gaps in the events', `DELETE FROM chaos.event WHERE round = 'live' AND version = 2`],
     [3, 'gaps in the journal', `DELETE FROM job_planner.journal WHERE seq = 3`],
@@ -140,8 +144,6 @@ describe('the verdicts', () => {
 
   it('given a command that ended late while there was an excuse, then that is no breach; when it was over before, it is', async () => {
     await client.query(`UPDATE command_dispatcher.command SET ${late}`);
-    const excuse = (from: number, to: number) =>
-      `INSERT INTO chaos.excuse VALUES (now() - interval '${from} seconds', now() - interval '${to} seconds')`;
     await client.query(excuse(60, 7));
     expect((await verdicts())[4]!.broken).toHaveLength(1);
     await client.query('DROP TABLE chaos.transition CASCADE; DROP VIEW chaos.row');
@@ -149,8 +151,29 @@ describe('the verdicts', () => {
     expect((await verdicts())[4]!.broken).toEqual([]);
   });
 
-  it('given a success that was told after the deadline, then TIMEOUT stands', async () => {
-    await client.query(`UPDATE command_dispatcher.command SET ${late}`);
+  it('given a command that ended long after the excuse for it was over, then that is a breach, by the time since', async () => {
+    await client.query(
+      `UPDATE command_dispatcher.command SET ${late}; UPDATE command_dispatcher.command SET deadline = now() - interval '60 seconds'; ${excuse(70, 20)}`,
+    );
+    const { broken, seen } = (await verdicts())[4]!;
+    expect(broken.join('\n')).toMatch(/ended too late: 1, .* by 00:00:20/);
+    expect(seen).toContain('0 of them without an excuse');
+  });
+
+  it.each([
+    ['after the deadline', 0],
+    ['so shortly before it that it may have come after it', 10],
+  ])('given a success that was told %s, then TIMEOUT stands', async (_, ago) => {
+    await client.query(`UPDATE command_dispatcher.command SET ${late}; ${told(ago)}`);
     expect((await verdicts())[1]!.broken).toEqual([]);
+  });
+
+  it.each([
+    ['there was an excuse between then and the deadline', 20, 15, 0],
+    ['the excuse was over before', 40, 31, 1],
+    ['the excuse came after the deadline', 5, 1, 1],
+  ])('given a success that was told in time and ended in TIMEOUT, when %s', async (_, from, to, breaches) => {
+    await client.query(`UPDATE command_dispatcher.command SET ${late}; ${told(30)}; ${excuse(from, to)}`);
+    expect((await verdicts())[1]!.broken).toHaveLength(breaches);
   });
 });

@@ -44,8 +44,11 @@ export class World {
       const env = { MUSTER_DATABASE_URL: database.proxy.url, MUSTER_REPLICAS: String(REPLICAS) };
       return new World(scratch, database, await Stack.start(env));
     } catch (error) {
-      await database?.stop();
-      await removeScratch(scratch);
+      try {
+        await database?.stop();
+      } finally {
+        await removeScratch(scratch);
+      }
       throw error;
     }
   }
@@ -120,9 +123,15 @@ export class World {
   }
 
   async stop(): Promise<void> {
-    await this.stack.stop();
-    await this.database.stop();
-    await removeScratch(this.scratch);
+    try {
+      await this.stack.stop();
+    } finally {
+      try {
+        await this.database.stop();
+      } finally {
+        await removeScratch(this.scratch);
+      }
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { DeviceQuery, Job, NewJob } from '@muster/contracts';
+import { stopProcess } from '@muster/servers';
 import { connect, type NatsConnection } from 'nats';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,6 +10,7 @@ import { until } from './until.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const READY_MS = 60_000;
+const STOP_MS = 20_000;
 
 export interface StackFile {
   gateway: { url: string };
@@ -180,15 +182,29 @@ export class Stack {
   }
 
   async stop(): Promise<void> {
-    await this.connection?.close();
-    for (const child of this.children) await end(child);
-    await end(this.process);
-    await rm(this.dataDir, { recursive: true, force: true });
+    try {
+      await this.connection?.close();
+      for (const child of this.children) await end(child);
+    } finally {
+      const processes = await this.file().then(
+        (file) => file.processes,
+        () => [],
+      );
+      // A stack that had to be killed has left its processes behind: they are launched to outlive it.
+      if (await end(this.process)) for (const { pid } of processes) await stopProcess(pid, 'SIGKILL', STOP_MS);
+      await rm(this.dataDir, { recursive: true, force: true });
+    }
   }
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGTERM');
-  await once(child, 'exit');
+/** Ends a child. @returns whether it had to be killed. */
+async function end(child: ChildProcess): Promise<boolean> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const exit = once(child, 'exit');
+    child.kill('SIGTERM');
+    const patience = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await exit;
+    clearTimeout(patience);
+  }
+  return child.signalCode === 'SIGKILL';
 }

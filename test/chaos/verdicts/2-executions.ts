@@ -1,7 +1,13 @@
+import { TOLERANCE_SECONDS } from '../deadlines.ts';
 import type { Promised } from '../verdict.ts';
 
-/** A command may end without its device's word only because its time was over, or that of its cancel. */
-const TIME_WAS_OVER = `(c.state = 'TIMEOUT' OR (c.state = 'CANCELLED' AND c.cancel_requested)) AND c.state_at >= c.deadline`;
+/**
+ * A command may end without its device's word only because its time was over, or that of its cancel; and a word that was told in time may be
+ * missed only when something was broken between then and the deadline.
+ */
+const TIME_WAS_OVER = `(c.state = 'TIMEOUT' OR (c.state = 'CANCELLED' AND c.cancel_requested)) AND c.state_at >= c.deadline
+  AND (t.at >= c.deadline - interval '${TOLERANCE_SECONDS} seconds'
+    OR EXISTS (SELECT FROM chaos.excuse e WHERE e."from" <= c.deadline AND e."to" >= t.at))`;
 
 export const executions: Promised = {
   promise: 2,
