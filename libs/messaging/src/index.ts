@@ -14,5 +14,5 @@ export {
 export type { Lag } from './pull.consumer.js';
 export { reasonOf } from './reason.js';
 export { republish } from './republish.js';
-export { backOff } from './back-off.js';
+export { backOff, PASSING_TROUBLE_MS } from './back-off.js';
 export type { DropReason, ParkedMessage, TransportHost, Watch } from './host.js';

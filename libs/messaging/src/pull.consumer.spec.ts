@@ -2,7 +2,7 @@ import type { JsMsg, NatsConnection } from 'nats';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ACK_WAIT_MS, PullConsumer, whileWorking } from './pull.consumer.js';
 
-vi.mock('./back-off.js', () => ({ backOff: () => 30_000 }));
+vi.mock('./back-off.js', () => ({ PASSING_TROUBLE_MS: 2_000, backOff: () => 30_000 }));
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,6 +1,6 @@
 import { AckPolicy, nanos, type ConsumerMessages, type JsMsg, type NatsConnection } from 'nats';
 import { setTimeout as delay } from 'node:timers/promises';
-import { backOff } from './back-off.js';
+import { backOff, PASSING_TROUBLE_MS } from './back-off.js';
 import type { TransportHost } from './host.js';
 
 /** After this long without a word a message counts as lost with its reader and goes to another one. */
@@ -74,7 +74,7 @@ export class PullConsumer {
         failures++;
         this.host.onError(this.options.subject, error);
       }
-      await delay(backOff(Math.max(failures, 1)), undefined, { signal }).catch(() => undefined);
+      await delay(backOff(Math.max(failures, 1), PASSING_TROUBLE_MS), undefined, { signal }).catch(() => undefined);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { JsMsg } from 'nats';
-import { backOff } from './back-off.js';
+import { backOff, PASSING_TROUBLE_MS } from './back-off.js';
 import type { ParkedMessage, TransportHost } from './host.js';
 
 /** Tries of a message whose own content seems to be the trouble, before it is parked. */
@@ -18,8 +18,9 @@ export const asParked = (message: JsMsg, reason: string): ParkedMessage => ({
 /** A message that failed: again later, or parked once it has failed too often. What cannot be parked now is tried again. */
 export async function settleFailure(message: JsMsg, error: unknown, host: TransportHost): Promise<void> {
   const deliveries = message.info.redeliveryCount;
-  if (host.isTransient(error) || deliveries < MAX_DELIVERIES) {
-    message.nak(backOff(deliveries));
+  const passing = host.isTransient(error);
+  if (passing || deliveries < MAX_DELIVERIES) {
+    message.nak(backOff(deliveries, passing ? PASSING_TROUBLE_MS : undefined));
     return;
   }
   await park(message, error instanceof Error ? error.message : String(error), host);

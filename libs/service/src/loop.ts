@@ -1,4 +1,4 @@
-import { backOff } from '@muster/messaging';
+import { backOff, PASSING_TROUBLE_MS } from '@muster/messaging';
 import type { Logger } from './logger.js';
 
 /**
@@ -45,7 +45,7 @@ export class Loop {
         if (more) continue;
       } catch (error) {
         failures++;
-        pause = backOff(failures);
+        pause = backOff(failures, PASSING_TROUBLE_MS);
         this.woken = false;
         this.logger.error({ loop: this.name, err: error }, 'loop failed, trying again');
       }

@@ -11,6 +11,7 @@ import {
 } from '@muster/journal';
 import {
   backOff,
+  PASSING_TROUBLE_MS,
   ensureStreams,
   NatsTransport,
   streamsOf,
@@ -186,7 +187,7 @@ async function patiently<T>(action: () => Promise<T>, logger: Logger): Promise<T
     } catch (error) {
       if (!isTransient(error) || Date.now() > giveUp) throw error;
       logger.warn({ err: error }, 'database not reachable yet');
-      await delay(backOff(attempt));
+      await delay(backOff(attempt, PASSING_TROUBLE_MS));
     }
   }
 }
