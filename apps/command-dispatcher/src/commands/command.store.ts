@@ -184,18 +184,21 @@ export class CommandStore {
     );
   }
 
-  /** Those that are due, in flight and not past their deadline: to be sent again when the device can be reached, left to its hello when not. */
+  /**
+   * Those that are due, in flight and not past their deadline: to be sent again when the device is `online`, left to its hello when not.
+   * `IS TRUE` keeps the index of what is due out of it: through that, each due command would be looked for among all that are given.
+   */
   async takeResends(
     tx: Tx,
-    commands: readonly { id: string; device_id: string }[],
+    commands: readonly { id: string; online: boolean }[],
   ): Promise<(Sendable & { cancel_requested: boolean })[]> {
     const rows = await tx.query<Sendable & { cancel_requested: boolean; online: boolean }>(
       `UPDATE command t
-       SET sends = t.sends + lane.online::integer, due_at = CASE WHEN lane.online THEN ${RESEND_AT} ELSE t.deadline END
-       FROM ${batch(['$2::uuid[]', '$4::uuid[]'], ['id', 'device_id'])} JOIN lane USING (project_id, device_id)
-       WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = ANY($3) AND t.due_at <= now() AND t.deadline > now()
-       RETURNING ${t(SENDABLE)}, t.cancel_requested, lane.online`,
-      [tx.project, commands.map((command) => command.id), IN_FLIGHT, commands.map((command) => command.device_id)],
+       SET sends = t.sends + i.online::integer, due_at = CASE WHEN i.online THEN ${RESEND_AT} ELSE t.deadline END
+       FROM ${batch(['$2::uuid[]', '$4::boolean[]'], ['id', 'online'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = ANY($3) AND (t.due_at <= now()) IS TRUE AND t.deadline > now()
+       RETURNING ${t(SENDABLE)}, t.cancel_requested, i.online`,
+      [tx.project, commands.map((command) => command.id), IN_FLIGHT, commands.map((command) => command.online)],
     );
     return rows.filter((row) => row.online);
   }

@@ -48,7 +48,10 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
   /** Leaves lanes alone that somebody is at work on, another replica's sweep among them. @returns how many commands were looked at. */
   private async apply(tx: Tx, due: readonly CommandOfDevice[]): Promise<number> {
     const lanes = await this.lanes.lockFree(tx, [...new Set(due.map((command) => command.device_id))]);
-    const commands = due.filter((command) => lanes.has(command.device_id));
+    const commands = due.flatMap(({ id, device_id }) => {
+      const online = lanes.get(device_id);
+      return online === undefined ? [] : [{ id, online }];
+    });
     const ids = commands.map((command) => command.id);
     const neverContacted = await tx.transition(commandTable, 'TIMEOUT', {
       ids,

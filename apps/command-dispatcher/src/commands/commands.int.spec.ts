@@ -1,8 +1,10 @@
 import { commandDispatcher, commandWork } from '@muster/contracts';
+import { Journal, type Tx } from '@muster/journal';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PROJECT, RunningDispatcher } from '../testing/running-dispatcher.js';
 import { PresenceCheck } from '../lanes/presence.check.js';
+import { CommandStore } from './command.store.js';
 
 let dispatcher: RunningDispatcher;
 
@@ -142,6 +144,31 @@ describe('time', () => {
     expect((await dispatcher.command(id)).state).toBe('TIMEOUT');
   });
 });
+
+describe('many commands that are due at once', () => {
+  it('given some of them to be sent again, then no other is read', async () => {
+    const devices = Array.from({ length: 400 }, () => dispatcher.device());
+    const ids = await dispatcher.request(devices);
+    for (const device of devices) await dispatcher.sentTo(device, 1);
+    const commands = ids.slice(0, 50).map((id) => ({ id, online: true }));
+
+    const read = await dispatcher.service.get(Journal).transaction(PROJECT, async (tx) => {
+      await tx.query(`UPDATE command SET due_at = now() WHERE project_id = $1 AND id = ANY($2)`, [PROJECT, ids]);
+      const before = await commandsRead(tx);
+      expect(await dispatcher.service.get(CommandStore).takeResends(tx, commands)).toHaveLength(50);
+      return (await commandsRead(tx)) - before;
+    });
+    expect(read).toBe(50);
+  });
+});
+
+/** How many rows of commands this transaction has read. */
+async function commandsRead(tx: Tx): Promise<number> {
+  const [row] = await tx.query<{ read: number }>(
+    `SELECT (idx_tup_fetch + seq_tup_read)::int AS read FROM pg_stat_xact_user_tables WHERE relid = 'command'::regclass`,
+  );
+  return row!.read;
+}
 
 describe('bad input', () => {
   it('given a status of another device for a command, then nothing changes and it is counted', async () => {

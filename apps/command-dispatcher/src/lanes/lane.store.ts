@@ -32,13 +32,13 @@ export class LaneStore {
     ]);
   }
 
-  /** Locks those of the lanes that nobody holds; gives their devices. */
-  async lockFree(tx: Tx, deviceIds: readonly string[]): Promise<Set<string>> {
-    const rows = await tx.query<{ device_id: string }>(
-      `SELECT device_id FROM lane WHERE project_id = $1 AND device_id = ANY($2) ORDER BY device_id FOR UPDATE SKIP LOCKED`,
+  /** Locks those of the lanes that nobody holds; gives whether their devices are online. */
+  async lockFree(tx: Tx, deviceIds: readonly string[]): Promise<Map<string, boolean>> {
+    const rows = await tx.query<{ device_id: string; online: boolean }>(
+      `SELECT device_id, online FROM lane WHERE project_id = $1 AND device_id = ANY($2) ORDER BY device_id FOR UPDATE SKIP LOCKED`,
       [tx.project, deviceIds],
     );
-    return new Set(rows.map((row) => row.device_id));
+    return new Map(rows.map((row) => [row.device_id, row.online]));
   }
 
   /**
