@@ -1,8 +1,9 @@
-import { WORK_STREAM } from '@muster/contracts';
+import { deviceStream, deviceSubject, WORK_STREAM } from '@muster/contracts';
+import { randomUUID as uuid } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ensureStreams, streamsOf } from './streams.js';
-import { Bus, greeting, knock, SERVICE } from './testing/bus.js';
+import { Bus, greeting, knock, PROJECT, SERVICE } from './testing/bus.js';
 
 let bus: Bus;
 let heard: string[];
@@ -13,6 +14,7 @@ beforeAll(async () => {
 afterEach(() => bus.rest());
 afterAll(() => bus.stop());
 
+const success = () => ({ command_id: uuid(), fence: 1, status: 'success' });
 const listen = () => {
   heard = [];
   return bus.serve({
@@ -91,4 +93,25 @@ describe('a consumer', () => {
     await vi.waitUntil(() => new Set(heard).size === kept, { timeout: 20_000 });
     expect(heard).toContain('after');
   });
+
+  it('given a nats-server that is killed while messages are acknowledged, then in the end none is left in the stream and none counts as unsettled', async () => {
+    const stream = deviceStream('status');
+    let handled = 0;
+    await bus.serve({ status: async (messages) => void (handled += messages.length) });
+    for (let round = 0; round < 3; round++) {
+      const upTo = handled + 500;
+      for (let index = 0; index < 2_000; index++)
+        bus.client.publish(deviceSubject(PROJECT, uuid(), 'status'), JSON.stringify(success()));
+      await vi.waitUntil(() => handled > upTo, { timeout: 20_000, interval: 1 });
+      await bus.crash();
+    }
+    const manager = await bus.client.jetstreamManager();
+    await vi.waitUntil(
+      async () => {
+        const consumer = await manager.consumers.info(stream, SERVICE).catch(() => undefined);
+        return consumer?.num_pending === 0 && consumer.num_ack_pending === 0 && (await bus.left(stream)) === 0;
+      },
+      { timeout: 30_000, interval: 100 },
+    );
+  }, 90_000);
 });

@@ -39,7 +39,7 @@ describe('PullConsumer', () => {
     vi.useRealTimers();
     const failed = Promise.withResolvers<void>();
     const consumer = new PullConsumer(
-      {} as NatsConnection,
+      { status: () => ({ async *[Symbol.asyncIterator]() {} }) } as unknown as NatsConnection,
       { stream: 'S', durable: 'd', subject: 's', prefetch: 1, maxPending: 1 },
       { onError: () => failed.resolve() },
       () => Promise.reject(new Error('the bus is away')),

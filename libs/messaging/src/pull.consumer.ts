@@ -1,4 +1,4 @@
-import { AckPolicy, nanos, type ConsumerMessages, type JsMsg, type NatsConnection } from 'nats';
+import { AckPolicy, Events, nanos, type ConsumerMessages, type JsMsg, type NatsConnection } from 'nats';
 import { setTimeout as delay } from 'node:timers/promises';
 import { backOff, PASSING_TROUBLE_MS } from './back-off.js';
 import type { TransportHost } from './host.js';
@@ -26,7 +26,10 @@ export interface Lag {
   unsettled: number;
 }
 
-/** Reads a durable consumer for as long as it is not stopped: makes it when it is missing, opens it again when the connection or the stream was lost. */
+/**
+ * Reads a durable consumer for as long as it is not stopped: makes it when it is missing, opens it again when the connection or the stream was
+ * lost, and makes it anew when the server that kept it is another one than before.
+ */
 export class PullConsumer {
   private readonly stopping = new AbortController();
   private messages: ConsumerMessages | undefined;
@@ -41,6 +44,7 @@ export class PullConsumer {
   ) {}
 
   start(): void {
+    void this.openAgainOnReconnect();
     this.running = this.run();
   }
 
@@ -78,16 +82,28 @@ export class PullConsumer {
     }
   }
 
+  private async openAgainOnReconnect(): Promise<void> {
+    for await (const { type } of this.connection.status()) {
+      if (this.stopping.signal.aborted) return;
+      if (type === Events.Reconnect) void this.messages?.close().catch(() => undefined);
+    }
+  }
+
   private async open(): Promise<ConsumerMessages> {
     await this.ensureStreams();
     const { stream, durable, subject, maxPending, prefetch } = this.options;
     const manager = await this.connection.jetstreamManager();
-    const settings = { ack_wait: nanos(ACK_WAIT_MS), max_ack_pending: maxPending, max_deliver: -1 };
-    const exists = await manager.consumers.info(stream, durable).then(
-      () => true,
-      () => false,
-    );
-    if (exists) await manager.consumers.update(stream, durable, settings);
+    const keeper = keeperOf(this.connection);
+    const settings = {
+      ack_wait: nanos(ACK_WAIT_MS),
+      max_ack_pending: maxPending,
+      max_deliver: -1,
+      description: keeper,
+    };
+    const found = await manager.consumers.info(stream, durable).catch(() => undefined);
+    const isKept = found && (found.config.description ?? keeper) === keeper;
+    if (found && !isKept) await manager.consumers.delete(stream, durable);
+    if (isKept) await manager.consumers.update(stream, durable, settings);
     else
       await manager.consumers.add(stream, {
         durable_name: durable,
@@ -98,6 +114,15 @@ export class PullConsumer {
     const consumer = await this.connection.jetstream().consumers.get(stream, durable);
     return consumer.consume({ max_messages: prefetch, expires: 10_000, abort_on_missing_resource: true });
   }
+}
+
+/**
+ * Who keeps what a consumer knows. A single server that was killed has forgotten acknowledgements, and waits for ever for those of messages that
+ * it has lost, until that fills all that may be unacknowledged: whatever was lost is handled again by a consumer made anew, and nothing is
+ * waited for. A cluster keeps what one of its servers loses.
+ */
+function keeperOf({ info }: NatsConnection): string {
+  return info?.cluster ? `kept by the cluster ${info.cluster}` : `kept by the server ${info?.server_id}`;
 }
 
 /** Keeps telling the server that a message is being worked on, until `done` settles. */
