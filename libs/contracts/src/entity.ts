@@ -50,43 +50,21 @@ const DATA_SCHEMA_BASE = 'urn:muster:schema:';
 export const eventDataSchemaId = (entity: string) => `${DATA_SCHEMA_BASE}${entity}`;
 
 /** A transition as a CloudEvents 1.0 event in structured JSON (interfaces §7). */
-export const toCloudEvent = (service: string, project: string, transition: Transition): string =>
-  cloudEventWriter(service, project)(transition);
-
-/**
- * Writes many transitions of one service and project as {@link toCloudEvent} does. What they have in common is turned into JSON once:
- * every transition of every entity passes here, and an object for each would cost several times as much.
- */
-export function cloudEventWriter(service: string, project: string): (transition: Transition) => string {
-  const json = JSON.stringify;
-  const opening = '{"specversion":"1.0","id":';
-  const projectId = `"data":{"project_id":${json(project)},"id":`;
-  const kinds = new Map<string, { type: string; rest: string }>();
-  const kindOf = ({ entity, to }: Transition) => {
-    const key = `${entity} ${to}`;
-    let kind = kinds.get(key);
-    if (!kind) {
-      const type = `,"source":${json(`/muster/${service}`)},"type":${json(eventType(entity, to))},"subject":`;
-      kind = { type, rest: `,"datacontenttype":"application/json","dataschema":${json(eventDataSchemaId(entity))},` };
-      kinds.set(key, kind);
-    }
-    return kind;
-  };
-  let at: number | undefined;
-  let time = '';
-  return (t) => {
-    const { type, rest } = kindOf(t);
-    if (at !== t.at) {
-      at = t.at;
-      time = new Date(t.at).toISOString();
-    }
-    const id = json(t.id);
-    const trace = t.traceparent === undefined ? '' : `"traceparent":${json(t.traceparent)},`;
-    const own = t.data ? json(t.data) : '{}';
-    const data = `${id},"from":${json(t.from)},"to":${json(t.to)},"version":${t.version},"reason":${json(t.reason ?? '')}`;
-    return `${opening}${json(`${t.id}.${t.version}`)}${type}${id},"time":"${time}"${rest}${trace}${projectId}${data}${own === '{}' ? '}' : `,${own.slice(1)}`}}`;
-  };
-}
+export const toCloudEvent = (service: string, project: string, transition: Transition): string => {
+  const { entity, id, from, to, version, at, reason = '', data, traceparent } = transition;
+  return JSON.stringify({
+    specversion: '1.0',
+    id: `${id}.${version}`,
+    source: `/muster/${service}`,
+    type: eventType(entity, to),
+    subject: id,
+    time: new Date(at).toISOString(),
+    datacontenttype: 'application/json',
+    dataschema: eventDataSchemaId(entity),
+    traceparent,
+    data: { project_id: project, id, from, to, version, reason, ...data },
+  });
+};
 
 /** JSON Schema of the `data` of an entity's events. */
 export function eventDataSchema(entity: EntityContract) {

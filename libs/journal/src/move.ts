@@ -1,5 +1,3 @@
-import type { Transition } from '@muster/contracts';
-
 /** One value for all rows of a move, or one a row in the order of its ids. Only the latter is an array, whatever the values are. */
 export type Column<T> = { all: T } | readonly T[];
 
@@ -50,29 +48,6 @@ export function encodeMove(entity: string, to: string, rows: MovedRows): Move {
   return move;
 }
 
-/** The transitions of a move, in the order of its ids. */
-export function expandMove(move: Move): Transition[] {
-  const { entity, to, from, version, at, reason, traceparent } = move;
-  const columns = Object.entries(move.data);
-  return move.ids.map((id, index) => {
-    const data: Record<string, unknown> = {};
-    for (const [name, column] of columns) data[name] = valueAt(column, index);
-    const transition: Transition = {
-      entity,
-      id,
-      from: valueAt(from, index),
-      to,
-      version: valueAt(version, index),
-      at: valueAt(at, index),
-      reason: valueAt(reason, index),
-      data,
-    };
-    const trace = traceparent && valueAt(traceparent, index);
-    if (trace) transition.traceparent = trace;
-    return transition;
-  });
-}
-
 /** Ids of the move's events, in its order. */
 export const eventIdsOf = ({ ids, version }: Pick<Move, 'ids' | 'version'>): string[] =>
   ids.map((id, index) => `${id}.${valueAt(version, index)}`);
@@ -82,4 +57,5 @@ function columnOf<T>(values: readonly T[]): Column<T> {
   return values.every((value) => value === first) ? { all: first } : values;
 }
 
-const valueAt = <T>(column: Column<T>, index: number): T => ('all' in column ? column.all : column[index]!);
+/** The value of a row, by its index. */
+export const valueAt = <T>(column: Column<T>, index: number): T => ('all' in column ? column.all : column[index]!);

@@ -1,7 +1,8 @@
-import { cloudEventWriter, eventSubject, type ServiceName } from '@muster/contracts';
+import type { ServiceName } from '@muster/contracts';
 import type { NatsConnection } from 'nats';
 import type { DeadLetter } from './dead-letters.js';
-import { expandMove, type Move } from './move.js';
+import { eventsOfMove, type OutgoingEvent } from './move.events.js';
+import type { Move } from './move.js';
 import type { JournalWork } from './tx.js';
 
 /** A row of the journal, as the relay reads it. */
@@ -14,28 +15,14 @@ export interface JournalRow {
   traceparent: string | null;
 }
 
-export interface OutgoingEvent {
-  subject: string;
-  /** The event's id: its `Nats-Msg-Id` when it is published one by one. */
-  id: string;
-  body: Uint8Array;
-}
-
 /** A work message on its way; `id` is its `Nats-Msg-Id`. */
 export interface OutgoingWork extends OutgoingEvent {
   traceparent: string | undefined;
 }
 
 /** The events of one journal row, in its order. */
-export function eventsOf(service: ServiceName, row: Pick<JournalRow, 'project_id' | 'transitions'>): OutgoingEvent[] {
-  const write = cloudEventWriter(service, row.project_id);
-  return row.transitions.flatMap(expandMove).map((transition) => ({
-    subject: eventSubject(row.project_id, transition.entity, transition.to, transition.id),
-    id: `${transition.id}.${transition.version}`,
-    // Takes its bytes from a pool, which costs half of what TextEncoder does.
-    body: Buffer.from(write(transition)),
-  }));
-}
+export const eventsOf = (service: ServiceName, row: Pick<JournalRow, 'project_id' | 'transitions'>): OutgoingEvent[] =>
+  row.transitions.flatMap((move) => eventsOfMove(service, row.project_id, move));
 
 /** The work messages of one journal row. */
 export function workOf(schema: string, row: JournalRow): OutgoingWork[] {

@@ -1,5 +1,6 @@
 import { headers, type JetStreamClient, type MsgHdrs, type NatsConnection, type PubAck } from 'nats';
-import type { OutgoingEvent, OutgoingWork } from './outgoing.js';
+import type { OutgoingEvent } from './move.events.js';
+import type { OutgoingWork } from './outgoing.js';
 
 /** Events that share one acknowledgement. */
 const RUN_LENGTH = 256;

@@ -5,7 +5,8 @@ import pg from 'pg';
 import type { DeadLetter } from './dead-letters.js';
 import { wakeChannel } from './journal.js';
 import { findLost, holds } from './lost-events.js';
-import { eventsOf, fits, tooLarge, workOf, type JournalRow, type OutgoingEvent } from './outgoing.js';
+import type { OutgoingEvent } from './move.events.js';
+import { eventsOf, fits, tooLarge, workOf, type JournalRow } from './outgoing.js';
 import { EventPublisher, SequenceMismatch } from './publisher.js';
 import { RelayStore, type Place, type Published, type Retelling, type ToldRow } from './relay.store.js';
 
