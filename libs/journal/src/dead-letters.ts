@@ -1,12 +1,14 @@
 import { v7 as uuidv7 } from 'uuid';
 
-/** Runs one statement with parameters; a data source does, and so does a session of its own. */
+/** Runs one statement with parameters and gives its rows; a data source does. */
 export interface Statements {
   query(sql: string, parameters: unknown[]): Promise<unknown>;
 }
 
 /** A message that could not be sent or handled, with everything needed to publish it again. `deliveries`: 0 when it was never sent. */
 export interface DeadLetter {
+  /** What tells it from others when it is parked again; left out for one that is parked only once. */
+  name?: string;
   subject: string;
   headers: Record<string, string>;
   payload: Uint8Array;
@@ -15,7 +17,7 @@ export interface DeadLetter {
 }
 
 /** A dead letter as it lies in the table. `id`: a UUIDv7, so that letters of all services have one order. */
-export interface KeptLetter extends DeadLetter {
+export interface KeptLetter extends Omit<DeadLetter, 'name'> {
   id: string;
   /** Null when the message does not tell. */
   project_id: string | null;
@@ -40,13 +42,15 @@ const MAX_REASON = 2048;
 export class DeadLetterStore {
   constructor(private readonly statements: Statements) {}
 
-  async park(letter: DeadLetter): Promise<void> {
+  /** @returns whether it is a new one: a letter of the same name is kept once. */
+  async park(letter: DeadLetter): Promise<boolean> {
     const headers = Object.entries(letter.headers).map(([name, value]) => [storable(name), storable(value)]);
-    await this.statements.query(
-      `INSERT INTO dead_letter (id, project_id, subject, headers, payload, reason, deliveries)
-       VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    const parked = (await this.statements.query(
+      `INSERT INTO dead_letter (id, name, project_id, subject, headers, payload, reason, deliveries)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING RETURNING id`,
       [
         uuidv7(),
+        letter.name ?? null,
         projectOf(letter) ?? null,
         letter.subject,
         Object.fromEntries(headers) as object,
@@ -54,7 +58,8 @@ export class DeadLetterStore {
         storable(letter.reason).slice(0, MAX_REASON),
         letter.deliveries,
       ],
-    );
+    )) as unknown[];
+    return parked.length > 0;
   }
 
   /** In the order of ids, with at most `payloadBytes` of each payload. */

@@ -77,6 +77,13 @@ describe('a message that cannot be handled', () => {
     await expect(service.call(ask.replay, { id: letter!.id })).rejects.toMatchObject({ kind: 'not_found' });
   }, 60_000);
 
+  it('given that it comes again after it was parked, then it is one letter, and another message is another', async () => {
+    expect(await park({ name: 'stream consumer 1', reason: 'first' })).toBe(true);
+    expect(await park({ name: 'stream consumer 1', reason: 'again' })).toBe(false);
+    expect(await park({ name: 'stream consumer 2', reason: 'other' })).toBe(true);
+    expect((await letters()).map(({ reason }) => reason)).toEqual(['first', 'other']);
+  });
+
   it('given that it is poison for good, then a replay brings it back as a new letter', async () => {
     await service.connection.jetstream().publish(welcome.subject, 'poison', { msgID: 'once' });
     const [first] = await untilParked(1);
