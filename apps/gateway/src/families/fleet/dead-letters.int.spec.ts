@@ -1,5 +1,4 @@
 import type { DeadLetter } from '@muster/contracts';
-import { testNats, testPostgres, type TestNats, type TestPostgres } from '@muster/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FakeDeadLetters } from '../../testing/dead-letters.fake.js';
 import { startGateway, type Ask, type TestGateway } from '../../testing/gateway.harness.js';
@@ -7,22 +6,15 @@ import { startGateway, type Ask, type TestGateway } from '../../testing/gateway.
 const LETTERS = '/api/v1/dead-letters';
 const NOBODYS = '01890000-0000-7000-8000-000000000000';
 
-let postgres: TestPostgres;
-let nats: TestNats;
 let gateway: TestGateway;
 let services: FakeDeadLetters;
 
 beforeAll(async () => {
-  [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
-  gateway = await startGateway({ postgres, nats });
+  gateway = await startGateway();
   services = new FakeDeadLetters(gateway.bus);
   await services.start();
 });
-afterAll(async () => {
-  await gateway?.stop();
-  await nats?.stop();
-  await postgres?.stop();
-});
+afterAll(() => gateway.stop());
 beforeEach(() => {
   services.letters.clear();
   services.replayed.length = 0;
