@@ -139,14 +139,21 @@ describe('given who asks', () => {
 });
 
 describe('given input that is not as it should be', () => {
-  it.each(['limit=0', 'limit=1001', 'after=x', 'service=gateway', 'service=nobody', 'subject=', 'parked_before=now'])(
-    'when the query is %s, then 400 names the parameter',
-    async (query) => {
-      const answer = await gateway.ask('GET', `${LETTERS}?${query}`);
-      expect(answer.status).toBe(400);
-      expect(answer.json()).toMatchObject({ errors: [{ field: query.split('=')[0] }] });
-    },
-  );
+  it.each([
+    'limit=0',
+    'limit=1001',
+    'after=x',
+    'service=gateway',
+    'service=nobody',
+    'subject=',
+    'parked_before=now',
+    'parked_before=0000-01-01T00:00:00Z',
+    'parked_before=2026-01-01T00:00:00%2B23:59',
+  ])('when the query is %s, then 400 names the parameter', async (query) => {
+    const answer = await gateway.ask('GET', `${LETTERS}?${query}`);
+    expect(answer.status).toBe(400);
+    expect(answer.json()).toMatchObject({ errors: [{ field: query.split('=')[0] }] });
+  });
 
   it.each([
     [{ limit: '5' }, 'limit'],
