@@ -36,6 +36,13 @@ export interface LetterFilter {
   after?: string | undefined;
 }
 
+/** How much of the letters: `payloadBytes` of each payload, and no further letter once those before it have `bytes`. */
+export interface LetterPage {
+  limit: number;
+  bytes: number;
+  payloadBytes: number;
+}
+
 const MAX_REASON = 2048;
 
 /** Keeps dead letters in the service's own schema. */
@@ -62,25 +69,35 @@ export class DeadLetterStore {
     return parked.length > 0;
   }
 
-  /** In the order of ids, with at most `payloadBytes` of each payload. */
-  async list(filter: LetterFilter, limit: number, payloadBytes: number): Promise<KeptLetter[]> {
+  /** In the order of ids; `more`: whether others follow. */
+  async list(filter: LetterFilter, page: LetterPage): Promise<{ letters: KeptLetter[]; more: boolean }> {
     const prefix = filter.subject?.endsWith('>') ? filter.subject.slice(0, -1) : null;
-    return (await this.statements.query(
-      `SELECT ${columns('$6')} FROM dead_letter
-        WHERE ($1::text IS NULL OR project_id = $1) AND ($2::uuid IS NULL OR id > $2)
-          AND ($3::text IS NULL OR subject = $3 OR starts_with(subject, $4::text))
-          AND ($5::timestamptz IS NULL OR parked_at < $5)
-        ORDER BY id LIMIT $7`,
+    const rows = (await this.statements.query(
+      `SELECT * FROM (
+         SELECT *, count(*) OVER ()::integer AS found,
+                sum(length(payload) + octet_length(headers::text) + octet_length(reason))
+                  OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+         FROM (
+           SELECT ${columns('$6')} FROM dead_letter
+           WHERE ($1::text IS NULL OR project_id = $1) AND ($2::uuid IS NULL OR id > $2)
+             AND ($3::text IS NULL OR subject = $3 OR starts_with(subject, $4::text))
+             AND ($5::timestamptz IS NULL OR parked_at < $5)
+           ORDER BY id LIMIT $7 + 1
+         ) letters
+       ) measured
+       WHERE before IS NULL OR before < $8 ORDER BY id LIMIT $7`,
       [
         filter.project,
         filter.after ?? null,
         filter.subject ?? null,
         prefix,
         filter.parkedBefore ?? null,
-        payloadBytes,
-        limit,
+        page.payloadBytes,
+        page.limit,
+        page.bytes,
       ],
-    )) as KeptLetter[];
+    )) as (KeptLetter & { found: number })[];
+    return { letters: rows, more: rows.length < (rows[0]?.found ?? 0) };
   }
 
   /** With at most `payloadBytes` of its payload; all of it unless told. */

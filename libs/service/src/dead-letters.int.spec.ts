@@ -192,6 +192,23 @@ describe('the list', () => {
     expect(JSON.stringify(found).length).toBeLessThan(1024 * 1024);
   });
 
+  it('given letters whose headers are large, then no more of them are read for a page than its bytes, and the pages hold all', async () => {
+    const headers = { 'X-Large': 'h'.repeat(300 * 1024) };
+    for (let index = 0; index < 5; index++) await park({ reason: String(index), headers });
+    const read = vi.spyOn(DeadLetterStore.prototype, 'list');
+    const reasons: string[][] = [];
+    let after: string | undefined;
+    do {
+      const found = await service.call(ask.list, { ...page, ...(after && { after }) });
+      reasons.push(found.letters.map(({ reason }) => reason));
+      after = found.next ?? undefined;
+    } while (after);
+    expect(reasons).toEqual([['0', '1'], ['2', '3'], ['4']]);
+    const pages = await Promise.all(read.mock.results.map(({ value }) => value as ReturnType<DeadLetterStore['list']>));
+    read.mockRestore();
+    expect(pages.map(({ letters }) => letters.length)).toEqual([2, 2, 1]);
+  });
+
   it.each([
     [{ subject: welcome.subject }, ['work', 'lost']],
     [{ subject: 'muster.dev.>' }, ['ours', 'theirs']],
