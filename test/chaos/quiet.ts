@@ -1,6 +1,6 @@
-import { SERVICES, schemaOf } from '@muster/contracts';
 import { RetentionPolicy, type ConsumerInfo, type NatsConnection } from 'nats';
 import { setTimeout as delay } from 'node:timers/promises';
+import { JOURNALS, UNTOLD } from '../harness/journals.ts';
 import type { Client } from './client.ts';
 import type { Database } from './database.ts';
 
@@ -12,9 +12,6 @@ const MOST_MS = 900_000;
 
 /** Something that has not come to its end, in words. */
 export type Leftover = string;
-
-/** The schemas that have a journal. */
-export const JOURNALS = SERVICES.filter((service) => service !== 'gateway').map(schemaOf);
 
 /**
  * Waits until everything that was accepted has come to its end and every message has been taken. Jobs that a pause has stopped are restored
@@ -62,12 +59,7 @@ async function openWork(database: Database, connection: NatsConnection): Promise
      UNION ALL SELECT 'tasks', count(*)::int FROM job_planner.job_task WHERE state IN ('Waiting', 'Running', 'Stopping')
      UNION ALL SELECT 'commands', count(*)::int FROM command_dispatcher.command
        WHERE state IN ('QUEUED', 'SCHEDULED', 'INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')
-     ${JOURNALS.map(
-       (
-         schema,
-       ) => `UNION ALL SELECT 'journal rows of ${schema}', count(*)::int FROM ${schema}.journal WHERE NOT published
-     UNION ALL SELECT 'retellings of ${schema}', count(*)::int FROM ${schema}.retelling WHERE after < up_to`,
-     ).join(' ')}`,
+     UNION ALL SELECT what, count(*)::int FROM (${UNTOLD}) untold GROUP BY what`,
   );
   for (const { what, count } of rows) if (count > 0) left.push(`${count} ${what} open`);
   return [...left, ...(await waitingMessages(connection))];

@@ -3,6 +3,7 @@ import { stopProcess } from '@muster/servers';
 import { connect, type NatsConnection } from 'nats';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync, rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,6 +38,7 @@ export class Stack {
   private constructor(dataDir: string, child: ChildProcess) {
     this.dataDir = dataDir;
     this.process = child;
+    process.once('exit', this.destroy);
   }
 
   /** `env`: settings of the stack beside its data folder and port. */
@@ -186,13 +188,38 @@ export class Stack {
       await this.connection?.close();
       for (const child of this.children) await end(child);
     } finally {
-      const processes = await this.file().then(
-        (file) => file.processes,
-        () => [],
-      );
+      const pids = this.pids();
       // A stack that had to be killed has left its processes behind: they are launched to outlive it.
-      if (await end(this.process)) for (const { pid } of processes) await stopProcess(pid, 'SIGKILL', STOP_MS);
+      if (await end(this.process)) for (const pid of pids) await stopProcess(pid, 'SIGKILL', STOP_MS);
       await rm(this.dataDir, { recursive: true, force: true });
+      process.off('exit', this.destroy);
+    }
+  }
+
+  /**
+   * Ends all of it by force, for a process that exits without {@link stop}. The stack itself is told to stop: so it starts nothing again,
+   * and ends what its file does not name yet. What somebody writes in that very moment stays in the data folder.
+   */
+  private readonly destroy = (): void => {
+    this.process.kill('SIGTERM');
+    for (const child of this.children) child.kill('SIGKILL');
+    for (const pid of this.pids()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended by itself.
+      }
+    }
+    rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 5 });
+  };
+
+  /** What the stack has launched; nothing, when it has no file or none any more. */
+  private pids(): number[] {
+    try {
+      const { processes } = JSON.parse(readFileSync(join(this.dataDir, 'stack.json'), 'utf8')) as StackFile;
+      return processes.map(({ pid }) => pid);
+    } catch {
+      return [];
     }
   }
 }

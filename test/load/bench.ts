@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: measures the product on this machine, each figure beside one that another program reaches in the same run.
- * Exit code 0 when all was measured, met or not; 1 when a row could not be; 2 when the options cannot be used.
+ * Exit code 0 when all was measured, met or not; 1 when a row could not be; 2 when the options cannot be used; 130 when it was stopped.
  */
+import { onInterrupt } from '@muster/servers';
 import { open, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { BenchStack } from './bench.stack.ts';
@@ -57,19 +58,24 @@ async function run(options: BenchOptions): Promise<number> {
     node: process.version,
     load_before: loadavg(),
   };
+  const interrupted = new AbortController();
+  const box = new TimeBox(mostMs(options.devices), interrupted.signal);
+  onInterrupt(
+    () => {
+      say('stopping … (Ctrl-C again ends everything at once)');
+      interrupted.abort(new Error('interrupted'));
+    },
+    () => process.exit(INTERRUPTED),
+  );
   const starting = BenchStack.start(options.devices, say);
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      void starting.then((each) => each.stop()).finally(() => process.exit(INTERRUPTED));
-    });
-  }
-  const bench = await starting;
   try {
+    const bench = await box.within(() => starting);
     const results = await measureAll(
       rows.filter(({ name }) => options.only.includes(name)),
       bench,
-      new TimeBox(mostMs(options.devices) - (performance.now() - began)),
+      box,
     );
+    interrupted.signal.throwIfAborted();
     const budgets = (await bench.finishedRuns()).map(budgetOf);
     process.stdout.write(`${resultTable(results)}\n`);
     if (budgets.length > 0) process.stdout.write(`\n${budgetTable(budgets)}\n`);
@@ -79,8 +85,14 @@ async function run(options: BenchOptions): Promise<number> {
       await writeFile(options.json, `${JSON.stringify(document, null, 2)}\n`);
     }
     return results.some((result) => 'failed' in result) ? 1 : 0;
+  } catch (error) {
+    if (interrupted.signal.aborted) return INTERRUPTED;
+    throw error;
   } finally {
-    await bench.stop();
+    await starting.then(
+      (bench) => bench.stop(),
+      () => undefined,
+    );
   }
 }
 

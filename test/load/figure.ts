@@ -22,6 +22,12 @@ export interface Figure {
   target?: Target;
 }
 
+/** A figure that is told as a part or a multiple of its reference. */
+export const compared = (figure: Omit<Figure, 'ratio'> & { reference: Reference }): Figure => ({
+  ...figure,
+  ratio: figure.value / figure.reference.value,
+});
+
 /** What a row came to: figures, with all that was measured on the way; or why this system cannot tell; or why it failed. */
 export type RowResult =
   | { row: RowName; figures: Figure[]; notes: string[]; details: object }

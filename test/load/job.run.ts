@@ -1,4 +1,5 @@
 import type { Job } from '@muster/contracts';
+import { UNTOLD } from '../harness/journals.ts';
 import { until } from '../harness/until.ts';
 import type { BenchStack } from './bench.stack.ts';
 import { EventCounter, type EventCount } from './event.counter.ts';
@@ -8,7 +9,6 @@ import { TerminalWatch } from './terminal.watch.ts';
 /** What a user sets who wants a job to be fast: so many devices at work at a time. */
 export const MAX_IN_FLIGHT = 10_000;
 
-const JOURNALS = ['job_planner', 'command_dispatcher', 'device_state'] as const;
 /** A run at fewer than 200 devices a second is not waited for. */
 const limitMs = (devices: number) => 60_000 + devices * 5;
 
@@ -101,11 +101,10 @@ function check({ status, task_total_count, task_success_count }: Job, devices: n
   );
 }
 
-/** Waits until the bus has acknowledged every event of every journal. */
+/** Waits until the bus has acknowledged every event of every journal, and none is told again. */
 export async function drained(bench: BenchStack, timeout: number): Promise<void> {
-  const waiting = JOURNALS.map((schema) => `EXISTS (SELECT FROM ${schema}.journal WHERE NOT published)`).join(' OR ');
   const isDrained = async () => {
-    const { rows } = await bench.db.query<{ waiting: boolean }>(`SELECT ${waiting} AS waiting`);
+    const { rows } = await bench.db.query<{ waiting: boolean }>(`SELECT EXISTS (${UNTOLD}) AS waiting`);
     return !rows[0]!.waiting;
   };
   await until('every event published', isDrained, { timeout, interval: 10 });

@@ -1,29 +1,25 @@
 /** A time that several things have together. */
 export class TimeBox {
-  private readonly seconds: number;
-  private end: number;
+  private readonly over = new AbortController();
 
-  /** `ms`: from now. */
-  constructor(ms: number) {
-    this.seconds = Math.round(ms / 1000);
-    this.end = performance.now() + ms;
+  /** `ms`: from now. `stop`: ends it before that, with its reason. */
+  constructor(ms: number, stop: AbortSignal) {
+    const error = new Error(`the time for all rows, ${Math.round(ms / 1000)} s, was over`);
+    setTimeout(() => this.over.abort(error), ms).unref();
+    stop.addEventListener('abort', () => this.over.abort(stop.reason));
   }
 
   /** Does something as long as there is time. @throws once there is none; what was begun goes on, and nobody hears of it. */
   async within<T>(does: () => Promise<T>): Promise<T> {
+    const { signal } = this.over;
+    signal.throwIfAborted();
     const { promise: over, reject } = Promise.withResolvers<never>();
-    const error = new Error(`the time for all rows, ${this.seconds} s, was over`);
-    const left = this.end - performance.now();
-    if (left <= 0) throw error;
-    const timer = setTimeout(() => {
-      // A timer may be a little early, and over is over.
-      this.end = 0;
-      reject(error);
-    }, left);
+    const giveUp = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', giveUp);
     try {
       return await Promise.race([does(), over]);
     } finally {
-      clearTimeout(timer);
+      signal.removeEventListener('abort', giveUp);
     }
   }
 }

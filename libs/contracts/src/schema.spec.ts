@@ -3,7 +3,7 @@ import Type from 'typebox';
 import { describe, expect, it } from 'vitest';
 import { DeviceQuery } from './device-state.js';
 import { DomainError } from './errors.js';
-import { isStorable, JsonObject, NOT_STORABLE, parse, validate } from './schema.js';
+import { isStorable, JsonObject, NOT_STORABLE, parse, Timestamp, validate } from './schema.js';
 
 const Order = Type.Object(
   {
@@ -71,6 +71,34 @@ describe('validate', () => {
       field: 'and.1.not.or.0.state',
       message: 'must be one of REGISTERED, ONLINE, OFFLINE',
     });
+  });
+});
+
+describe('Timestamp', () => {
+  it.each([
+    '2026-02-28T23:59:59Z',
+    '2026-02-28t23:59:59.123456789z',
+    '2024-02-29T00:00:00+05:45',
+    '2026-01-01T00:00:00+15:59',
+    '2026-01-01T00:00:00-15:59',
+    '0001-01-01T00:00:00Z',
+    '9999-12-31T23:59:59-12:00',
+  ])('given %s, which database and language can read, then it fits', (text) => {
+    expect(validate(Timestamp, text)).toEqual([]);
+  });
+
+  it.each([
+    ['the year 0', '0000-01-01T00:00:00Z'],
+    ['an offset of 16 hours', '2026-01-01T00:00:00+16:00'],
+    ['an offset of nearly a day', '2026-01-01T00:00:00-23:59'],
+    ['a leap second', '2016-12-31T23:59:60Z'],
+    ['the name of a zone', '2026-01-01T00:00:00Z[Europe/Berlin]'],
+    ['no offset', '2026-01-01T00:00:00'],
+    ['a day that no month has', '2026-02-30T00:00:00Z'],
+    ['a day alone', '2026-01-01'],
+    ['no time', 'yesterday'],
+  ])('given %s, then it is refused', (_what, text) => {
+    expect(validate(Timestamp, text)).toEqual([{ field: '', message: 'must match format "date-time"' }]);
   });
 });
 

@@ -1,5 +1,6 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
+import { Format } from 'typebox/format';
 import { Settings } from 'typebox/system';
 import { DomainError } from './errors.js';
 
@@ -11,7 +12,12 @@ Settings.Set({ maxErrors: 4 * LISTED_ERRORS });
 /** Project slug: the `project_id` of every path, subject and row (interfaces: "Common to every family"). */
 export const ProjectId = Type.String({ pattern: '^[a-z0-9-]{1,40}$' });
 export const Uuid = Type.String({ format: 'uuid' });
-/** A time as ISO 8601 text, UTC. */
+/** RFC 3339 has times that a `Date` or a `timestamptz` cannot hold: leap seconds, the year 0, offsets of 16 hours and more, names of zones. */
+const isReadableTime = (text: string): boolean =>
+  Format.IsDateTime(text) && !Number.isNaN(Date.parse(text)) && !/^0000|[+-](?:1[6-9]|2\d):\d\d$/.test(text);
+Format.Set('date-time', isReadableTime);
+
+/** A time as ISO 8601 text, UTC unless it tells its offset. */
 export const Timestamp = Type.String({ format: 'date-time' });
 /** Any JSON object. */
 export const JsonObject = Type.Record(Type.String(), Type.Unknown());

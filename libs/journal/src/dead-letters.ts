@@ -1,12 +1,14 @@
 import { v7 as uuidv7 } from 'uuid';
 
-/** Runs one statement with parameters; a data source does, and so does a session of its own. */
+/** Runs one statement with parameters and gives its rows; a data source does. */
 export interface Statements {
   query(sql: string, parameters: unknown[]): Promise<unknown>;
 }
 
 /** A message that could not be sent or handled, with everything needed to publish it again. `deliveries`: 0 when it was never sent. */
 export interface DeadLetter {
+  /** What tells it from others when it is parked again; left out for one that is parked only once. */
+  name?: string;
   subject: string;
   headers: Record<string, string>;
   payload: Uint8Array;
@@ -15,7 +17,7 @@ export interface DeadLetter {
 }
 
 /** A dead letter as it lies in the table. `id`: a UUIDv7, so that letters of all services have one order. */
-export interface KeptLetter extends DeadLetter {
+export interface KeptLetter extends Omit<DeadLetter, 'name'> {
   id: string;
   /** Null when the message does not tell. */
   project_id: string | null;
@@ -34,19 +36,28 @@ export interface LetterFilter {
   after?: string | undefined;
 }
 
+/** How much of the letters: `payloadBytes` of each payload, and no further letter once those before it have `bytes`. */
+export interface LetterPage {
+  limit: number;
+  bytes: number;
+  payloadBytes: number;
+}
+
 const MAX_REASON = 2048;
 
 /** Keeps dead letters in the service's own schema. */
 export class DeadLetterStore {
   constructor(private readonly statements: Statements) {}
 
-  async park(letter: DeadLetter): Promise<void> {
+  /** @returns whether it is a new one: a letter of the same name is kept once. */
+  async park(letter: DeadLetter): Promise<boolean> {
     const headers = Object.entries(letter.headers).map(([name, value]) => [storable(name), storable(value)]);
-    await this.statements.query(
-      `INSERT INTO dead_letter (id, project_id, subject, headers, payload, reason, deliveries)
-       VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    const parked = (await this.statements.query(
+      `INSERT INTO dead_letter (id, name, project_id, subject, headers, payload, reason, deliveries)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING RETURNING id`,
       [
         uuidv7(),
+        letter.name ?? null,
         projectOf(letter) ?? null,
         letter.subject,
         Object.fromEntries(headers) as object,
@@ -54,28 +65,39 @@ export class DeadLetterStore {
         storable(letter.reason).slice(0, MAX_REASON),
         letter.deliveries,
       ],
-    );
+    )) as unknown[];
+    return parked.length > 0;
   }
 
-  /** In the order of ids, with at most `payloadBytes` of each payload. */
-  async list(filter: LetterFilter, limit: number, payloadBytes: number): Promise<KeptLetter[]> {
+  /** In the order of ids; `more`: whether others follow. */
+  async list(filter: LetterFilter, page: LetterPage): Promise<{ letters: KeptLetter[]; more: boolean }> {
     const prefix = filter.subject?.endsWith('>') ? filter.subject.slice(0, -1) : null;
-    return (await this.statements.query(
-      `SELECT ${columns('$6')} FROM dead_letter
-        WHERE ($1::text IS NULL OR project_id = $1) AND ($2::uuid IS NULL OR id > $2)
-          AND ($3::text IS NULL OR subject = $3 OR starts_with(subject, $4::text))
-          AND ($5::timestamptz IS NULL OR parked_at < $5)
-        ORDER BY id LIMIT $7`,
+    const rows = (await this.statements.query(
+      `SELECT * FROM (
+         SELECT *, count(*) OVER ()::integer AS found,
+                sum(length(payload) + octet_length(headers::text) + octet_length(reason))
+                  OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+         FROM (
+           SELECT ${columns('$6')} FROM dead_letter
+           WHERE ($1::text IS NULL OR project_id = $1) AND ($2::uuid IS NULL OR id > $2)
+             AND ($3::text IS NULL OR subject = $3 OR starts_with(subject, $4::text))
+             AND ($5::timestamptz IS NULL OR parked_at < $5)
+           ORDER BY id LIMIT $7 + 1
+         ) letters
+       ) measured
+       WHERE before IS NULL OR before < $8 ORDER BY id LIMIT $7`,
       [
         filter.project,
         filter.after ?? null,
         filter.subject ?? null,
         prefix,
         filter.parkedBefore ?? null,
-        payloadBytes,
-        limit,
+        page.payloadBytes,
+        page.limit,
+        page.bytes,
       ],
-    )) as KeptLetter[];
+    )) as (KeptLetter & { found: number })[];
+    return { letters: rows, more: rows.length < (rows[0]?.found ?? 0) };
   }
 
   /** With at most `payloadBytes` of its payload; all of it unless told. */

@@ -40,6 +40,7 @@ export class Journal1700000000000 implements MigrationInterface {
     await runner.query(`
       CREATE TABLE dead_letter (
         id uuid PRIMARY KEY,
+        name text UNIQUE,
         project_id text,
         subject text NOT NULL,
         headers jsonb NOT NULL,

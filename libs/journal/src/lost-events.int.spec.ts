@@ -1,14 +1,12 @@
 import { defineWork } from '@muster/contracts';
 import Type from 'typebox';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Relay } from './relay.js';
 import {
   doors,
   doorTable,
   loseTail,
   openDoors,
   PROJECT,
-  published,
   SERVICE,
   storedEvents,
   STREAM,
@@ -18,24 +16,12 @@ import {
 const paint = defineWork(SERVICE, 'paint', { colour: Type.String() }, { door: Type.String() });
 
 let house: Doors;
-let relays: Relay[];
 
 beforeEach(async () => {
   house = await doors();
-  relays = [];
 });
-afterEach(async () => {
-  await Promise.all(relays.map((relay) => relay.stop()));
-  await house.stop();
-});
+afterEach(() => house.stop());
 
-const start = (options: Parameters<Doors['relay']>[0] = {}) => {
-  const relay = house.relay(options);
-  relays.push(relay);
-  relay.start();
-  return relay;
-};
-const untilPublished = () => vi.waitUntil(() => published(house.dataSource), { timeout: 20_000 });
 const idsOf = async () => (await storedEvents(house.connection)).map(({ id }) => id);
 /** The stream has each of these events. */
 const untilBack = (events: readonly string[]) =>
@@ -53,7 +39,7 @@ const restartBus = async () => {
 /** Ten rows of thirty events each, published. */
 const tenRows = async () => {
   for (let row = 0; row < 10; row++) await openDoors(house.journal(), 30);
-  await untilPublished();
+  await house.untilPublished();
   const ids = await idsOf();
   expect(ids).toHaveLength(300);
   return ids;
@@ -62,19 +48,19 @@ const tenRows = async () => {
 describe('a stream that lost its end', () => {
   it('given an idle relay and a bus that comes back without the last events, then those come again, and their work does not', async () => {
     const lost: number[] = [];
-    start({ onLost: (events) => lost.push(events) });
+    house.startRelay({ onLost: (events) => lost.push(events) });
     const before = await tenRows();
     await house.journal().transaction(PROJECT, async (tx) => {
       tx.work(paint, { colour: 'red' }, [{ door: 'front' }]);
       await tx.create(doorTable, { id: [crypto.randomUUID()], house: ['red'] });
     });
-    await untilPublished();
+    await house.untilPublished();
     const all = await idsOf();
     await loseTail(house.connection, 100);
     await restartBus();
 
     await untilBack(all);
-    await untilPublished();
+    await house.untilPublished();
     // Three whole rows are held; the fourth begins in what is held, so its ten come twice.
     expect(await idsOf()).toEqual([...before.slice(0, 100), ...all.slice(90)]);
     expect(lost).toEqual([211]);
@@ -83,36 +69,36 @@ describe('a stream that lost its end', () => {
   });
 
   it('given other events in the places of the lost ones, then they come again all the same', async () => {
-    await start().stop();
-    const relay = start();
+    await house.startRelay().stop();
+    const relay = house.startRelay();
     const before = await tenRows();
     await relay.stop();
     await loseTail(house.connection, 100);
     for (let index = 0; index < 300; index++)
       await house.connection.jetstream().publish('muster.evt.acme.door.Open.x', JSON.stringify({ id: `x.${index}` }));
-    start();
+    house.startRelay();
     await untilBack(before);
   });
 
   it('given nothing lost, then a relay that starts anew tells nothing twice', async () => {
-    const relay = start();
+    const relay = house.startRelay();
     const before = await tenRows();
     await relay.stop();
     const lost = vi.fn();
-    start({ onLost: lost });
+    house.startRelay({ onLost: lost });
     const [one] = await openDoors(house.journal(), 1);
-    await untilPublished();
+    await house.untilPublished();
     expect(await idsOf()).toEqual([...before, `${one}.1`]);
     expect(lost).not.toHaveBeenCalled();
   });
 
   it('given a stream deleted under an idle relay, when something new happens, then all comes again and the new is not held up', async () => {
-    start();
+    house.startRelay();
     const before = await tenRows();
     await (await house.connection.jetstreamManager()).streams.delete(STREAM);
     const [later] = (await openDoors(house.journal(), 1)) as [string];
     await untilBack([...before, `${later}.1`]);
-    await untilPublished();
+    await house.untilPublished();
     expect((await idsOf()).indexOf(`${later}.1`)).toBeLessThanOrEqual(300);
 
     // Its sequences begin at 1 again; what is lost of them is found by the same rule.
@@ -124,34 +110,34 @@ describe('a stream that lost its end', () => {
   it.each(['before_publish', 'before_mark', 'after_mark'] as const)(
     'given a crash %s while events are told again, then all of them come',
     async (point) => {
-      const relay = start();
+      const relay = house.startRelay();
       // More rows than one page has.
       for (let row = 0; row < 80; row++) await openDoors(house.journal(), 2);
-      await untilPublished();
+      await house.untilPublished();
       const before = await idsOf();
       await relay.stop();
       await loseTail(house.connection, 0);
       let pages = 0;
-      start({
+      house.startRelay({
         fault: (at) => {
           if (at === point && ++pages <= 2) throw new Error('crash');
         },
       });
       await untilBack(before);
-      await untilPublished();
+      await house.untilPublished();
       expect(pages).toBeGreaterThanOrEqual(3);
     },
   );
 
   it('given events that the stream dropped for its age, then they are not taken for lost', async () => {
-    const relay = start();
+    const relay = house.startRelay();
     await tenRows();
     await relay.stop();
     await (await house.connection.jetstreamManager()).streams.purge(STREAM);
     const lost = vi.fn();
-    start({ onLost: lost });
+    house.startRelay({ onLost: lost });
     const [one] = await openDoors(house.journal(), 1);
-    await untilPublished();
+    await house.untilPublished();
     expect(await idsOf()).toEqual([`${one}.1`]);
     expect(lost).not.toHaveBeenCalled();
   });

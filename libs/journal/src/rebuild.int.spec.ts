@@ -1,29 +1,24 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rebuild } from './rebuild.js';
 import type { Relay } from './relay.js';
-import { doors, openDoors, published, SCHEMA, storedEvents, STREAM, type Doors } from './testing/door.js';
+import { doors, openDoors, SCHEMA, storedEvents, STREAM, type Doors } from './testing/door.js';
 
 let house: Doors;
 let relay: Relay;
 
 beforeEach(async () => {
   house = await doors();
-  relay = house.relay();
+  relay = house.startRelay();
 });
-afterEach(async () => {
-  await relay.stop();
-  await house.stop();
-});
+afterEach(() => house.stop());
 
-const untilPublished = () => vi.waitUntil(() => published(house.dataSource), { timeout: 20_000 });
 const run = (since?: string) => rebuild({ databaseUrl: house.databaseUrl, schema: SCHEMA, since, patienceMs: 5_000 });
 const byId = async () => new Map((await storedEvents(house.connection)).map((event) => [event.id, event]));
 
 describe('a rebuild', () => {
   it('given a stream purged while the service is writing, then the same events are in it again, and the new ones', async () => {
-    relay.start();
     for (let row = 0; row < 60; row++) await openDoors(house.journal(), 20);
-    await untilPublished();
+    await house.untilPublished();
     const before = await byId();
     expect(before.size).toBe(1_200);
     await (await house.connection.jetstreamManager()).streams.purge(STREAM);
@@ -36,7 +31,7 @@ describe('a rebuild', () => {
     const events = await run();
     writing = false;
     await writer;
-    await untilPublished();
+    await house.untilPublished();
 
     expect(events).toBeGreaterThanOrEqual(1_200);
     const after = await byId();
@@ -46,12 +41,10 @@ describe('a rebuild', () => {
   });
 
   it('given nothing but a relay of its own, then it is done and says how many events there were; once more changes nothing', async () => {
-    relay.start();
     await openDoors(house.journal(), 700);
-    await untilPublished();
+    await house.untilPublished();
     await relay.stop();
-    relay = house.relay();
-    relay.start();
+    house.startRelay();
     expect(await run()).toBe(700);
     expect(await run()).toBe(700);
     expect((await byId()).size).toBe(700);
@@ -59,22 +52,20 @@ describe('a rebuild', () => {
   });
 
   it('given a first day, then what was told before it stays where it is', async () => {
-    relay.start();
     const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
     await openDoors(house.journal(), 30);
-    await untilPublished();
+    await house.untilPublished();
     await house.dataSource.query('UPDATE journal SET day = $1', [yesterday]);
     await openDoors(house.journal(), 7);
-    await untilPublished();
+    await house.untilPublished();
     expect(await run(new Date().toISOString().slice(0, 10))).toBe(7);
     expect(await run(yesterday)).toBe(37);
     expect(await run('2999-01-01')).toBe(0);
   });
 
   it('given no relay that could do it, then it fails in one line', async () => {
-    relay.start();
     await openDoors(house.journal(), 1);
-    await untilPublished();
+    await house.untilPublished();
     await relay.stop();
     await expect(rebuild({ databaseUrl: house.databaseUrl, schema: SCHEMA, patienceMs: 500 })).rejects.toThrow(
       'no event was published for 0.5 s: does the bus take events?',

@@ -3,41 +3,18 @@ import { DiscardPolicy } from 'nats';
 import Type from 'typebox';
 import { v7 as uuid } from 'uuid';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  doors,
-  doorTable,
-  openDoors,
-  PROJECT,
-  published,
-  SERVICE,
-  storedEvents,
-  versions,
-  type Doors,
-} from './testing/door.js';
+import { doors, doorTable, openDoors, PROJECT, SERVICE, storedEvents, versions, type Doors } from './testing/door.js';
 import type { DeadLetter } from './dead-letters.js';
-import type { Relay } from './relay.js';
 
 const paint = defineWork(SERVICE, 'paint', { colour: Type.String() }, { door: Type.String() });
 
 let house: Doors;
-let relays: Relay[];
 
 beforeEach(async () => {
   house = await doors();
-  relays = [];
 });
-afterEach(async () => {
-  await Promise.all(relays.map((relay) => relay.stop()));
-  await house.stop();
-});
+afterEach(() => house.stop());
 
-const start = (options: Parameters<Doors['relay']>[0] = {}) => {
-  const relay = house.relay(options);
-  relays.push(relay);
-  relay.start();
-  return relay;
-};
-const untilPublished = () => vi.waitUntil(() => published(house.dataSource), { timeout: 20_000 });
 const close = (ids: string[]) =>
   house.journal().transaction(PROJECT, (tx) => tx.transition(doorTable, 'Closed', { ids }));
 const gapless = (events: Awaited<ReturnType<typeof storedEvents>>, ids: string[], upTo: number) => {
@@ -47,10 +24,10 @@ const gapless = (events: Awaited<ReturnType<typeof storedEvents>>, ids: string[]
 
 describe('the relay', () => {
   it('given transitions, then each is one event, in order, on its subject, and the journal is marked', async () => {
-    start();
+    house.startRelay();
     const ids = await openDoors(house.journal(), 700);
     await close(ids);
-    await untilPublished();
+    await house.untilPublished();
     const events = await storedEvents(house.connection);
     expect(events).toHaveLength(1_400);
     gapless(events, ids, 2);
@@ -62,12 +39,12 @@ describe('the relay', () => {
   });
 
   it('given work in the journal, then it reaches its consumer as it was written', async () => {
-    start();
+    house.startRelay();
     const item = { command_id: uuid(), ref: uuid(), status: 'SUCCESS' as const, reason: '', code: '' };
     await house
       .journal()
       .transaction(PROJECT, async (tx) => tx.work(jobWork.outcome, { request_id: item.ref }, [item]));
-    await untilPublished();
+    await house.untilPublished();
     const manager = await house.connection.jetstreamManager();
     const message = await manager.streams.getMessage('MUSTER_WORK', { seq: 1 });
     expect(message.json()).toEqual({ project_id: PROJECT, head: { request_id: item.ref }, items: [item] });
@@ -82,13 +59,13 @@ describe('the relay', () => {
     });
     const parked: DeadLetter[] = [];
     let crashes = 1;
-    start({
+    house.startRelay({
       onParked: (letter) => parked.push(letter),
       fault: (at) => {
         if (at === 'before_mark' && crashes-- > 0) throw new Error('crash');
       },
     });
-    await untilPublished();
+    await house.untilPublished();
 
     const letters = await house.dataSource.query<
       { subject: string; headers: object; payload: Buffer; reason: string }[]
@@ -119,13 +96,13 @@ describe('the relay', () => {
       tx.work(paint, { colour: 'red' }, [{ door: id }]);
     });
     let failures = 0;
-    start({
+    house.startRelay({
       ensureStreams: async () => {
         if (failures === 3) await house.ensureStreams();
       },
       onError: () => failures++,
     });
-    await untilPublished();
+    await house.untilPublished();
     expect(failures).toBeGreaterThanOrEqual(3);
     expect((await storedEvents(house.connection)).map(({ data }) => data.id)).toEqual([id]);
   });
@@ -148,12 +125,12 @@ describe('the relay', () => {
       }
       const refusals: unknown[] = [];
       // The streams are there, the one of work otherwise than they are made here.
-      start({ ensureStreams: async () => undefined, onError: (error) => refusals.push(error) });
+      house.startRelay({ ensureStreams: async () => undefined, onError: (error) => refusals.push(error) });
       await vi.waitUntil(() => refusals.length >= 5, { timeout: 20_000 });
       for (const error of refusals)
         expect(error).toMatchObject({ chainedError: { message: 'maximum bytes exceeded' } });
       await manager.streams.update('MUSTER_WORK', { ...config, discard: DiscardPolicy.New, max_bytes: -1 });
-      await untilPublished();
+      await house.untilPublished();
 
       const events = await storedEvents(house.connection);
       gapless(events, ids, 1);
@@ -168,13 +145,13 @@ describe('the relay', () => {
     async (point) => {
       const ids = await openDoors(house.journal(), 300);
       let crashes = 2;
-      start({
+      house.startRelay({
         fault: (at) => {
           if (at === point && crashes-- > 0) throw new Error('crash');
         },
       });
       await close(ids);
-      await untilPublished();
+      await house.untilPublished();
       gapless(await storedEvents(house.connection), ids, 2);
       expect(crashes).toBeLessThan(2);
     },
@@ -182,43 +159,43 @@ describe('the relay', () => {
 
   it('given two relays, then one works and the other takes over when it goes', async () => {
     const count = [0, 0];
-    const first = start({ onPublished: (events) => (count[0]! += events) });
+    const first = house.startRelay({ onPublished: (events) => (count[0]! += events) });
     const ids = await openDoors(house.journal(), 100);
-    await untilPublished();
-    start({ onPublished: (events) => (count[1]! += events) });
+    await house.untilPublished();
+    house.startRelay({ onPublished: (events) => (count[1]! += events) });
     await close(ids);
-    await untilPublished();
+    await house.untilPublished();
     expect(count).toEqual([200, 0]);
 
     await first.stop();
     const more = await openDoors(house.journal(), 50);
-    await untilPublished();
+    await house.untilPublished();
     await vi.waitUntil(() => count[1] === 50);
     gapless(await storedEvents(house.connection), [...ids], 2);
     gapless(await storedEvents(house.connection), more, 1);
   });
 
   it('given somebody else who writes to the stream in the middle of a run, then no event is missing', async () => {
-    start();
+    house.startRelay();
     const ids = await openDoors(house.journal(), 10);
-    await untilPublished();
+    await house.untilPublished();
     await house.connection
       .jetstream()
       .publish('muster.evt.acme.door.Open.intruder', JSON.stringify({ data: { id: 'intruder', version: 1 } }));
     await close(ids);
-    await untilPublished();
+    await house.untilPublished();
     gapless(await storedEvents(house.connection), ids, 2);
   });
 
   it('given a database session that is cut off, then the relay is elected again and nothing is lost', async () => {
-    start();
+    house.startRelay();
     const ids = await openDoors(house.journal(), 50);
-    await untilPublished();
+    await house.untilPublished();
     await house.dataSource.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%relay' AND datname = current_database()`,
     );
     await close(ids);
-    await untilPublished();
+    await house.untilPublished();
     gapless(await storedEvents(house.connection), ids, 2);
   });
 });

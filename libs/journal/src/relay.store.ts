@@ -75,7 +75,9 @@ export class RelayStore {
       return;
     }
     await this.session.query('BEGIN');
-    const deadLetters = new DeadLetterStore({ query: (sql, parameters) => this.session.query(sql, parameters) });
+    const query = async (sql: string, parameters: unknown[]) =>
+      (await this.session.query<Record<string, unknown>>(sql, parameters)).rows;
+    const deadLetters = new DeadLetterStore({ query });
     for (const letter of letters) await deadLetters.park(letter);
     await mark();
     await this.session.query('COMMIT');

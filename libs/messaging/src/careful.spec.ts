@@ -1,7 +1,8 @@
 import type { JsMsg } from 'nats';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { carefully, nameOf } from './careful.js';
+import { carefully } from './careful.js';
 import { ACK_WAIT_MS } from './pull.consumer.js';
+import { nameOf } from './settle.js';
 import { KeepingHost } from './testing/bus.js';
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,16 +1,12 @@
 import type { JsMsg } from 'nats';
 import type { TransportHost } from './host.js';
 import { whileWorking } from './pull.consumer.js';
-import { park, settleFailure } from './settle.js';
+import { nameOf, park, settleFailure } from './settle.js';
 
 /** Deliveries after which a message is handled with care: it may be what ended its readers. */
 const TRUSTED_DELIVERIES = 3;
 /** Readers that may be lost with a message before it is parked: one perhaps in bad company, the others alone with it. */
 const MAX_LOST_READERS = 3;
-
-/** The name of a message for {@link TransportHost.watch}; a stream that is made anew numbers from one, so the time is part of it. */
-export const nameOf = ({ info }: JsMsg): string =>
-  `${info.stream} ${info.consumer} ${info.streamSequence} ${info.timestampNanos}`;
 
 type Settle<M> = (messages: readonly M[]) => Promise<void>;
 

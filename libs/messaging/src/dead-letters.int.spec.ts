@@ -2,7 +2,7 @@ import { deviceStream, deviceSubject, WORK_STREAM, type ChannelName } from '@mus
 import { AckPolicy, nanos, type JsMsg } from 'nats';
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { nameOf } from './careful.js';
+import { nameOf } from './settle.js';
 import { Bus, greet, greeting, KeepingHost, PROJECT } from './testing/bus.js';
 
 // The waits between two tries have tests of their own; here they would add up to half a minute.
@@ -37,6 +37,7 @@ describe('work that keeps failing', () => {
       })),
     ).toEqual([
       {
+        name: expect.any(String) as string,
         subject: greet.subject,
         headers: { 'x-kind': 'test' },
         reason: 'nobody of that name',

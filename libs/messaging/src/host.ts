@@ -6,6 +6,8 @@ export type Outcome = 'ok' | 'refused' | 'failed' | 'busy';
 
 /** What could not be handled; parked where it can be replayed from. */
 export interface ParkedMessage {
+  /** The same however often the message comes. */
+  name: string;
   subject: string;
   headers: Record<string, string>;
   payload: Uint8Array;
@@ -24,6 +26,7 @@ export interface Watch {
 
 /** What the transport needs of its service: where to park, what to count, whose trouble a failure is. */
 export interface TransportHost {
+  /** May be asked twice for one message, and keeps it once. */
   park(message: ParkedMessage): Promise<void>;
   readonly watch: Watch;
   /** True when the failure says nothing about the message (a lost connection): it is tried again without end. */

@@ -13,6 +13,8 @@ const CONCURRENCY = 64;
 /** What may wait of one method; whoever comes after that is told at once to come later. */
 const WAITING = { requests: 1_000, bytes: 16 * 1024 * 1024 };
 
+type Refusal = Extract<RpcReply, { error: unknown }>['error'];
+
 /** Answers one question's subject, in the queue group of the service; a request that does not fit the contract is refused as `invalid`. */
 export function rpcServer(
   connection: NatsConnection,
@@ -37,16 +39,21 @@ export function rpcServer(
       reply = answered(await inSpan(name, SpanKind.SERVER, parent, () => handle(request)));
       host.onHandled(contract.subject, 'ok', seconds());
     } catch (error) {
-      reply = refused(error);
+      reply = refused(refusalOf(error));
       host.onHandled(contract.subject, error instanceof DomainError ? 'refused' : 'failed', seconds());
       if (!(error instanceof DomainError)) host.onError(contract.subject, error);
     }
+    if (!respond(message, reply)) respond(message, refused(couldNotAnswer));
+  };
+
+  /** @returns whether the bus took it: it takes none that is larger than it carries. */
+  const respond = (message: Msg, reply: string): boolean => {
     try {
       message.respond(reply);
+      return true;
     } catch (error) {
-      // The answer is larger than the bus carries.
       host.onError(contract.subject, error);
-      message.respond(refused(error));
+      return false;
     }
   };
 
@@ -63,21 +70,22 @@ export function rpcServer(
   };
 
   const turnAway = (message: Msg): void => {
-    const error = { kind: 'unavailable', message: `${service} has too much to do`, details: {} } as const;
-    message.respond(JSON.stringify({ error } satisfies RpcReply));
+    respond(message, refused({ kind: 'unavailable', message: `${service} has too much to do`, details: {} }));
     host.onHandled(contract.subject, 'busy', 0);
   };
 
   const answered = (answer: unknown): string =>
     answer instanceof JsonText ? `${OK}${answer.text}}` : JSON.stringify({ ok: answer } satisfies RpcReply);
 
-  const refused = (error: unknown) => JSON.stringify({ error: refusal(error) } satisfies RpcReply);
+  const refused = (error: Refusal) => JSON.stringify({ error } satisfies RpcReply);
 
-  const refusal = (error: unknown): Extract<RpcReply, { error: unknown }>['error'] => {
-    if (error instanceof DomainError) return { kind: error.kind, message: error.message, details: error.details };
-    // The cause is in the log; outside it could hold a secret.
-    return { kind: 'unavailable', message: `${service} could not answer`, details: {} };
-  };
+  // The cause is in the log; outside it could hold a secret.
+  const couldNotAnswer: Refusal = { kind: 'unavailable', message: `${service} could not answer`, details: {} };
+
+  const refusalOf = (error: unknown): Refusal =>
+    error instanceof DomainError
+      ? { kind: error.kind, message: error.message, details: error.details }
+      : couldNotAnswer;
 
   return {
     start() {

@@ -5,7 +5,12 @@ import type { ParkedMessage, TransportHost } from './host.js';
 /** Tries of a message whose own content seems to be the trouble, before it is parked. */
 const MAX_DELIVERIES = 8;
 
-export const asParked = (message: JsMsg, reason: string): ParkedMessage => ({
+/** The name that a message has for its consumer, however often it comes; a stream that is made anew numbers from one, so the time is part of it. */
+export const nameOf = ({ info }: JsMsg): string =>
+  `${info.stream} ${info.consumer} ${info.streamSequence} ${info.timestampNanos}`;
+
+const asParked = (message: JsMsg, reason: string): ParkedMessage => ({
+  name: nameOf(message),
   subject: message.subject,
   headers: Object.fromEntries(
     message.headers ? [...message.headers].map(([name, values]) => [name, values.join(',')]) : [],
@@ -15,7 +20,7 @@ export const asParked = (message: JsMsg, reason: string): ParkedMessage => ({
   deliveries: message.info.redeliveryCount,
 });
 
-/** A message that failed: again later, or parked once it has failed too often. What cannot be parked now is tried again. */
+/** A message that failed: again later, or parked once it has failed too often. */
 export async function settleFailure(message: JsMsg, error: unknown, host: TransportHost): Promise<void> {
   const deliveries = message.info.redeliveryCount;
   const passing = host.isTransient(error);
@@ -26,11 +31,12 @@ export async function settleFailure(message: JsMsg, error: unknown, host: Transp
   await park(message, error instanceof Error ? error.message : String(error), host);
 }
 
+/** What cannot be parked now comes again until it can: that is the trouble of whoever keeps it, not of the message. */
 export async function park(message: JsMsg, reason: string, host: TransportHost): Promise<void> {
   try {
     await host.park(asParked(message, reason));
     message.term();
   } catch {
-    message.nak(backOff(message.info.redeliveryCount));
+    message.nak(backOff(message.info.redeliveryCount, PASSING_TROUBLE_MS));
   }
 }

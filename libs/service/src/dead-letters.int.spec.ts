@@ -77,6 +77,13 @@ describe('a message that cannot be handled', () => {
     await expect(service.call(ask.replay, { id: letter!.id })).rejects.toMatchObject({ kind: 'not_found' });
   }, 60_000);
 
+  it('given that it comes again after it was parked, then it is one letter, and another message is another', async () => {
+    expect(await park({ name: 'stream consumer 1', reason: 'first' })).toBe(true);
+    expect(await park({ name: 'stream consumer 1', reason: 'again' })).toBe(false);
+    expect(await park({ name: 'stream consumer 2', reason: 'other' })).toBe(true);
+    expect((await letters()).map(({ reason }) => reason)).toEqual(['first', 'other']);
+  });
+
   it('given that it is poison for good, then a replay brings it back as a new letter', async () => {
     await service.connection.jetstream().publish(welcome.subject, 'poison', { msgID: 'once' });
     const [first] = await untilParked(1);
@@ -185,6 +192,23 @@ describe('the list', () => {
     expect(JSON.stringify(found).length).toBeLessThan(1024 * 1024);
   });
 
+  it('given letters whose headers are large, then no more of them are read for a page than its bytes, and the pages hold all', async () => {
+    const headers = { 'X-Large': 'h'.repeat(300 * 1024) };
+    for (let index = 0; index < 5; index++) await park({ reason: String(index), headers });
+    const read = vi.spyOn(DeadLetterStore.prototype, 'list');
+    const reasons: string[][] = [];
+    let after: string | undefined;
+    do {
+      const found = await service.call(ask.list, { ...page, ...(after && { after }) });
+      reasons.push(found.letters.map(({ reason }) => reason));
+      after = found.next ?? undefined;
+    } while (after);
+    expect(reasons).toEqual([['0', '1'], ['2', '3'], ['4']]);
+    const pages = await Promise.all(read.mock.results.map(({ value }) => value as ReturnType<DeadLetterStore['list']>));
+    read.mockRestore();
+    expect(pages.map(({ letters }) => letters.length)).toEqual([2, 2, 1]);
+  });
+
   it.each([
     [{ subject: welcome.subject }, ['work', 'lost']],
     [{ subject: 'muster.dev.>' }, ['ours', 'theirs']],
@@ -192,7 +216,9 @@ describe('the list', () => {
     [{ project_id: 'acme' }, ['work', 'ours']],
     [{ project_id: 'other' }, ['theirs']],
     [{ parked_before: '2020-01-01T00:00:00Z' }, []],
-    [{ parked_before: '2999-01-01T00:00:00Z' }, ['work', 'ours', 'theirs', 'lost']],
+    [{ parked_before: '2999-01-01t00:00:00.123456789z' }, ['work', 'ours', 'theirs', 'lost']],
+    [{ parked_before: '0001-01-01T00:00:00+15:59' }, []],
+    [{ parked_before: '9999-12-31T23:59:59-15:59' }, ['work', 'ours', 'theirs', 'lost']],
   ])('given the filter %j, then it shows those letters alone', async (filter, reasons) => {
     await park({ reason: 'work' });
     await park({ reason: 'ours', subject: `muster.dev.acme.${randomUUID()}.status` });

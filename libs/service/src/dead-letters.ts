@@ -7,7 +7,7 @@ import type { Metrics } from './metrics.js';
 
 /** Bytes of a payload that a list shows, and a single letter: base64 of the latter still fits into an answer on any bus. */
 const SHOWN = { listed: 2 * 1024, alone: 512 * 1024 };
-/** JSON of a page, unless its first letter alone is larger. */
+/** Of the letters of a page, and of its JSON, unless the first letter alone is larger. */
 const PAGE_BYTES = 512 * 1024;
 const SHOWN_HEADERS = { count: 32, length: 1024 };
 
@@ -26,16 +26,17 @@ export class DeadLetters {
   }
 
   async list(filter: LetterFilter, limit: number): Promise<{ letters: DeadLetter[]; next: string | null }> {
-    const kept = await this.store.list(filter, limit + 1, SHOWN.listed);
+    const page = { limit, bytes: PAGE_BYTES, payloadBytes: SHOWN.listed };
+    const { letters: kept, more } = await this.store.list(filter, page);
     const letters: DeadLetter[] = [];
     let bytes = 0;
-    for (const one of kept.slice(0, limit)) {
+    for (const one of kept) {
       const letter = this.documentOf(one);
       bytes += Buffer.byteLength(JSON.stringify(letter));
       if (bytes > PAGE_BYTES && letters.length > 0) break;
       letters.push(letter);
     }
-    return { letters, next: letters.length < kept.length ? letters.at(-1)!.id : null };
+    return { letters, next: more || letters.length < kept.length ? letters.at(-1)!.id : null };
   }
 
   /** @throws DomainError `not_found`. */

@@ -161,8 +161,7 @@ function transportHost(
   const drops = new Drops(logger, metrics);
   return {
     park: async (message) => {
-      await deadLetters.park(message);
-      tellParked(message, logger, metrics);
+      if (await deadLetters.park(message)) tellParked(message, logger, metrics);
     },
     watch,
     isTransient: isPassing,

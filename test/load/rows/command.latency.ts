@@ -2,6 +2,7 @@ import { commandDispatcher } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { randomUUID } from 'node:crypto';
 import type { BenchStack } from '../bench.stack.ts';
+import { compared } from '../figure.ts';
 import { roundTrips } from '../peers/round-trip.ts';
 import { inSequence, withSingleDevice } from '../single.device.ts';
 import { percentile } from '../statistics.ts';
@@ -21,10 +22,8 @@ export const commandLatency: Row = {
     const reference = await roundTrips(bench.file, WARM_UP, COMMANDS);
     const latencies = await withSingleDevice(bench, 'command', (device) => latenciesOf(bench, device));
     const bare = { what: 'request + 2 commits, p50', value: percentile(reference, 0.5), unit: 'ms' };
-    const figure = (part: string, share: number, atMost: number) => {
-      const value = percentile(latencies, share);
-      return { part, value, unit: 'ms', reference: bare, ratio: value / bare.value, target: { atMost } };
-    };
+    const figure = (part: string, share: number, atMost: number) =>
+      compared({ part, value: percentile(latencies, share), unit: 'ms', reference: bare, target: { atMost } });
     return {
       figures: [figure('p50', 0.5, 3), figure('p99', 0.99, 10)],
       details: { latencies, reference },

@@ -1,6 +1,7 @@
 import { toCloudEvent, type Transition } from '@muster/contracts';
 import { randomUUID } from 'node:crypto';
 import type { BenchStack } from '../bench.stack.ts';
+import { compared } from '../figure.ts';
 import { drained } from '../job.run.ts';
 import { JournalFill } from '../journal.fill.ts';
 import { publishRunsRate } from '../peers/jetstream-publish.ts';
@@ -27,17 +28,9 @@ export const eventsRelay: Row = {
     } finally {
       await fill.stop();
     }
-    const [value, reference] = [Math.max(...relayed), Math.max(...bare)];
+    const reference = { what: 'JetStream runs of 256', value: Math.max(...bare), unit: 'messages/s' };
     return {
-      figures: [
-        {
-          value,
-          unit: 'events/s',
-          reference: { what: 'JetStream runs of 256', value: reference, unit: 'messages/s' },
-          ratio: value / reference,
-          target: { atLeast: 0.6 },
-        },
-      ],
+      figures: [compared({ value: Math.max(...relayed), unit: 'events/s', reference, target: { atLeast: 0.6 } })],
       details: { events: EVENTS, payload_bytes: Buffer.byteLength(payload), relayed, bare },
     };
   },

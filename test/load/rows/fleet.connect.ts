@@ -1,4 +1,5 @@
 import type { Hello } from '@muster/contracts';
+import { compared } from '../figure.ts';
 import { publishRate } from '../peers/core-publish.ts';
 import type { Row } from './row.ts';
 
@@ -14,16 +15,10 @@ export const fleetConnect: Row = {
     };
     const connecting = await bench.connected();
     const value = connecting.devices / connecting.seconds;
-    const reference = await publishRate(await bench.stack.nats(), connecting.devices, JSON.stringify(hello));
+    const published = await publishRate(await bench.stack.nats(), connecting.devices, JSON.stringify(hello));
+    const reference = { what: 'core publish', value: published, unit: 'messages/s' };
     return {
-      figures: [
-        {
-          value,
-          unit: 'devices/s',
-          reference: { what: 'core publish', value: reference, unit: 'messages/s' },
-          ratio: value / reference,
-        },
-      ],
+      figures: [compared({ value, unit: 'devices/s', reference })],
       details: connecting,
     };
   },

@@ -1,3 +1,4 @@
+import { compared } from '../figure.ts';
 import { MAX_IN_FLIGHT } from '../job.run.ts';
 import { pgBossRate } from '../peers/pg-boss.ts';
 import { number } from '../table.ts';
@@ -22,17 +23,9 @@ export const jobE2e: Row = {
       );
     }
     const value = bench.devices / Math.min(...runs.map(({ seconds }) => seconds));
-    const reference = Math.max(...peer);
+    const reference = { what: 'pg-boss', value: Math.max(...peer), unit: 'jobs/s' };
     return {
-      figures: [
-        {
-          value,
-          unit: 'devices/s',
-          reference: { what: 'pg-boss', value: reference, unit: 'jobs/s' },
-          ratio: value / reference,
-          target: { atLeast: 0.4, later: 1 },
-        },
-      ],
+      figures: [compared({ value, unit: 'devices/s', reference, target: { atLeast: 0.4, later: 1 } })],
       notes: [counted],
       details: { max_in_flight: MAX_IN_FLIGHT, runs, pg_boss_jobs_per_second: peer },
     };

@@ -1,3 +1,4 @@
+import { compared } from '../figure.ts';
 import type { Row } from './row.ts';
 
 /** How much longer five times as many devices take. */
@@ -6,17 +7,9 @@ export const jobScale: Row = {
   measure: async (bench) => {
     const small = Math.min(...(await bench.jobs()).map(({ seconds }) => seconds));
     const run = await bench.largeJob();
-    const ratio = run.seconds / small;
+    const reference = { what: `${bench.devices} devices`, value: small, unit: 's' };
     return {
-      figures: [
-        {
-          value: run.seconds,
-          unit: 's',
-          reference: { what: `${bench.devices} devices`, value: small, unit: 's' },
-          ratio,
-          target: { atMost: 5.5 },
-        },
-      ],
+      figures: [compared({ value: run.seconds, unit: 's', reference, target: { atMost: 5.5 } })],
       details: { run },
     };
   },

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { BenchStack } from '../bench.stack.ts';
+import { compared } from '../figure.ts';
 import { percentile } from '../statistics.ts';
 import { ask } from '../workers/ask.ts';
 import type { HttpLoad, HttpResult } from '../workers/load-http.ts';
@@ -37,16 +38,10 @@ export const readJob: Row = {
       await worker.terminate();
     }
     if (job.requests === 0 || health.requests === 0) throw new Error('the job was over before it could be read');
-    const [value, reference] = [rate(job), rate(health)];
+    const reference = { what: '/healthz', value: rate(health), unit: 'req/s' };
     return {
       figures: [
-        {
-          value,
-          unit: 'req/s',
-          reference: { what: '/healthz', value: reference, unit: 'req/s' },
-          ratio: value / reference,
-          target: { atLeast: 0.25 },
-        },
+        compared({ value: rate(job), unit: 'req/s', reference, target: { atLeast: 0.25 } }),
         {
           part: 'p99',
           value: percentile(job.latencies, 0.99),

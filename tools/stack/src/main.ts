@@ -1,9 +1,8 @@
-import { ServerError } from '@muster/servers';
+import { onInterrupt, ServerError } from '@muster/servers';
 import { openDataFolder, type DataFolder } from './data-folder.js';
 import { runDemo } from './demo.js';
 import { messageOf, StackError, UsageError } from './errors.js';
 import { guide } from './guide.js';
-import { onInterrupt } from './interrupts.js';
 import { nodesOf, readInventory } from './inventory.js';
 import { whileLocked } from './lock.js';
 import { HELP, readOptions, type StackOptions } from './options.js';

@@ -6,7 +6,7 @@ import { LaneStore } from '../lanes/lane.store.js';
 import { CommandDispatch } from './command.dispatch.js';
 import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
 import { CommandSender } from './command.sender.js';
-import { CommandStore, resendAt, SENDABLE_COLUMNS, type Sendable } from './command.store.js';
+import { CommandStore, deadlineOf, resendAt, SENDABLE_COLUMNS, type Sendable } from './command.store.js';
 import { commandTable } from './command.table.js';
 
 export interface CommandItem {
@@ -152,7 +152,7 @@ function firstOfEachDevice(items: readonly CommandItem[], leftOut: ReadonlySet<s
 }
 
 const EXPIRY = 'now() + make_interval(secs => i.offline_seconds)';
-const DEADLINE = 'now() + make_interval(secs => i.in_progress_seconds)';
+const DEADLINE = deadlineOf('i');
 
 const columnsOf = (request: CommandRequest, items: readonly CommandItem[]) => ({
   id: items.map((item) => item.command_id),

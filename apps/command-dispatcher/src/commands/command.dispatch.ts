@@ -2,10 +2,10 @@ import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { LaneStore } from '../lanes/lane.store.js';
 import { CommandSender } from './command.sender.js';
-import { resendAt, SENDABLE_COLUMNS, type Sendable } from './command.store.js';
+import { deadlineOf, resendAt, SENDABLE_COLUMNS, type Sendable } from './command.store.js';
 import { commandTable } from './command.table.js';
 
-const DEADLINE = 'now() + make_interval(secs => t.in_progress_seconds)';
+const DEADLINE = deadlineOf('t');
 
 /** Gives every idle lane the next command of its queue. */
 @Injectable()

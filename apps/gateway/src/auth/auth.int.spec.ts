@@ -1,4 +1,3 @@
-import { testNats, testPostgres, type TestNats, type TestPostgres } from '@muster/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADMIN_TOKEN, startGateway, type TestGateway } from '../testing/gateway.harness.js';
 import { FakeDeviceState, FakeJobPlanner } from '../testing/services.fake.js';
@@ -12,22 +11,15 @@ const job = {
   job_content: { target_type: 'node', target_query: { online: true } },
 };
 
-let postgres: TestPostgres;
-let nats: TestNats;
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
-  gateway = await startGateway({ postgres, nats });
+  gateway = await startGateway();
   await new FakeDeviceState(gateway.bus).start();
   await new FakeJobPlanner(gateway.bus).start();
 });
 
-afterAll(async () => {
-  await gateway?.stop();
-  await nats?.stop();
-  await postgres?.stop();
-});
+afterAll(() => gateway.stop());
 
 describe('given no token, or one that is not good', () => {
   it.each([

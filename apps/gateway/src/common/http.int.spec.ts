@@ -1,4 +1,3 @@
-import { testNats, testPostgres, type TestNats, type TestPostgres } from '@muster/testing';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,23 +7,16 @@ import { FakeJobPlanner } from '../testing/services.fake.js';
 const JOBS = '/v2/demo/productmgr/jobs';
 const UUID = /^[0-9a-f-]{36}$/;
 
-let postgres: TestPostgres;
-let nats: TestNats;
 let gateway: TestGateway;
 let planner: FakeJobPlanner;
 
 beforeAll(async () => {
-  [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
-  gateway = await startGateway({ postgres, nats });
+  gateway = await startGateway();
   planner = new FakeJobPlanner(gateway.bus);
   await planner.start();
 });
 
-afterAll(async () => {
-  await gateway?.stop();
-  await nats?.stop();
-  await postgres?.stop();
-});
+afterAll(() => gateway.stop());
 
 /** A path as it is; `fetch` would tidy it up. */
 const rawGet = (path: string) =>

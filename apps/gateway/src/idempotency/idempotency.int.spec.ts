@@ -1,4 +1,3 @@
-import { testNats, testPostgres, type TestNats, type TestPostgres } from '@muster/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ADMIN_TOKEN, startGateway, type TestGateway } from '../testing/gateway.harness.js';
 import { FakeDeviceState, FakeJobPlanner } from '../testing/services.fake.js';
@@ -11,26 +10,19 @@ const job = {
   job_content: { target_type: 'node', target_query: { online: true } },
 };
 
-let postgres: TestPostgres;
-let nats: TestNats;
 let gateway: TestGateway;
 let planner: FakeJobPlanner;
 let devices: FakeDeviceState;
 
 beforeAll(async () => {
-  [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
-  gateway = await startGateway({ postgres, nats });
+  gateway = await startGateway();
   planner = new FakeJobPlanner(gateway.bus);
   await planner.start();
   devices = new FakeDeviceState(gateway.bus);
   await devices.start();
 });
 
-afterAll(async () => {
-  await gateway?.stop();
-  await nats?.stop();
-  await postgres?.stop();
-});
+afterAll(() => gateway.stop());
 
 beforeEach(async () => {
   await gateway.sql('DELETE FROM idempotency_key');

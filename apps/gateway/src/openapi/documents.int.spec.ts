@@ -1,5 +1,4 @@
 import asyncApiSpecs from '@asyncapi/specs';
-import { testNats, testPostgres, type TestNats, type TestPostgres } from '@muster/testing';
 import { Ajv } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
@@ -25,22 +24,15 @@ interface OpenApi {
   components: { schemas: Record<string, Json>; securitySchemes: Json };
 }
 
-let postgres: TestPostgres;
-let nats: TestNats;
 let gateway: TestGateway;
 let document: OpenApi;
 
 beforeAll(async () => {
-  [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
-  gateway = await startGateway({ postgres, nats });
+  gateway = await startGateway();
   document = (await gateway.ask('GET', '/openapi.json', { token: null })).json();
 });
 
-afterAll(async () => {
-  await gateway?.stop();
-  await nats?.stop();
-  await postgres?.stop();
-});
+afterAll(() => gateway.stop());
 
 /** Every object in a document, with the way to it. */
 function* objectsOf(value: unknown, path = '#'): Generator<[string, Json]> {

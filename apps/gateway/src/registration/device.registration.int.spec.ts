@@ -1,5 +1,4 @@
 import { deviceState } from '@muster/contracts';
-import { testNats, testPostgres, type TestNats, type TestPostgres } from '@muster/testing';
 import { once } from 'node:events';
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -17,22 +16,15 @@ const collectGarbage = runInNewContext('gc') as () => void;
 const BULK = '/api/v1/devices/bulk';
 const TYPE = { 'content-type': 'application/x-ndjson' };
 
-let postgres: TestPostgres;
-let nats: TestNats;
 let gateway: TestGateway;
 let fleet: FakeDeviceState;
 
 beforeAll(async () => {
-  [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
-  gateway = await startGateway({ postgres, nats });
+  gateway = await startGateway();
   fleet = new FakeDeviceState(gateway.bus);
 });
 
-afterAll(async () => {
-  await gateway?.stop();
-  await nats?.stop();
-  await postgres?.stop();
-});
+afterAll(() => gateway.stop());
 
 beforeEach(async () => {
   await fleet.stop();

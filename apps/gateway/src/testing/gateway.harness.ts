@@ -1,16 +1,11 @@
 import { provision } from '@muster/persistence';
 import { startService, type RunningService } from '@muster/service';
+import { testNats, testPostgres } from '@muster/testing';
 import { connect, type NatsConnection } from 'nats';
 import pg from 'pg';
 import { gateway } from '../gateway.js';
 
 export const ADMIN_TOKEN = 'admin-token-of-the-test';
-
-/** What the test runs on; see `@muster/testing`. */
-export interface Servers {
-  postgres: { createDatabase(): Promise<string> };
-  nats: { url: string };
-}
 
 export interface Answer {
   status: number;
@@ -28,7 +23,7 @@ export interface Ask {
   body?: unknown;
 }
 
-/** The real gateway in this process, and a connection to the bus for the services behind it. */
+/** The real gateway in this process, on servers of its own, and a connection to the bus for the services behind it. */
 export interface TestGateway {
   url: string;
   bus: NatsConnection;
@@ -42,16 +37,17 @@ export interface TestGateway {
   stop: () => Promise<void>;
 }
 
-export async function startGateway(servers: Servers): Promise<TestGateway> {
-  const admin = await servers.postgres.createDatabase();
+export async function startGateway(): Promise<TestGateway> {
+  const [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
+  const admin = await postgres.createDatabase();
   const urls = await provision(admin, [{ name: 'gateway', password: 'secret' }]);
   const database = new pg.Client({ connectionString: urls['gateway'] });
   await database.connect();
-  const bus = await connect({ servers: servers.nats.url });
+  const bus = await connect({ servers: nats.url });
   const start = (env: NodeJS.ProcessEnv) => {
     const whole = {
       MUSTER_DATABASE_URL: urls['gateway'],
-      MUSTER_NATS_URL: servers.nats.url,
+      MUSTER_NATS_URL: nats.url,
       MUSTER_PORT: '0',
       MUSTER_LOG_LEVEL: 'fatal',
       MUSTER_ADMIN_TOKEN: ADMIN_TOKEN,
@@ -104,6 +100,8 @@ export async function startGateway(servers: Servers): Promise<TestGateway> {
       await running.stop();
       await bus.close();
       await database.end();
+      await nats.stop();
+      await postgres.stop();
     },
   };
 }

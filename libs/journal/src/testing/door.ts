@@ -6,6 +6,7 @@ import { connect, RetentionPolicy, type NatsConnection } from 'nats';
 import Type from 'typebox';
 import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
 import { v7 as uuid } from 'uuid';
+import { vi } from 'vitest';
 import { Journal, type FaultPoint } from '../journal.js';
 import { Journal1700000000000 } from '../journal.migration.js';
 import { ensurePartitions } from '../partitions.js';
@@ -60,6 +61,7 @@ export async function doors() {
   const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   const ensureStreams = () => makeStream(connection);
   await ensureStreams();
+  const relays: Relay[] = [];
 
   return {
     dataSource,
@@ -69,9 +71,16 @@ export async function doors() {
     ensureStreams,
     journal: (fault?: (point: FaultPoint) => void) =>
       new Journal(dataSource, { schema: SCHEMA, ...(fault ? { fault } : {}) }),
-    relay: (options: Partial<RelayOptions> = {}) =>
-      new Relay({ service: SERVICE, schema: SCHEMA, databaseUrl, connection, ensureStreams, ...options }),
+    /** A relay that runs until it is stopped, at the latest with the house. */
+    startRelay: (options: Partial<RelayOptions> = {}): Relay => {
+      const relay = new Relay({ service: SERVICE, schema: SCHEMA, databaseUrl, connection, ensureStreams, ...options });
+      relays.push(relay);
+      relay.start();
+      return relay;
+    },
+    untilPublished: () => vi.waitUntil(() => published(dataSource), { timeout: 20_000 }),
     stop: async () => {
+      await Promise.all(relays.map((relay) => relay.stop()));
       await connection.close();
       await dataSource.destroy();
       await nats.stop();
@@ -130,7 +139,7 @@ export async function loseTail(connection: NatsConnection, keep: number): Promis
 }
 
 /** Everything is published, and told again as far as it has to be. */
-export async function published(dataSource: DataSource): Promise<boolean> {
+async function published(dataSource: DataSource): Promise<boolean> {
   const [row] = await dataSource.query<{ done: boolean }[]>(
     `SELECT NOT EXISTS (SELECT FROM journal WHERE NOT published) AND after = up_to AS done FROM retelling`,
   );

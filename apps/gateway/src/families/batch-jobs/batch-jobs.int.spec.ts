@@ -1,4 +1,3 @@
-import { testNats, testPostgres, type TestNats, type TestPostgres } from '@muster/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../../testing/gateway.harness.js';
 import { FakeJobPlanner } from '../../testing/services.fake.js';
@@ -12,23 +11,16 @@ const job = {
 };
 const withContent = (change: object) => ({ ...job, job_content: { ...job.job_content, ...change } });
 
-let postgres: TestPostgres;
-let nats: TestNats;
 let gateway: TestGateway;
 let planner: FakeJobPlanner;
 
 beforeAll(async () => {
-  [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
-  gateway = await startGateway({ postgres, nats });
+  gateway = await startGateway();
   planner = new FakeJobPlanner(gateway.bus);
   await planner.start();
 });
 
-afterAll(async () => {
-  await gateway?.stop();
-  await nats?.stop();
-  await postgres?.stop();
-});
+afterAll(() => gateway.stop());
 
 const create = async () => (await gateway.ask('POST', JOBS, { body: job })).json<{ job_id: string }>().job_id;
 

@@ -1,5 +1,4 @@
 import type { DeadLetter } from '@muster/contracts';
-import { testNats, testPostgres, type TestNats, type TestPostgres } from '@muster/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FakeDeadLetters } from '../../testing/dead-letters.fake.js';
 import { startGateway, type Ask, type TestGateway } from '../../testing/gateway.harness.js';
@@ -7,22 +6,15 @@ import { startGateway, type Ask, type TestGateway } from '../../testing/gateway.
 const LETTERS = '/api/v1/dead-letters';
 const NOBODYS = '01890000-0000-7000-8000-000000000000';
 
-let postgres: TestPostgres;
-let nats: TestNats;
 let gateway: TestGateway;
 let services: FakeDeadLetters;
 
 beforeAll(async () => {
-  [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
-  gateway = await startGateway({ postgres, nats });
+  gateway = await startGateway();
   services = new FakeDeadLetters(gateway.bus);
   await services.start();
 });
-afterAll(async () => {
-  await gateway?.stop();
-  await nats?.stop();
-  await postgres?.stop();
-});
+afterAll(() => gateway.stop());
 beforeEach(() => {
   services.letters.clear();
   services.replayed.length = 0;
@@ -147,14 +139,21 @@ describe('given who asks', () => {
 });
 
 describe('given input that is not as it should be', () => {
-  it.each(['limit=0', 'limit=1001', 'after=x', 'service=gateway', 'service=nobody', 'subject=', 'parked_before=now'])(
-    'when the query is %s, then 400 names the parameter',
-    async (query) => {
-      const answer = await gateway.ask('GET', `${LETTERS}?${query}`);
-      expect(answer.status).toBe(400);
-      expect(answer.json()).toMatchObject({ errors: [{ field: query.split('=')[0] }] });
-    },
-  );
+  it.each([
+    'limit=0',
+    'limit=1001',
+    'after=x',
+    'service=gateway',
+    'service=nobody',
+    'subject=',
+    'parked_before=now',
+    'parked_before=0000-01-01T00:00:00Z',
+    'parked_before=2026-01-01T00:00:00%2B23:59',
+  ])('when the query is %s, then 400 names the parameter', async (query) => {
+    const answer = await gateway.ask('GET', `${LETTERS}?${query}`);
+    expect(answer.status).toBe(400);
+    expect(answer.json()).toMatchObject({ errors: [{ field: query.split('=')[0] }] });
+  });
 
   it.each([
     [{ limit: '5' }, 'limit'],

@@ -1,27 +1,19 @@
-import { testNats, testPostgres, type TestNats, type TestPostgres } from '@muster/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../../testing/gateway.harness.js';
 import { FakeDeviceState } from '../../testing/services.fake.js';
 
 const DEVICES = '/api/v1/devices';
 
-let postgres: TestPostgres;
-let nats: TestNats;
 let gateway: TestGateway;
 let fleet: FakeDeviceState;
 
 beforeAll(async () => {
-  [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
-  gateway = await startGateway({ postgres, nats });
+  gateway = await startGateway();
   fleet = new FakeDeviceState(gateway.bus);
   await fleet.start();
 });
 
-afterAll(async () => {
-  await gateway?.stop();
-  await nats?.stop();
-  await postgres?.stop();
-});
+afterAll(() => gateway.stop());
 
 beforeEach(() => fleet.devices.clear());
 
