@@ -21,9 +21,10 @@ export interface Surroundings {
   prefix: string;
 }
 
-const BETWEEN_MS = { from: 150, to: 650 };
+/** Rare enough for the backlog of a fault to be worked off before long: a deadline counts only where nothing waits. */
+const BETWEEN_MS = { from: 400, to: 1_600 };
 /** Every how many requests a job goes to the whole fleet. */
-const WHOLE_FLEET = 60;
+const WHOLE_FLEET = 40;
 
 /** How long the load waits before its next request, in milliseconds. */
 export const nextPause = (random: Random): number => random.between(BETWEEN_MS.from, BETWEEN_MS.to);

@@ -4,7 +4,8 @@ import { JOURNALS, UNTOLD } from '../harness/journals.ts';
 import type { Client } from './client.ts';
 import type { Database } from './database.ts';
 
-const EVERY_MS = 500;
+/** Each look reads all that is open, of a system that has enough to do. */
+const EVERY_MS = 2_000;
 /** What was lost is asked for after one minute, then after two: a system in which nothing happens for longer hangs. */
 const STILL_MS = 200_000;
 /** A system in which something happens and that does not come to its end for this long does not come to it at all. */
