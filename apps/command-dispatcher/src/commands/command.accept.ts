@@ -33,12 +33,10 @@ export class CommandAccept {
   async accept(project: string, request: CommandRequest, items: readonly CommandItem[]): Promise<void> {
     await this.makeLanes(project, items);
     await this.journal.transaction(project, async (tx) => {
-      await this.store.lockRequest(tx, request.request_id, 'accept');
-      await this.store.saveRequest(tx, request);
+      await this.store.openRequest(tx, request);
       const ids = items.map((item) => item.command_id);
-      const cancelled = await this.store.takeCancelled(tx, ids);
-      const known = new Set((await this.store.devicesOf(tx, ids)).map((command) => command.id));
-      const firsts = firstOfEachDevice(items, new Set([...known, ...cancelled.map(({ id }) => id)]));
+      const { existing, cancelled } = await this.store.known(tx, ids);
+      const firsts = firstOfEachDevice(items, (id) => existing.has(id) || cancelled.has(id));
       const devices = [...new Set(items.map((item) => item.device_id))];
       const lanes = await this.lanes.offer(
         tx,
@@ -49,7 +47,7 @@ export class CommandAccept {
       const queued = await this.createQueued(
         tx,
         request,
-        items.filter((item) => !sent.has(item.command_id) && !known.has(item.command_id)),
+        items.filter((item) => !sent.has(item.command_id) && !existing.has(item.command_id)),
       );
       const repeated = ids.filter((id) => !sent.has(id) && !queued.has(id));
       if (repeated.length > 0) await this.end.tell(tx, (await this.store.ended(tx, repeated)) as Ended[]);
@@ -120,10 +118,10 @@ export class CommandAccept {
     return new Set(created.map(({ id }) => id));
   }
 
-  private async endCancelled(tx: Tx, cancelled: readonly { id: string; reason: string }[]): Promise<void> {
+  private async endCancelled(tx: Tx, cancelled: ReadonlyMap<string, string>): Promise<void> {
     const moved = await tx.transition(commandTable, 'CANCELLED', {
-      ids: cancelled.map((command) => command.id),
-      each: { reason: cancelled.map((command) => command.reason) },
+      ids: [...cancelled.keys()],
+      each: { reason: [...cancelled.values()] },
       set: { code: 'cancelled', due_at: null },
       returning: ENDED_COLUMNS,
     });
@@ -141,12 +139,14 @@ export class CommandAccept {
 }
 
 /** Of each device the command whose turn would be first; ids are UUIDv7, made by whoever asked. */
-function firstOfEachDevice(items: readonly CommandItem[], leftOut: ReadonlySet<string>): Map<string, CommandItem> {
+function firstOfEachDevice(
+  items: readonly CommandItem[],
+  isLeftOut: (commandId: string) => boolean,
+): Map<string, CommandItem> {
   const firsts = new Map<string, CommandItem>();
   for (const item of items) {
     const first = firsts.get(item.device_id);
-    if (!leftOut.has(item.command_id) && (!first || item.command_id < first.command_id))
-      firsts.set(item.device_id, item);
+    if (!isLeftOut(item.command_id) && (!first || item.command_id < first.command_id)) firsts.set(item.device_id, item);
   }
   return firsts;
 }

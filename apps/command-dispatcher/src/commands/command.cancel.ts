@@ -28,7 +28,7 @@ export class CommandCancel {
     const { reason } = head;
     const ids = items.map((item) => item.command_id);
     await this.journal.transaction(project, async (tx) => {
-      await this.store.lockRequest(tx, head.request_id, 'cancel');
+      await this.store.lockRequest(tx, head.request_id);
       const known = await this.store.devicesOf(tx, ids);
       await this.lanes.lock(
         tx,

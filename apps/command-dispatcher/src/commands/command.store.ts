@@ -68,21 +68,19 @@ export class CommandStore {
   constructor(private readonly dataSource: DataSource) {}
 
   /**
-   * Accepts of one request run beside each other, a cancel runs alone: so either it sees their commands, or they see its mark. Taken before any
-   * lane.
+   * Saves the request of an accept and locks it, before any lane: accepts of one request run beside each other, a cancel runs alone; so either
+   * it sees their commands, or they see its mark.
+   * @throws DomainError `conflict` when the id belongs to a request for something else.
    */
-  async lockRequest(tx: Tx, requestId: string, mode: 'accept' | 'cancel'): Promise<void> {
-    const lock = mode === 'accept' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock';
-    await tx.query(`SELECT ${lock}(${requestLock('$1', '$2')})`, [tx.project, requestId]);
-  }
-
-  /** @throws DomainError `conflict` when the id belongs to a request for something else. */
-  async saveRequest(tx: Tx, request: CommandRequest): Promise<void> {
+  async openRequest(tx: Tx, request: CommandRequest): Promise<void> {
     const values = [tx.project, request.request_id, request.command, JSON.stringify(request.args), request.reply_to];
-    await tx.query(
-      `INSERT INTO command_request (project_id, id, command, args, reply_to) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+    const saved = await tx.query(
+      `INSERT INTO command_request (project_id, id, command, args, reply_to)
+       SELECT $1::text, $2::uuid, $3::text, $4::jsonb, $5::text FROM pg_advisory_xact_lock_shared(${requestLock('$1', '$2')})
+       ON CONFLICT DO NOTHING RETURNING id`,
       values,
     );
+    if (saved.length > 0) return;
     const [same] = await tx.query<{ asked_long_ago: boolean }>(
       `SELECT asked_at < now() - interval '1 day' AS asked_long_ago FROM command_request
        WHERE project_id = $1 AND id = $2 AND command = $3 AND args = $4::jsonb AND reply_to = $5`,
@@ -97,6 +95,11 @@ export class CommandStore {
       ]);
   }
 
+  /** Locks the request of a cancel, before any lane; see {@link openRequest}. */
+  async lockRequest(tx: Tx, requestId: string): Promise<void> {
+    await tx.query(`SELECT pg_advisory_xact_lock(${requestLock('$1', '$2')})`, [tx.project, requestId]);
+  }
+
   /** Remembers cancels whose commands have not been asked for yet. */
   async markCancelled(tx: Tx, ids: readonly string[], reason: string): Promise<void> {
     await tx.query(
@@ -105,12 +108,20 @@ export class CommandStore {
     );
   }
 
-  /** Of these commands, those that were cancelled before they were asked for; the marks are used up. */
-  async takeCancelled(tx: Tx, ids: readonly string[]): Promise<{ id: string; reason: string }[]> {
-    return tx.query(
-      `WITH used AS (DELETE FROM command_cancel WHERE project_id = $1 AND id = ANY($2) RETURNING id, reason) SELECT id, reason FROM used`,
+  /** Of these commands, those that exist, and those that were cancelled before they were asked for, with the reason; their marks are used up. */
+  async known(tx: Tx, ids: readonly string[]): Promise<{ existing: Set<string>; cancelled: Map<string, string> }> {
+    const rows = await tx.query<{ id: string; cancelled: string | null }>(
+      `WITH used AS (DELETE FROM command_cancel WHERE project_id = $1 AND id = ANY($2) RETURNING id, reason)
+       SELECT id, reason AS cancelled FROM used UNION ALL SELECT id, NULL FROM command WHERE project_id = $1 AND id = ANY($2)`,
       [tx.project, ids],
     );
+    const existing = new Set<string>();
+    const marks = new Map<string, string>();
+    for (const { id, cancelled } of rows) {
+      if (cancelled === null) existing.add(id);
+      else marks.set(id, cancelled);
+    }
+    return { existing, cancelled: marks };
   }
 
   async requests(tx: Tx, ids: readonly string[]): Promise<Map<string, SharedRequest>> {
