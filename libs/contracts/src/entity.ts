@@ -49,7 +49,9 @@ const DATA_SCHEMA_BASE = 'urn:muster:schema:';
 /** The `$id` of the JSON Schema of an entity's events. */
 export const eventDataSchemaId = (entity: string) => `${DATA_SCHEMA_BASE}${entity}`;
 
-/** A transition as a CloudEvents 1.0 event in structured JSON (interfaces §7). */
+/**
+ * A transition as a CloudEvents 1.0 event in structured JSON (interfaces §7): what the relay, which writes many at once, is held to.
+ */
 export const toCloudEvent = (service: string, project: string, transition: Transition): string => {
   const { entity, id, from, to, version, at, reason = '', data, traceparent } = transition;
   return JSON.stringify({

@@ -81,6 +81,7 @@ describe('Timestamp', () => {
     '2024-02-29T00:00:00+05:45',
     '2026-01-01T00:00:00+15:59',
     '2026-01-01T00:00:00-15:59',
+    '2026-01-01T00:00:00.123456789Z',
     '0001-01-01T00:00:00Z',
     '9999-12-31T23:59:59-12:00',
   ])('given %s, which database and language can read, then it fits', (text) => {
@@ -92,6 +93,7 @@ describe('Timestamp', () => {
     ['an offset of 16 hours', '2026-01-01T00:00:00+16:00'],
     ['an offset of nearly a day', '2026-01-01T00:00:00-23:59'],
     ['a leap second', '2016-12-31T23:59:60Z'],
+    ['ten digits of a second', '2026-01-01T00:00:00.0123456789Z'],
     ['the name of a zone', '2026-01-01T00:00:00Z[Europe/Berlin]'],
     ['no offset', '2026-01-01T00:00:00'],
     ['a day that no month has', '2026-02-30T00:00:00Z'],

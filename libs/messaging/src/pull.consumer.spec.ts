@@ -34,13 +34,39 @@ describe('whileWorking', () => {
   });
 });
 
+const options = { stream: 'S', durable: 'd', subject: 's', prefetch: 1, maxPending: 1 };
+const noStatus = () => ({ async *[Symbol.asyncIterator]() {} });
+
 describe('PullConsumer', () => {
+  it('given a bus that does not say whether there is a consumer, then none is made: it might be the old one by a new name', async () => {
+    vi.useRealTimers();
+    const failed = Promise.withResolvers<unknown>();
+    const consumers = { info: () => Promise.reject(new Error('TIMEOUT')), add: vi.fn(), update: vi.fn() };
+    const connection = {
+      status: noStatus,
+      info: { server_id: 'B' },
+      jetstreamManager: () => Promise.resolve({ consumers }),
+    };
+    const consumer = new PullConsumer(
+      connection as unknown as NatsConnection,
+      options,
+      { onError: (_subject, error) => failed.resolve(error) },
+      () => Promise.resolve(),
+      () => Promise.resolve(),
+    );
+    consumer.start();
+    expect(await failed.promise).toMatchObject({ message: 'TIMEOUT' });
+    await consumer.stop();
+    expect(consumers.add).not.toHaveBeenCalled();
+    expect(consumers.update).not.toHaveBeenCalled();
+  });
+
   it('given a stop while it waits before the next try, then it stops at once', async () => {
     vi.useRealTimers();
     const failed = Promise.withResolvers<void>();
     const consumer = new PullConsumer(
-      { status: () => ({ async *[Symbol.asyncIterator]() {} }) } as unknown as NatsConnection,
-      { stream: 'S', durable: 'd', subject: 's', prefetch: 1, maxPending: 1 },
+      { status: noStatus } as unknown as NatsConnection,
+      options,
       { onError: () => failed.resolve() },
       () => Promise.reject(new Error('the bus is away')),
       () => Promise.resolve(),

@@ -1,4 +1,14 @@
-import { AckPolicy, Events, nanos, type ConsumerMessages, type JsMsg, type NatsConnection } from 'nats';
+import {
+  AckPolicy,
+  Events,
+  nanos,
+  NatsError,
+  type ConsumerInfo,
+  type ConsumerMessages,
+  type JetStreamManager,
+  type JsMsg,
+  type NatsConnection,
+} from 'nats';
 import { setTimeout as delay } from 'node:timers/promises';
 import { backOff, PASSING_TROUBLE_MS } from './back-off.js';
 import type { TransportHost } from './host.js';
@@ -33,6 +43,8 @@ export interface Lag {
 export class PullConsumer {
   private readonly stopping = new AbortController();
   private messages: ConsumerMessages | undefined;
+  /** Who kept the consumer when it was opened. */
+  private keeper: string | undefined;
   private running: Promise<void> | undefined;
 
   constructor(
@@ -44,7 +56,7 @@ export class PullConsumer {
   ) {}
 
   start(): void {
-    void this.openAgainOnReconnect();
+    void this.openAgainElsewhere();
     this.running = this.run();
   }
 
@@ -82,10 +94,11 @@ export class PullConsumer {
     }
   }
 
-  private async openAgainOnReconnect(): Promise<void> {
+  private async openAgainElsewhere(): Promise<void> {
     for await (const { type } of this.connection.status()) {
       if (this.stopping.signal.aborted) return;
-      if (type === Events.Reconnect) void this.messages?.close().catch(() => undefined);
+      if (type === Events.Reconnect && keeperOf(this.connection) !== this.keeper)
+        void this.messages?.close().catch(() => undefined);
     }
   }
 
@@ -94,13 +107,14 @@ export class PullConsumer {
     const { stream, durable, subject, maxPending, prefetch } = this.options;
     const manager = await this.connection.jetstreamManager();
     const keeper = keeperOf(this.connection);
+    this.keeper = keeper;
     const settings = {
       ack_wait: nanos(ACK_WAIT_MS),
       max_ack_pending: maxPending,
       max_deliver: -1,
       description: keeper,
     };
-    const found = await manager.consumers.info(stream, durable).catch(() => undefined);
+    const found = await find(manager, stream, durable);
     const isKept = found && (found.config.description ?? keeper) === keeper;
     if (found && !isKept) await manager.consumers.delete(stream, durable);
     if (isKept) await manager.consumers.update(stream, durable, settings);
@@ -116,10 +130,23 @@ export class PullConsumer {
   }
 }
 
+/** The server's error code for a consumer that is not there. */
+const CONSUMER_NOT_FOUND = 10014;
+
+/** @throws when it cannot be told whether there is one: to make it then would give the old one, with all that it waits for, a new name. */
+async function find(manager: JetStreamManager, stream: string, durable: string): Promise<ConsumerInfo | undefined> {
+  try {
+    return await manager.consumers.info(stream, durable);
+  } catch (error) {
+    if (error instanceof NatsError && error.api_error?.err_code === CONSUMER_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Who keeps what a consumer knows. A single server that was killed has forgotten acknowledgements, and waits for ever for those of messages that
  * it has lost, until that fills all that may be unacknowledged: whatever was lost is handled again by a consumer made anew, and nothing is
- * waited for. A cluster keeps what one of its servers loses.
+ * waited for (ADR 10). Readers on different servers of a cluster must not take turns at that.
  */
 function keeperOf({ info }: NatsConnection): string {
   return info?.cluster ? `kept by the cluster ${info.cluster}` : `kept by the server ${info?.server_id}`;
