@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { onInterrupt } from '@muster/servers';
 import { randomInt } from 'node:crypto';
 import { HELP, readOptions, UsageError, type ChaosOptions } from './options.ts';
 import { run } from './run.ts';
@@ -7,13 +8,17 @@ import { World } from './world.ts';
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
+const INTERRUPTED = 130;
+const interrupted = new AbortController();
+onInterrupt(
+  () => interrupted.abort(new Error('stopped')),
+  () => process.exit(INTERRUPTED),
+);
+
 /** @returns the exit code. */
 async function main(options: ChaosOptions): Promise<number> {
   const { seed, minutes, devices } = options;
   say(`chaos: seed ${seed}, ${minutes} minutes, ${devices} devices`);
-  const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => interrupted.abort(new Error(`stopped by ${signal}`)));
   const world = await World.start(seed);
   try {
     interrupted.signal.throwIfAborted();
@@ -34,9 +39,11 @@ try {
   if (options.help) process.stdout.write(HELP);
   else process.exitCode = await main(options);
 } catch (error) {
+  // Whatever failed after an interruption failed for it.
+  const { aborted } = interrupted.signal;
   // What was not foreseen is told with its place; a wrong option or an interruption needs none.
-  const { name, message, stack } = error as Error;
+  const { name, message, stack } = (aborted ? interrupted.signal.reason : error) as Error;
   process.stderr.write(`${name === 'Error' || error instanceof UsageError ? message : (stack ?? message)}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  process.exitCode = aborted ? INTERRUPTED : error instanceof UsageError ? 2 : 1;
 }
 process.exit();

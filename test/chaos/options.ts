@@ -27,7 +27,7 @@ export const HELP = `npm run chaos -- [options]    breaks a stack of its own whi
   --devices N     how many simulated devices, ${MIN_DEVICES} to ${MAX_DEVICES} (2000)
   --help          shows this
 
-Exit code: 0 all promises hold, 1 one is broken or the run failed, 2 the options cannot be used.
+Exit code: 0 all promises hold, 1 one is broken or the run failed, 2 the options cannot be used, 130 it was stopped.
 `;
 
 /** @throws UsageError naming the option that cannot be used. */

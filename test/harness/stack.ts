@@ -56,7 +56,7 @@ export class Stack {
       await until(
         'a ready stack',
         async () => {
-          if (child.exitCode !== null) throw new Error(`the stack did not start:\n${output}`);
+          if (hasEnded(child)) throw new Error(`the stack did not start:\n${output}`);
           return stack.ready();
         },
         { timeout: READY_MS, interval: 100 },
@@ -146,7 +146,7 @@ export class Stack {
     await until(
       'a ready fleet',
       () => {
-        if (child.exitCode !== null) throw new Error(`the fleet stopped:\n${output}`);
+        if (hasEnded(child)) throw new Error(`the fleet stopped:\n${output}`);
         return output.includes('"ready":true');
       },
       { timeout, interval: 50 },
@@ -226,7 +226,7 @@ export class Stack {
 
 /** Ends a child. @returns whether it had to be killed. */
 async function end(child: ChildProcess): Promise<boolean> {
-  if (child.exitCode === null && child.signalCode === null) {
+  if (!hasEnded(child)) {
     const exit = once(child, 'exit');
     child.kill('SIGTERM');
     const patience = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
@@ -235,3 +235,5 @@ async function end(child: ChildProcess): Promise<boolean> {
   }
   return child.signalCode === 'SIGKILL';
 }
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;

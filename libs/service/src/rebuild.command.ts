@@ -48,7 +48,8 @@ function readSince(args: readonly string[]): string | undefined {
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
-  if (since !== undefined && !(DAY.test(since) && new Date(since).toJSON()?.startsWith(since)))
+  // No database has the year 0.
+  if (since !== undefined && !(DAY.test(since) && since >= '0001' && new Date(since).toJSON()?.startsWith(since)))
     throw new UsageError(`--since must be a day, as in 2026-05-31`);
   return since;
 }
