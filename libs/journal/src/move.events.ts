@@ -1,5 +1,5 @@
 import { eventDataSchemaId, eventSubject, eventType } from '@muster/contracts';
-import type { Column, Move } from './move.js';
+import { eventIdsOf, type Column, type Move } from './move.js';
 
 /** An event on its way to its stream. */
 export interface OutgoingEvent {
@@ -19,23 +19,22 @@ type Hole = (index: number) => string;
 export function eventsOfMove(service: string, project: string, move: Move): OutgoingEvent[] {
   const { entity, to, ids } = move;
   const id: Hole = (index) => ids[index]!;
-  const version = piece(move.version, String);
+  const eventIds = eventIdsOf(move);
   const text = new Template()
-    .add('{"specversion":"1.0","id":"', id, '.', version)
+    .add('{"specversion":"1.0","id":"', (index) => eventIds[index]!)
     .add(`","source":${json(`/muster/${service}`)},"type":${json(eventType(entity, to))},"subject":"`, id)
     .add('","time":', piece(move.at, timeWriter()))
     .add(`,"datacontenttype":"application/json","dataschema":${json(eventDataSchemaId(entity))}`)
     .add(move.traceparent ? piece(move.traceparent, (trace) => (trace ? `,"traceparent":${json(trace)}` : '')) : '')
     .add(`,"data":{"project_id":${json(project)},"id":"`, id)
-    .add('","from":', piece(move.from, json), `,"to":${json(to)},"version":`, version)
+    .add('","from":', piece(move.from, json), `,"to":${json(to)},"version":`, piece(move.version, String))
     .add(',"reason":', piece(move.reason, json));
   for (const [name, column] of Object.entries(move.data)) text.add(`,${json(name)}:`, piece(column, json));
   text.add('}}');
-  const eventId = new Template().add(id, '.', version);
   const subject = eventSubject(project, entity, to, '');
   return ids.map((own, index) => ({
     subject: subject + own,
-    id: eventId.write(index),
+    id: eventIds[index]!,
     // Takes its bytes from a pool, which costs half of what TextEncoder does.
     body: Buffer.from(text.write(index)),
   }));
