@@ -1,17 +1,8 @@
-import {
-  AckPolicy,
-  Events,
-  nanos,
-  NatsError,
-  type ConsumerInfo,
-  type ConsumerMessages,
-  type JetStreamManager,
-  type JsMsg,
-  type NatsConnection,
-} from 'nats';
+import { AckPolicy, Events, nanos, type ConsumerMessages, type JsMsg, type NatsConnection } from 'nats';
 import { setTimeout as delay } from 'node:timers/promises';
 import { backOff, PASSING_TROUBLE_MS } from './back-off.js';
 import type { TransportHost } from './host.js';
+import { ifThere } from './if-there.js';
 
 /** After this long without a word a message counts as lost with its reader and goes to another one. */
 export const ACK_WAIT_MS = 5_000;
@@ -114,7 +105,7 @@ export class PullConsumer {
       max_deliver: -1,
       description: keeper,
     };
-    const found = await find(manager, stream, durable);
+    const found = await ifThere(manager.consumers.info(stream, durable));
     const isKept = found && (found.config.description ?? keeper) === keeper;
     if (found && !isKept) await manager.consumers.delete(stream, durable);
     if (isKept) await manager.consumers.update(stream, durable, settings);
@@ -127,19 +118,6 @@ export class PullConsumer {
       });
     const consumer = await this.connection.jetstream().consumers.get(stream, durable);
     return consumer.consume({ max_messages: prefetch, expires: 10_000, abort_on_missing_resource: true });
-  }
-}
-
-/** The server's error code for a consumer that is not there. */
-const CONSUMER_NOT_FOUND = 10014;
-
-/** @throws when it cannot be told whether there is one: to make it then would give the old one, with all that it waits for, a new name. */
-async function find(manager: JetStreamManager, stream: string, durable: string): Promise<ConsumerInfo | undefined> {
-  try {
-    return await manager.consumers.info(stream, durable);
-  } catch (error) {
-    if (error instanceof NatsError && error.api_error?.err_code === CONSUMER_NOT_FOUND) return undefined;
-    throw error;
   }
 }
 

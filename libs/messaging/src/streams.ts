@@ -18,6 +18,7 @@ import {
   type NatsConnection,
   type StreamConfig,
 } from 'nats';
+import { ifThere } from './if-there.js';
 
 const DAY_MS = 86_400_000;
 const GIB = 1024 ** 3;
@@ -101,7 +102,7 @@ export async function ensureStreams(connection: NatsConnection, specs: readonly 
 }
 
 async function ensureStream(manager: JetStreamManager, spec: StreamSpec): Promise<void> {
-  const current = await manager.streams.info(spec.name).catch(() => undefined);
+  const current = await ifThere(manager.streams.info(spec.name));
   if (!current) {
     await manager.streams.add({ ...spec, storage: StorageType.File });
   } else if (differs(current.config, spec)) {
