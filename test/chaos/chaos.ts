@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { onInterrupt } from '@muster/servers';
+import { INTERRUPTED, onInterrupt } from '@muster/servers';
 import { randomInt } from 'node:crypto';
 import { HELP, readOptions, UsageError, type ChaosOptions } from './options.ts';
 import { run } from './run.ts';
@@ -8,7 +8,6 @@ import { World } from './world.ts';
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
-const INTERRUPTED = 130;
 const interrupted = new AbortController();
 onInterrupt(
   () => interrupted.abort(new Error('stopped')),

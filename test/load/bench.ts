@@ -2,7 +2,7 @@
  * `npm run bench`: measures the product on this machine, each figure beside one that another program reaches in the same run.
  * Exit code 0 when all was measured, met or not; 1 when a row could not be; 2 when the options cannot be used; 130 when it was stopped.
  */
-import { onInterrupt } from '@muster/servers';
+import { INTERRUPTED, onInterrupt } from '@muster/servers';
 import { open, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { BenchStack } from './bench.stack.ts';
@@ -14,7 +14,6 @@ import { rows } from './rows/rows.ts';
 import { resultTable } from './table.ts';
 import { TimeBox } from './time.box.ts';
 
-const INTERRUPTED = 130;
 /** All rows together may take that long, in milliseconds: ten minutes with the start and the end, and in proportion for more devices. */
 const mostMs = (devices: number) => 570_000 * Math.max(1, devices / DEVICES);
 

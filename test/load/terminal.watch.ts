@@ -6,7 +6,10 @@ const TERMINAL = {
   command: { states: ['SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED'], key: 'request_id' },
 } as const;
 
-/** Waits for the ends of jobs, or of the commands of a request, by their events, as another system would. Each is named by its id, which for the commands of a job is the job's. */
+/**
+ * Waits for the ends of jobs, or of the commands of a request, by their events, as another system would. Each is named by its id, which for the
+ * commands of a job is the job's.
+ */
 export class TerminalWatch {
   private readonly at = new Map<string, number>();
   private readonly waiting = new Map<string, () => void>();

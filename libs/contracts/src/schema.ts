@@ -12,7 +12,10 @@ Settings.Set({ maxErrors: 4 * LISTED_ERRORS });
 /** Project slug: the `project_id` of every path, subject and row (interfaces: "Common to every family"). */
 export const ProjectId = Type.String({ pattern: '^[a-z0-9-]{1,40}$' });
 export const Uuid = Type.String({ format: 'uuid' });
-/** RFC 3339 has times that a `Date` or a `timestamptz` cannot hold: leap seconds, the year 0, offsets of 16 hours and more, names of zones, any number of digits. */
+/**
+ * RFC 3339 has times that a `Date` or a `timestamptz` cannot hold: leap seconds, the year 0, offsets of 16 hours and more, names of zones, any
+ * number of digits.
+ */
 const isReadableTime = (text: string): boolean =>
   Format.IsDateTime(text) && !Number.isNaN(Date.parse(text)) && !/^0000|\.\d{10}|[+-](?:1[6-9]|2\d):\d\d$/.test(text);
 Format.Set('date-time', isReadableTime);

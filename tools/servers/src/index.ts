@@ -5,5 +5,5 @@ export { stopStalePostgres } from './postgres-cluster.js';
 export { startNats, stopStaleNats, type NatsOptions, type NatsServer } from './nats.js';
 export { freePort, portIsFree } from './ports.js';
 export { isAlive, commandLine, startTime, stopProcess } from './processes.js';
-export { onInterrupt } from './interrupts.js';
+export { INTERRUPTED, onInterrupt } from './interrupts.js';
 export { launch, type Launched, type LaunchListeners } from './launch.js';

@@ -4,6 +4,9 @@
  */
 const SAME_MS = 1_000;
 
+/** Exit code of a program that its user stopped: that of SIGINT, by the convention of shells. */
+export const INTERRUPTED = 130;
+
 /**
  * Calls `first` when the user wants to stop (Ctrl-C, SIGTERM, a closed terminal), and `second` when the user insists.
  */

@@ -1,4 +1,4 @@
-import { onInterrupt, ServerError } from '@muster/servers';
+import { INTERRUPTED, onInterrupt, ServerError } from '@muster/servers';
 import { openDataFolder, type DataFolder } from './data-folder.js';
 import { runDemo } from './demo.js';
 import { messageOf, StackError, UsageError } from './errors.js';
@@ -13,7 +13,6 @@ import { Terminal } from './terminal.js';
 import { APPS } from './workspace.js';
 
 const LEFTOVER_MS = 5_000;
-const KILLED = 130;
 
 const isExpected = (error: unknown) =>
   error instanceof UsageError || error instanceof StackError || error instanceof ServerError;
@@ -31,7 +30,7 @@ function interruption(stack: Stack, terminal: Terminal): AbortSignal {
     },
     () => {
       stack.kill();
-      process.exit(KILLED);
+      process.exit(INTERRUPTED);
     },
   );
   return interrupted.signal;
@@ -109,7 +108,7 @@ async function run(options: StackOptions): Promise<number> {
     }
   });
   if (!options.once) return 0;
-  if (!demo) return KILLED;
+  if (!demo) return INTERRUPTED;
   process.stdout.write(`${JSON.stringify(demo.result)}\n`);
   return demo.result.status === 'Successful' ? 0 : 1;
 }

@@ -45,9 +45,10 @@ export class PresenceStore {
   /**
    * Notes a sign of life of those that are online, over all projects at once; gives these. `at`: when it was given, epoch ms.
    */
-  touch(beats: readonly (Sender & { at: number })[]): Promise<Sender[]> {
+  async touch(beats: readonly (Sender & { at: number })[]): Promise<Sender[]> {
     const inOrder = beats.toSorted((a, b) => order(a.project_id, b.project_id) || order(a.device_id, b.device_id));
-    return this.updated(
+    // TypeORM gives the rows of an UPDATE together with their number.
+    const [touched] = await this.dataSource.query<[Sender[], number]>(
       `UPDATE device t SET last_seen = ${lastSeen('i.at')}
        FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) AS i(project_id, id, at)
        WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = 'ONLINE'
@@ -58,6 +59,7 @@ export class PresenceStore {
         inOrder.map(({ at }) => timestamp(at)),
       ],
     );
+    return touched;
   }
 
   /** Those of the senders that exist. */
@@ -185,12 +187,6 @@ export class PresenceStore {
         signs.map(({ statements }) => statements.some(({ patch }) => patch)),
       ],
     );
-  }
-
-  // TypeORM gives the rows of an UPDATE together with their number.
-  private async updated<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
-    const [rows] = await this.dataSource.query<[Row[], number]>(sql, parameters);
-    return rows;
   }
 }
 
