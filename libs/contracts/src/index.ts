@@ -8,6 +8,7 @@ export * from './work.js';
 export * from './entity.js';
 export * from './device-channel.js';
 export * from './device-state.js';
+export * from './schedule.js';
 export * from './command-dispatcher.js';
 export * from './job-planner.js';
 export * from './dead-letters.js';
