@@ -12,6 +12,10 @@ export interface Principal {
   installation: boolean;
   /** Who acts, as a UUID. */
   actorId: string;
+  /** The same as a number. */
+  actorNumber: number;
+  /** IANA name of the zone that schedules are read in where they go by their maker's clock. */
+  timezone: string;
 }
 
 /** The token of a request: `Authorization: Bearer T`, else `X-Auth-Token: T` (interfaces: "Auth"). */

@@ -2,8 +2,9 @@ import type { Family } from '../common/family.js';
 import { Problem, PROBLEM_TYPE, problemOf } from '../common/problem.js';
 import { batchJobs } from './batch-jobs/batch-jobs.dialect.js';
 import { fleet } from './fleet/fleet.dialect.js';
+import { operations } from './operations/operations.dialect.js';
 
-export const families: readonly Family[] = [batchJobs, fleet];
+export const families: readonly Family[] = [batchJobs, operations, fleet];
 
 /** Answers for every path that no family owns. */
 const nobody: Family = {

@@ -16,6 +16,7 @@ export class Gateway1700000004000 implements MigrationInterface {
         secret_hash text NOT NULL CONSTRAINT token_secret UNIQUE,
         actor_id uuid NOT NULL,
         actor_number integer GENERATED ALWAYS AS IDENTITY,
+        timezone text NOT NULL DEFAULT 'UTC',
         installation boolean NOT NULL DEFAULT false,
         created_at timestamptz NOT NULL DEFAULT now(),
         expires_at timestamptz,

@@ -53,6 +53,8 @@ export class TokenCache {
         role: row.role,
         installation: row.installation,
         actorId: row.actor_id,
+        actorNumber: row.actor_number,
+        timezone: row.timezone,
       },
     };
   }

@@ -31,6 +31,10 @@ export class TokenEntity {
   @Column({ type: 'integer', generated: 'identity', generatedIdentity: 'ALWAYS' })
   actor_number!: number;
 
+  /** IANA name; schedules that go by their maker's clock are read in it. */
+  @Column('text', { default: 'UTC' })
+  timezone!: string;
+
   /** The token of the environment: the only one that may open other projects. */
   @Column('boolean', { default: false })
   installation!: boolean;

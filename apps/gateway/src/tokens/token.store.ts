@@ -12,6 +12,7 @@ export interface NewTokenRow {
   role: Role;
   secretHash: string;
   expiresAt: string | null;
+  timezone: string;
 }
 
 /** SQL of projects and tokens. A `project` of null stands for every one. */
@@ -50,9 +51,9 @@ export class TokenStore {
     return this.dataSource.transaction(async (manager) => {
       await openProject(manager, token.project);
       await manager.query(
-        `INSERT INTO token (id, project, name, role, secret_hash, actor_id, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
-        [token.id, token.project, token.name, token.role, token.secretHash, uuidv7(), token.expiresAt],
+        `INSERT INTO token (id, project, name, role, secret_hash, actor_id, expires_at, timezone)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
+        [token.id, token.project, token.name, token.role, token.secretHash, uuidv7(), token.expiresAt, token.timezone],
       );
       const rows = await manager.query<TokenEntity[]>('SELECT * FROM token WHERE id = $1', [token.id]);
       return rows[0]!;

@@ -1,4 +1,4 @@
-import { DomainError } from '@muster/contracts';
+import { DomainError, isTimeZone } from '@muster/contracts';
 import { Injectable } from '@nestjs/common';
 import type { Principal } from '../auth/principal.js';
 import type { Role } from '../auth/roles.js';
@@ -15,6 +15,8 @@ export interface TokenOrder {
   project?: string;
   /** ISO 8601; never unless told. */
   expires_at?: string;
+  /** IANA name; UTC unless told. */
+  timezone?: string;
 }
 
 /** A token as its makers see it: everything but the secret. */
@@ -25,6 +27,7 @@ export interface TokenDocument {
   project: string;
   actor_id: string;
   actor_number: number;
+  timezone: string;
   installation: boolean;
   created_at: string;
   expires_at: string | null;
@@ -40,7 +43,7 @@ export class Tokens {
     private readonly idempotency: Idempotency,
   ) {}
 
-  /** @throws DomainError `forbidden` for another's project, `invalid` for a past `expires_at`. */
+  /** @throws DomainError `forbidden` for another's project, `invalid` for a past `expires_at` or an unknown `timezone`. */
   async issue(
     caller: Principal,
     callerSecret: string,
@@ -55,9 +58,13 @@ export class Tokens {
       const message = 'must be in the future';
       throw new DomainError('invalid', `expires_at: ${message}`, { errors: [{ field: 'expires_at', message }] });
     }
+    if (order.timezone !== undefined && !isTimeZone(order.timezone)) {
+      const message = 'is not an IANA time zone';
+      throw new DomainError('invalid', `timezone: ${message}`, { errors: [{ field: 'timezone', message }] });
+    }
     return this.idempotency.repeat(request, async (id) => {
       const token = request.key === undefined ? newSecret() : repeatableSecret(callerSecret, request.key, id);
-      const { name, role, expires_at = null } = order;
+      const { name, role, expires_at = null, timezone = 'UTC' } = order;
       const row = await this.store.insert({
         id,
         project,
@@ -65,6 +72,7 @@ export class Tokens {
         role,
         secretHash: hashOf(token),
         expiresAt: expires_at,
+        timezone,
       });
       if (row.secret_hash !== hashOf(token)) {
         throw new DomainError('conflict', 'Idempotency-Key: another caller issued this token; its secret is not kept');
@@ -104,6 +112,7 @@ const documentOf = (row: TokenEntity): TokenDocument => ({
   project: row.project,
   actor_id: row.actor_id,
   actor_number: row.actor_number,
+  timezone: row.timezone,
   installation: row.installation,
   created_at: row.created_at.toISOString(),
   expires_at: row.expires_at?.toISOString() ?? null,

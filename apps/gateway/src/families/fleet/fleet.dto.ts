@@ -42,6 +42,9 @@ export const NewToken = Type.Object(
     role: Type.Enum([...ROLES]),
     project: Type.Optional(ProjectId),
     expires_at: Type.Optional(Timestamp),
+    timezone: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 64, description: 'IANA name; whose clock `time_type: console` means' }),
+    ),
   },
   closed,
 );
@@ -57,6 +60,7 @@ export const Token = Type.Object({
   project: ProjectId,
   actor_id: Uuid,
   actor_number: Type.Integer(),
+  timezone: Type.String(),
   installation: Type.Boolean({ description: 'the token of the environment' }),
   created_at: Timestamp,
   expires_at: Type.Union([Timestamp, Type.Null()]),
