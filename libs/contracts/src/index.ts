@@ -3,6 +3,7 @@ export * from './errors.js';
 export * from './services.js';
 export * from './admin-token.js';
 export * from './time-zone.js';
+export * from './merge-patch.js';
 export * from './rpc.js';
 export * from './work.js';
 export * from './entity.js';

@@ -1,6 +1,7 @@
 import {
   deviceState,
   DomainError,
+  mergePatch,
   type Device,
   type DeviceQuery,
   type RpcRequest,
@@ -16,7 +17,6 @@ import { compileDeviceQuery } from './device.query.js';
 import { firstOfEachName, registrationResults } from './device.register.js';
 import { breachesOf, refuse } from './device.rules.js';
 import { DeviceStore, type PageRequest } from './device.store.js';
-import { mergePatch } from './merge-patch.js';
 
 type Contracts = typeof deviceState;
 type Request<M extends keyof Contracts> = RpcRequest<Contracts[M]>;

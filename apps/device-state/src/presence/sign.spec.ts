@@ -1,7 +1,6 @@
-import type { JsonObject } from '@muster/contracts';
+import { mergePatch, type JsonObject } from '@muster/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mergePatch } from '../devices/merge-patch.js';
 import { byProject, mergeReported, newerThan, signOfHellos, signOfReports } from './sign.js';
 
 const ID = '0190a000-0000-7000-8000-000000000001';

@@ -1,7 +1,6 @@
-import type { Device, JsonObject } from '@muster/contracts';
+import { mergePatch, type Device, type JsonObject } from '@muster/contracts';
 import type { ChannelMessage } from '@muster/messaging';
 import { documentFault, type DocumentFault } from '../devices/document.limits.js';
-import { mergePatch } from '../devices/merge-patch.js';
 
 export type Agent = NonNullable<Device['agent']>;
 

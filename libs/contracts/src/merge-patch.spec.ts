@@ -1,4 +1,4 @@
-import type { JsonObject } from '@muster/contracts';
+import type { JsonObject } from './schema.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mergePatch } from './merge-patch.js';

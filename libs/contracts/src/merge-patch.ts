@@ -1,4 +1,4 @@
-import type { JsonObject } from '@muster/contracts';
+import type { JsonObject } from './schema.js';
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
