@@ -13,13 +13,14 @@ const env = {
 
 describe('given the options of an agent', () => {
   it('when all come from the environment, then that is enough, and an option wins over it', () => {
-    expect(readAgentOptions(['--project', 'other', '--creds', 'c'], env)).toEqual({
+    expect(readAgentOptions(['--project', 'other', '--creds', 'c', '--boot-id', 'b-1'], env)).toEqual({
       project: 'other',
       device: env.MUSTER_DEVICE,
       nats: env.MUSTER_NATS_URL,
       creds: resolve('c'),
       handlers: tmpdir(),
       state: resolve('state'),
+      bootId: 'b-1',
     });
   });
 
@@ -27,6 +28,7 @@ describe('given the options of an agent', () => {
     ['--project A', '--project: must be 1 to 40 of a-z, 0-9, -'],
     ['--device n-00001', "--device: must be the device's id, a UUID"],
     ['--handlers /no/such/folder', '--handlers: /no/such/folder is not a folder'],
+    ['--boot-id 1/2', '--boot-id: must be up to 128 letters, digits, . : - _'],
     ['--speed 9', "Unknown option '--speed'"],
   ])('when it is %s, then it is refused', (line, message) => {
     expect(() => readAgentOptions(line.split(' '), env)).toThrow(message);

@@ -18,6 +18,8 @@ export interface AgentOptions {
   handlers: string;
   /** Folder where the agent keeps what it must not forget; made when missing. `--state`, `MUSTER_STATE` */
   state: string;
+  /** What to take for the id of the present boot, where the kernel's is not that of the device, as in a container. `--boot-id`, `MUSTER_BOOT_ID` */
+  bootId?: string;
 }
 
 const VARIABLES = {
@@ -27,6 +29,7 @@ const VARIABLES = {
   creds: 'MUSTER_CREDS',
   handlers: 'MUSTER_HANDLERS',
   state: 'MUSTER_STATE',
+  'boot-id': 'MUSTER_BOOT_ID',
 } as const;
 
 /** @throws UsageError naming the option that is missing or cannot be used. */
@@ -36,6 +39,7 @@ export function readAgentOptions(args: string[], env: NodeJS.ProcessEnv): AgentO
   const need = (name: keyof typeof VARIABLES) => required(value(name), `--${name} (or ${VARIABLES[name]})`);
 
   const creds = value('creds');
+  const bootId = value('boot-id');
   const options: AgentOptions = {
     project: need('project'),
     device: need('device'),
@@ -43,11 +47,15 @@ export function readAgentOptions(args: string[], env: NodeJS.ProcessEnv): AgentO
     ...(creds !== undefined && { creds: resolve(creds) }),
     handlers: resolve(need('handlers')),
     state: resolve(need('state')),
+    ...(bootId !== undefined && { bootId }),
   };
   if (validate(ProjectId, options.project).length > 0) {
     throw new UsageError('--project: must be 1 to 40 of a-z, 0-9, -');
   }
   if (validate(Uuid, options.device).length > 0) throw new UsageError("--device: must be the device's id, a UUID");
+  if (bootId !== undefined && !/^[\w.:-]{1,128}$/.test(bootId)) {
+    throw new UsageError('--boot-id: must be up to 128 letters, digits, . : - _');
+  }
   if (!statSync(options.handlers, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UsageError(`--handlers: ${options.handlers} is not a folder`);
   }
@@ -55,12 +63,9 @@ export function readAgentOptions(args: string[], env: NodeJS.ProcessEnv): AgentO
 }
 
 function parse(args: string[]): Partial<Record<keyof typeof VARIABLES, string>> {
-  const option = { type: 'string' } as const;
+  const options = Object.fromEntries(Object.keys(VARIABLES).map((name) => [name, { type: 'string' } as const]));
   try {
-    return parseArgs({
-      args,
-      options: { project: option, device: option, nats: option, creds: option, handlers: option, state: option },
-    }).values;
+    return parseArgs({ args, options }).values;
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }

@@ -3,6 +3,7 @@ import {
   CommandMessage,
   deviceSubject,
   HEARTBEAT_SECONDS,
+  MAX_DEVICE_PAYLOAD,
   type ChannelName,
   type Hello,
 } from '@muster/contracts';
@@ -20,6 +21,7 @@ import { CommandMemory } from './command.memory.js';
 import { listHandlers } from './handler.find.js';
 import { reasonOf, type Log } from './log.js';
 import { Outbox } from './outbox.js';
+import { ReportedState } from './reported.state.js';
 
 const ACK_TIMEOUT_MS = 5_000;
 const HANDLER_GRACE_MS = 2_000;
@@ -28,7 +30,9 @@ const FLUSH_GRACE_MS = 2_000;
 /** The reference agent: one device on the bus (interfaces §8), which runs a handler for each command. */
 export class Agent {
   readonly #outbox: Outbox;
+  readonly #reported: ReportedState;
   readonly #executor: CommandExecutor;
+  readonly #bootId: string;
   readonly #stopped = new AbortController();
   #nc: NatsConnection | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -43,12 +47,19 @@ export class Agent {
     readonly log: Log,
   ) {
     this.#outbox = new Outbox(join(options.state, 'outbox'), log);
+    this.#reported = new ReportedState(join(options.state, 'reported.json'), log);
+    this.#bootId = bootId(options.state, options.bootId);
     this.#executor = new CommandExecutor({
       handlers: options.handlers,
       memory: new CommandMemory(join(options.state, 'commands')),
-      say: (outgoing) => this.#outbox.add(outgoing),
+      say: (outgoing) => {
+        if (outgoing.channel === 'report') this.#reported.apply(outgoing.payload.reported);
+        this.#outbox.add(outgoing);
+      },
+      bootId: this.#bootId,
       log,
     });
+    this.#executor.settleReboots();
   }
 
   /** Resolves once the device is on the bus and its hello is kept; waits for a server as long as it takes. */
@@ -105,13 +116,7 @@ export class Agent {
     try {
       await untilSuccess(
         async () => {
-          const hello: Hello = {
-            agent: 'muster-agent',
-            version: packageVersion,
-            boot_id: bootId(this.options.state),
-            reported: { os: { type: osType(), release: release() }, handlers: listHandlers(this.options.handlers) },
-          };
-          await this.#publish(nc, 'hello', hello, {});
+          await this.#publish(nc, 'hello', this.#introduction(), {});
         },
         { signal, failed: this.#warn('hello not taken yet') },
       );
@@ -120,6 +125,16 @@ export class Agent {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
+  }
+
+  /** Says all that this device has reported before, too, so that a server that has lost it learns it again. */
+  #introduction(): Hello {
+    const facts = { os: { type: osType(), release: release() }, handlers: listHandlers(this.options.handlers) };
+    const reported = { ...this.#reported.document, ...facts };
+    const hello: Hello = { agent: 'muster-agent', version: packageVersion, boot_id: this.#bootId, reported };
+    if (Buffer.byteLength(JSON.stringify(hello)) <= MAX_DEVICE_PAYLOAD) return hello;
+    this.log('warn', 'reported state left out of the hello: too large');
+    return { ...hello, reported: facts };
   }
 
   async #publish(

@@ -20,13 +20,17 @@ describe('given an agent that executes commands', () => {
   let executor: CommandExecutor;
 
   /** What a restarted agent is: the same disk, and nothing else. */
-  const start = () =>
-    new CommandExecutor({
+  const start = (bootId = 'boot-1') => {
+    const started = new CommandExecutor({
       handlers,
       memory: new CommandMemory(join(root, 'memory')),
       say: (outgoing) => said.push(outgoing),
+      bootId,
       log: () => undefined,
     });
+    started.settleReboots();
+    return started;
+  };
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'muster-executor-'));
     handlers = join(root, 'handlers');
@@ -82,6 +86,13 @@ describe('given an agent that executes commands', () => {
     handler('echo "no space left" >&2; exit 28');
     executor.receive({ message: command() });
     expect(await last('failure')).toMatchObject({ code: 'exit_28', reason: 'no space left' });
+  });
+
+  it('when its handler names the failure and reports what it has done all the same, then both are told', async () => {
+    handler(`echo 'code half_done'; echo '{"reported":{"a":1}}'; exit 1`);
+    executor.receive({ message: command() });
+    expect(await last('failure')).toMatchObject({ code: 'half_done', evidence: { reported: { a: 1 } } });
+    expect(said.map(({ channel }) => channel)).toEqual(['status', 'report', 'status']);
   });
 
   it('when its handler tells progress, then it is passed on, though not every step', async () => {
@@ -253,6 +264,90 @@ describe('given an agent that executes commands', () => {
     executor.receive({ message: command() });
     await stopping;
     expect(words()).toEqual(['acknowledged 1', 'failure 1 interrupted']);
+  });
+
+  describe('whose handler reboots the machine', () => {
+    /** It reads the answer to `reboot`, and ends as a handler does that has set the reboot going. */
+    const REBOOTS = 'echo reboot; read -r answer <&3; echo "$answer" > answer';
+    const rebooting = async (script = REBOOTS) => {
+      handler(script);
+      rmSync(join(handlers, 'answer'), { force: true });
+      const message = command();
+      executor.receive({ message, traceparent: '00-trace' });
+      const [file, record] = [join(handlers, 'answer'), join(root, 'memory', `${message.command_id}.json`)];
+      await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toBe('noted\n'), WAIT);
+      expect(JSON.parse(readFileSync(record, 'utf8'))).toMatchObject({ reboot: { before: 'boot-1' } });
+      return message;
+    };
+
+    it('when another boot follows, then it has succeeded, and no copy of it reboots again', async () => {
+      const message = await rebooting();
+      executor.receive({ message });
+      await executor.stop(1000);
+      expect(words()).toEqual(['acknowledged 1', 'inprogress 1']);
+
+      executor = start('boot-2');
+      const success = { status: 'success', evidence: { before: 'boot-1', after: 'boot-2' } };
+      expect(said.at(-1)).toMatchObject({ traceparent: '00-trace', payload: success });
+      executor.receive({ message });
+      executor.receive({ message: { ...message, attempt: 2, fence: 2 } });
+      executor = start('boot-3');
+      expect(words().slice(2)).toEqual(['success 1', 'success 1', 'success 2']);
+      expect(statuses().at(-1)).toMatchObject(success);
+      expect(runs()).toBe(1);
+    });
+
+    it('when the agent dies without a last word, then the boot settles it all the same', async () => {
+      const message = await rebooting(`${REBOOTS}; sleep 600`);
+      const after = start('boot-2');
+      after.receive({ message });
+      expect(words()).toEqual(['acknowledged 1', 'success 1', 'success 1']);
+    });
+
+    it('when the shutdown ends the agent while the handler still runs, then the next boot is the result', async () => {
+      await rebooting(`${REBOOTS}; sleep 600`);
+      await executor.stop(0);
+      executor = start('boot-2');
+      expect(words()).toEqual(['acknowledged 1', 'success 1']);
+    });
+
+    it('when the agent starts in the same boot, then it has not rebooted, and only a new attempt tries again', async () => {
+      const message = await rebooting();
+      await executor.stop(1000);
+      executor = start('boot-1');
+      executor.receive({ message });
+      expect(words()).toEqual(['acknowledged 1', 'failure 1 not_rebooted', 'failure 1 not_rebooted']);
+      executor.receive({ message: { ...message, attempt: 2, fence: 2 } });
+      await vi.waitFor(() => expect(runs()).toBe(2), WAIT);
+    });
+
+    it('when the machine is still up at the deadline, then it has not rebooted', async () => {
+      const message = await rebooting();
+      const deadline = new Date(Date.now() + 100).toISOString();
+      executor.receive({ message: { ...message, attempt: 2, fence: 2, deadline } });
+      expect(await last('failure')).toMatchObject({ code: 'not_rebooted' });
+      await executor.stop(0);
+      start('boot-2');
+      expect(words()).toEqual(['acknowledged 1', 'inprogress 2', 'failure 2 not_rebooted']);
+    });
+
+    it('when the reboot cannot be set going, or is cancelled before, then that is the end of it', async () => {
+      await rebooting(`${REBOOTS}; echo "Access denied" >&2; exit 4`);
+      expect(await last('failure')).toMatchObject({ code: 'exit_4', reason: 'Access denied' });
+      const message = await rebooting(`${REBOOTS}; sleep 600`);
+      executor.cancel({ command_id: message.command_id, fence: 1 });
+      expect(await last('failure')).toMatchObject({ code: 'cancelled' });
+      executor = start('boot-2');
+      expect(words()).toHaveLength(4);
+    });
+
+    it('when it cannot be noted, then the handler is not told that it is', async () => {
+      handler(`while [ ! -e go ]; do sleep 0.02; done; echo reboot; read -r answer <&3 || exit 9`);
+      executor.receive({ message: command() });
+      rmSync(join(root, 'memory'), { recursive: true });
+      go();
+      expect(await last('failure')).toMatchObject({ code: 'exit_9' });
+    });
   });
 
   it('when the start cannot be remembered, then the command does not run', () => {

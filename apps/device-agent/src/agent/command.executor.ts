@@ -1,11 +1,11 @@
 import type { CancelMessage, CommandMessage, StatusMessage } from '@muster/contracts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { decideCommand, type KnownCommand } from '../device/command.decision.js';
-import { endOf, reportedBy, stopped, type CommandEnd, type StopCode } from './command.end.js';
+import { awaitsBoot, endByBoot, endOf, reportedBy, stopped, type CommandEnd, type StopCode } from './command.end.js';
 import type { CommandMemory, CommandRecord } from './command.memory.js';
 import { Deadline } from './deadline.js';
 import { findHandler } from './handler.find.js';
-import { HandlerProcess } from './handler.process.js';
+import { HandlerProcess, type HandlerEnd } from './handler.process.js';
 import { reasonOf, type Log } from './log.js';
 import type { Outgoing } from './outbox.js';
 import { Throttle } from './throttle.js';
@@ -21,11 +21,14 @@ export interface ReceivedCommand {
 interface Run {
   /** The newest message about the command: its fence is the one that is answered. */
   received: ReceivedCommand;
-  started: string;
+  /** As it is on disk. */
+  record: CommandRecord;
   progress?: number;
   handler: HandlerProcess;
   deadline: Deadline;
   stopCode?: StopCode;
+  /** Its handler has ended, and the machine is about to boot anew. */
+  awaitsBoot: boolean;
   /** A new attempt that came while this one was being stopped. */
   next?: ReceivedCommand;
   done: Promise<void>;
@@ -35,6 +38,8 @@ export interface ExecutorOptions {
   /** Folder of the handlers. */
   handlers: string;
   memory: CommandMemory;
+  /** The id of the machine's present boot. */
+  bootId: string;
   /** Takes what is to be told to the server. */
   say: (outgoing: Outgoing) => void;
   log: Log;
@@ -49,6 +54,18 @@ export class CommandExecutor {
   #stopping = false;
 
   constructor(readonly options: ExecutorOptions) {}
+
+  /** Ends the commands whose result is the boot that has come since; to be called before any message is received. */
+  settleReboots(): void {
+    for (const command_id of this.options.memory.commandIds) {
+      this.#guarded(command_id, () => {
+        const record = this.options.memory.recall(command_id);
+        if (!record?.reboot || record.final) return;
+        const { before, traceparent } = record.reboot;
+        this.#end(record, endByBoot(before, this.options.bootId), traceparent);
+      });
+    }
+  }
 
   receive(received: ReceivedCommand): void {
     const { command_id, command, fence } = received.message;
@@ -80,7 +97,10 @@ export class CommandExecutor {
     });
   }
 
-  /** Takes no more commands, and resolves when none runs: those that need longer than `graceMs` are stopped. */
+  /**
+   * Takes no more commands, and resolves when none runs: those that need longer than `graceMs` are stopped. Those that
+   * wait for a reboot are left to the next start.
+   */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
     const done = () => Promise.all([...this.#running.values()].map((run) => run.done));
@@ -89,6 +109,7 @@ export class CommandExecutor {
     patience.abort();
     for (const run of this.#running.values()) this.#stopRun(run, 'interrupted');
     await done();
+    for (const run of this.#running.values()) run.deadline.cancel();
   }
 
   /** A command whose memory cannot be read or written must not run: it is left to the server to ask again. */
@@ -130,36 +151,73 @@ export class CommandExecutor {
     });
     let handler: HandlerProcess;
     try {
-      handler = new HandlerProcess(file, JSON.stringify(message), (percent) => progress.push(percent));
+      handler = new HandlerProcess(file, JSON.stringify(message), {
+        progress: (percent) => progress.push(percent),
+        reboot: () => this.#noteReboot(run),
+      });
     } catch (error) {
       return this.#end(record, { status: 'failure', code: 'not_started', reason: reasonOf(error) }, traceparent);
     }
     const run: Run = {
       received,
-      started: record.started,
+      record,
       handler,
+      awaitsBoot: false,
       deadline: new Deadline(deadline, () => this.#stopRun(run, 'deadline')),
       done: handler.ended.then((end) => {
         progress.cancel();
-        run.deadline.cancel();
-        this.#running.delete(command_id);
-        const final = run.stopCode ? stopped(run.stopCode) : endOf(end);
-        const now = { command_id, fence: run.received.message.fence, started: run.started };
-        this.#end(now, final, run.received.traceparent);
-        if (run.next) this.receive(run.next);
+        this.#handlerEnded(run, end);
       }),
     };
     this.#running.set(command_id, run);
   }
 
+  /** Answers whether it is on disk that the next boot is the result of the run, so that the reboot may come. */
+  #noteReboot(run: Run): boolean {
+    const { command_id } = run.record;
+    try {
+      const reboot = { before: this.options.bootId, traceparent: run.received.traceparent };
+      this.#keep(run, { ...run.record, reboot });
+      this.options.log('info', 'reboot noted', { command_id });
+      return true;
+    } catch (error) {
+      this.options.log('error', 'reboot not noted', { command_id, reason: reasonOf(error) });
+      return false;
+    }
+  }
+
+  #stillUp(): CommandEnd {
+    return endByBoot(this.options.bootId, this.options.bootId);
+  }
+
+  #keep(run: Run, record: CommandRecord): void {
+    this.options.memory.remember(record);
+    run.record = record;
+  }
+
+  #handlerEnded(run: Run, end: HandlerEnd): void {
+    const { record, stopCode } = run;
+    run.awaitsBoot = record.reboot !== undefined && awaitsBoot(end, stopCode);
+    if (run.awaitsBoot) return;
+    if (record.reboot && stopCode === 'deadline') return this.#endRun(run, this.#stillUp());
+    this.#endRun(run, stopCode ? stopped(stopCode) : endOf(end));
+  }
+
+  #endRun(run: Run, end: CommandEnd): void {
+    run.deadline.cancel();
+    this.#running.delete(run.record.command_id);
+    this.#end(run.record, end, run.received.traceparent);
+    if (run.next) this.receive(run.next);
+  }
+
   #join(run: Run, received: ReceivedCommand): void {
-    const { command_id, fence, deadline } = received.message;
+    const { fence, deadline } = received.message;
     if (fence > run.received.message.fence) {
       if (run.stopCode) {
         run.next = received;
         return;
       }
-      this.options.memory.remember({ command_id, fence, started: run.started });
+      this.#keep(run, { ...run.record, fence });
       run.deadline.move(Date.parse(deadline));
     }
     run.received = received;
@@ -167,6 +225,11 @@ export class CommandExecutor {
   }
 
   #stopRun(run: Run, code: StopCode): void {
+    if (run.awaitsBoot) {
+      // Nothing stops a machine that goes down; one that is still up at the deadline has not.
+      if (code === 'deadline') this.#endRun(run, this.#stillUp());
+      return;
+    }
     run.stopCode ??= code;
     run.handler.stop();
   }

@@ -26,6 +26,7 @@ describe('given the memory of an agent', () => {
     expect(again.recall('a')).toEqual(record('a'));
     expect(again.recall('b')).toMatchObject({ fence: 2, final: { status: 'success' } });
     expect(again.recall('c')).toBeUndefined();
+    expect(again.commandIds.sort()).toEqual(['a', 'b']);
   });
 
   it('when there are more commands than it may hold, then the ones that changed longest ago are forgotten', () => {

@@ -3,11 +3,15 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path';
 import { UNFINISHED, writeDurably } from './durable-file.js';
 
-/** One command that this device has begun. `started`: ISO 8601. No `final`: it has not ended, or died on the way. */
+/**
+ * One command that this device has begun. `started`: ISO 8601. No `final`: it has not ended, or died on the way.
+ * `reboot`: without a final, the next boot ends it; `before`: the id of the boot that it is to end.
+ */
 export interface CommandRecord {
   command_id: string;
   fence: number;
   started: string;
+  reboot?: { before: string; traceparent?: string | undefined };
   final?: StatusMessage;
 }
 
@@ -48,6 +52,11 @@ export class CommandMemory {
   recall(commandId: string): CommandRecord | undefined {
     if (!this.#changed.has(commandId)) return undefined;
     return JSON.parse(readFileSync(this.#file(commandId), 'utf8')) as CommandRecord;
+  }
+
+  /** The ids of all commands that are remembered. */
+  get commandIds(): string[] {
+    return [...this.#changed.keys()];
   }
 
   remember(record: CommandRecord): void {

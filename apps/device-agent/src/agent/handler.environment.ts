@@ -1,6 +1,6 @@
 import { delimiter, dirname } from 'node:path';
 
-const NAMES: readonly string[] = ['HOME', 'LANG', 'TZ', 'TMPDIR'];
+const NAMES: readonly string[] = ['HOME', 'LANG', 'TZ', 'TMPDIR', 'MUSTER_REBOOT_COMMAND'];
 const PREFIXES = ['MUSTER_SITE_', 'MUSTER_NODE_'];
 
 /**

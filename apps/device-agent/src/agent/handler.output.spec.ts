@@ -3,10 +3,11 @@ import { HandlerOutput, MAX_EVIDENCE, TextTail } from './handler.output.js';
 
 function read(...chunks: (string | Buffer)[]) {
   const progress: number[] = [];
-  const output = new HandlerOutput((percent) => progress.push(percent));
+  let reboots = 0;
+  const output = new HandlerOutput({ progress: (percent) => progress.push(percent), reboot: () => void reboots++ });
   for (const chunk of chunks) output.push(Buffer.from(chunk));
   output.end();
-  return { progress, evidence: output.evidence, dropped: output.evidenceDropped };
+  return { progress, reboots, code: output.code, evidence: output.evidence, dropped: output.evidenceDropped };
 }
 
 describe("given a handler's stdout", () => {
@@ -19,6 +20,15 @@ describe("given a handler's stdout", () => {
   it('when it has several JSON lines, then the last object is the evidence, even without an end of line', () => {
     expect(read('{"a":1}\nhello\n{"a":2}\n{not json\n[3]\n').evidence).toEqual({ a: 2 });
     expect(read('{"a":1}\n{"a":3}').evidence).toEqual({ a: 3 });
+  });
+
+  it('when it names the code of its failure, then the last name holds, if it is one', () => {
+    expect(read('code disk_full\ncode not a code\ncode 9\n').code).toBe('disk_full');
+    expect(read('{"code":"x"}\nencode y\n').code).toBeUndefined();
+  });
+
+  it('when it says that the machine reboots, then that is heard, and nothing that merely looks like it', () => {
+    expect(read('rebooting\n reboot\nreb', 'oot\n').reboots).toBe(1);
   });
 
   it('when a character is split over two chunks, then it is whole again', () => {

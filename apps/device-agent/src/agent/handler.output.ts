@@ -5,16 +5,34 @@ import { StringDecoder } from 'node:string_decoder';
 export const MAX_EVIDENCE = 64 * 1024;
 
 const PROGRESS = /^progress (\d{1,3}(?:\.\d+)?)\s*$/;
+const CODE = /^code ([A-Za-z][A-Za-z0-9_]{0,63})\s*$/;
+const REBOOT = /^reboot\s*$/;
 
-/** Reads a handler's stdout: `progress N` lines, and the last line that is a JSON object. Holds one line at most. */
+/** Told of what a handler says while it runs. */
+export interface HandlerLines {
+  progress(percent: number): void;
+  /** The machine is about to boot anew, and that boot is the command's result. */
+  reboot(): void;
+}
+
+/**
+ * Reads a handler's stdout: the lines `progress N`, `reboot` and `code WORD` (the code of its failure), and the last
+ * line that is a JSON object. Holds one line at most.
+ */
 export class HandlerOutput {
   #decoder = new StringDecoder('utf8');
   #line = '';
   #tooLong = false;
   #evidence: JsonObject | undefined;
   #evidenceDropped = false;
+  #code: string | undefined;
 
-  constructor(readonly onProgress: (percent: number) => void) {}
+  constructor(readonly lines: HandlerLines) {}
+
+  /** What its failure is called, if it said so. */
+  get code(): string | undefined {
+    return this.#code;
+  }
 
   get evidence(): JsonObject | undefined {
     return this.#evidence;
@@ -54,7 +72,9 @@ export class HandlerOutput {
     this.#line = '';
     this.#tooLong = false;
     const progress = PROGRESS.exec(line);
-    if (progress) return this.onProgress(Math.min(100, Number(progress[1])));
+    if (progress) return this.lines.progress(Math.min(100, Number(progress[1])));
+    if (REBOOT.test(line)) return this.lines.reboot();
+    this.#code = CODE.exec(line)?.[1] ?? this.#code;
     if (!line.startsWith('{')) return;
     const evidence = tooLong ? undefined : parseObject(line);
     if (!evidence && !tooLong) return;

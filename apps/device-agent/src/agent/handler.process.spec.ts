@@ -28,6 +28,7 @@ describe('given a handler', () => {
       MUSTER_SITE_DIR: '/srv/site',
       MUSTER_NODE_NAME: 'atl-1',
       MUSTER_NODE_CITY: 'Atlanta',
+      MUSTER_REBOOT_COMMAND: 'shutdown -r now',
     };
     const kept = {
       MUSTER_ADMIN_TOKEN: 'installation-token',
@@ -41,7 +42,9 @@ describe('given a handler', () => {
     const file = join(folder, 'work');
     writeFileSync(file, '#!/bin/sh\nenv > seen\n', { mode: 0o755 });
 
-    expect(await new HandlerProcess(file, '', () => undefined).ended).toMatchObject({ exitCode: 0 });
+    expect(await new HandlerProcess(file, '', { progress: () => undefined, reboot: () => false }).ended).toMatchObject({
+      exitCode: 0,
+    });
 
     const lines = readFileSync(join(folder, 'seen'), 'utf8').trimEnd().split('\n');
     const seen = lines.map((line) => line.split(/=(.*)/s)).filter(([name]) => !OF_THE_SHELL.includes(name!));

@@ -1,8 +1,9 @@
 import type { JsonObject } from '@muster/contracts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { dirname } from 'node:path';
+import type { Writable } from 'node:stream';
 import { handlerEnvironment } from './handler.environment.js';
-import { HandlerOutput, TextTail } from './handler.output.js';
+import { HandlerOutput, TextTail, type HandlerLines } from './handler.output.js';
 
 /** Longest `reason` of a status. */
 const MAX_REASON = 2048;
@@ -18,31 +19,46 @@ export interface HandlerEnd {
   error?: string;
   /** The last lines of its stderr. */
   stderr: string;
+  /** What it called its failure. */
+  code?: string;
   evidence?: JsonObject;
   evidenceDropped: boolean;
 }
 
-/** A handler that runs: the command on its stdin, its stdout read as {@link HandlerOutput} says. */
+/** What a handler that is about to reboot the machine reads from its descriptor {@link NOTES} before it does so. */
+const NOTED = 'noted\n';
+const NOTES = 3;
+
+/**
+ * A handler that runs: the command on its stdin, its stdout read as {@link HandlerOutput} says. To `reboot` it is answered
+ * on descriptor 3: a line once `lines.reboot` has returned true, else the end of the file.
+ */
 export class HandlerProcess {
   /** Resolves when the handler has ended, however that came; never rejects. */
   readonly ended: Promise<HandlerEnd>;
   readonly #child: ChildProcess;
   #killTimer: NodeJS.Timeout | undefined;
 
-  constructor(file: string, input: string, onProgress: (percent: number) => void) {
-    const output = new HandlerOutput(onProgress);
+  constructor(file: string, input: string, lines: Pick<HandlerLines, 'progress'> & { reboot(): boolean }) {
+    const output = new HandlerOutput({
+      progress: lines.progress,
+      reboot: () => void notes.end(lines.reboot() ? NOTED : ''),
+    });
     const stderr = new TextTail(REASON_LINES, MAX_REASON);
     const child = spawn(file, [], {
       cwd: dirname(file),
       // A group of its own, so that what the handler starts is stopped with it.
       detached: true,
       env: handlerEnvironment(process.env),
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     });
     this.#child = child;
+    const notes = child.stdio[NOTES] as Writable;
     child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
-    // A handler need not read its stdin.
+    // A handler need not read its stdin, nor what is noted for it.
     child.stdin.on('error', () => undefined);
+    notes.on('error', () => undefined);
     child.stdin.end(input);
 
     this.ended = new Promise((resolve) => {
@@ -54,6 +70,7 @@ export class HandlerProcess {
           signal: child.signalCode,
           ...(error !== undefined && { error }),
           stderr: stderr.toString(),
+          ...(output.code !== undefined && { code: output.code }),
           ...(output.evidence && { evidence: output.evidence }),
           evidenceDropped: output.evidenceDropped,
         });
@@ -64,6 +81,7 @@ export class HandlerProcess {
       child.once('exit', () => {
         // Stopped, it does not leave behind what it has started.
         if (this.#killTimer) this.#signal('SIGKILL');
+        notes.destroy();
         // A daemon that the handler leaves behind may hold the pipes open for as long as it lives.
         const letGo = setTimeout(() => {
           child.stdout.destroy();
