@@ -1,7 +1,16 @@
 import type { JsonObject } from '@muster/contracts';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,14 +27,21 @@ describe('given the example handlers and an empty site', () => {
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
-  function run(name: string, args: JsonObject, env: NodeJS.ProcessEnv = { MUSTER_SITE_DIR: site }) {
-    const { status, stdout, stderr } = spawnSync(join(handlers, name), {
-      input: JSON.stringify({ command: name, args }),
+  function run(name: string, args: JsonObject, env: NodeJS.ProcessEnv = { MUSTER_SITE_DIR: site }, folder = handlers) {
+    const { status, stdout, stderr } = spawnSync(join(folder, name), {
+      input: JSON.stringify({ command_id: 'c-1', command: name, args }),
       encoding: 'utf8',
       env: { PATH: process.env['PATH'], ...env },
     });
     const last = stdout.trim().split('\n').at(-1) ?? '';
-    return { status, stdout, stderr, evidence: (status === 0 ? JSON.parse(last) : undefined) as JsonObject };
+    const code = /^code (.*)$/m.exec(stdout)?.[1];
+    return {
+      status,
+      code,
+      stdout,
+      stderr,
+      evidence: (last.startsWith('{') ? JSON.parse(last) : undefined) as JsonObject,
+    };
   }
   const page = () => readFileSync(join(site, 'current', 'index.html'), 'utf8');
 
@@ -44,7 +60,7 @@ describe('given the example handlers and an empty site', () => {
       deployment_id: 'd-1',
       path: join(site, 'releases', 'd-1', 'index.html'),
       sha256,
-      reported: { deployments: { 'd-1': { state: 'running', sha256 } } },
+      reported: { deployments: { 'd-1': { name: 'd-1', version: '1.0.0', state: 'running', sha256 } } },
     });
   });
 
@@ -53,7 +69,7 @@ describe('given the example handlers and an empty site', () => {
     const first = run('deployment_deploy.mjs', args).evidence;
     const second = run('deployment_deploy.mjs', args).evidence;
     expect(second['sha256']).toBe(first['sha256']);
-    expect(readdirSync(site).sort()).toEqual(['current', 'releases']);
+    expect(readdirSync(site).sort()).toEqual(['current', 'releases', 'versions']);
   });
 
   it('when another release is deployed, then it takes over, the old one is kept, and no longer reported', () => {
@@ -65,21 +81,125 @@ describe('given the example handlers and an empty site', () => {
     expect(evidence['reported']).toMatchObject({ deployments: { 'd-1': null, 'd-2': { state: 'running' } } });
   });
 
-  it.each([[undefined], ['../../etc'], ['..'], ['']])(
-    'when the deployment id is %s, then it fails and writes nothing',
-    (id) => {
-      const { status, stderr } = run('deployment_deploy.mjs', { deployment_id: id });
-      expect(status).toBe(1);
-      expect(stderr).toMatch(/^args.deployment_id: /);
-      expect(existsSync(site)).toBe(false);
-    },
-  );
+  it('when a release has no id, then it is known by the command that made it', () => {
+    const { evidence } = run('deployment_deploy.mjs', { name: 'shop', version: '2.0' });
+    expect(evidence['reported']).toMatchObject({ deployments: { 'c-1': { name: 'shop', version: '2.0' } } });
+  });
+
+  it('when a deployment is upgraded, then the site serves the new version alone, and the evidence says from what', () => {
+    run('deployment_deploy.mjs', { deployment_id: 'd-1', deployment: { name: 'shop', title: 'One' } });
+    const { evidence } = run('deployment_upgrade.mjs', {
+      deployment_id: 'd-1',
+      version: '1.1',
+      upgrade: { title: 'Two' },
+    });
+    expect(evidence).toMatchObject({
+      before: '1.0.0',
+      after: '1.1',
+      deployment_id: 'd-1',
+      reported: { deployments: { 'd-1': { name: 'shop', version: '1.1', state: 'running' } } },
+    });
+    expect(page()).toContain('<h1>Two</h1>');
+    expect(page()).toContain('<td>1.1</td>');
+    expect(readdirSync(join(site, 'versions', 'd-1'))).toEqual(['1.1']);
+    expect(readdirSync(join(site, 'releases'))).toEqual(['d-1']);
+
+    const first = page();
+    const again = run('deployment_upgrade.mjs', { deployment_id: 'd-1', upgrade: { version: '1.1' } });
+    expect(again.evidence).toMatchObject({ before: '1.1', after: '1.1' });
+    expect(page()).toBe(first);
+  });
+
+  it('when a deployment is upgraded that is not served, then it is not served after that either', () => {
+    run('deployment_deploy.mjs', { deployment_id: 'd-1' });
+    run('deployment_deploy.mjs', { deployment_id: 'd-2' });
+    const { evidence } = run('deployment_upgrade.mjs', { deployment_id: 'd-1', version: '1.1' });
+    expect(evidence['reported']).toMatchObject({ deployments: { 'd-1': { version: '1.1', state: 'stopped' } } });
+    expect(page()).toContain('<td>d-2</td>');
+  });
+
+  it('when a deployment is upgraded that does not exist, then the code says so, and nothing is written', () => {
+    expect(run('deployment_upgrade.mjs', { deployment_id: 'd-1', version: '1.1' })).toMatchObject({
+      status: 1,
+      code: 'unknown_deployment',
+      stderr: 'deployment d-1 does not exist here\n',
+    });
+    expect(existsSync(site)).toBe(false);
+  });
+
+  it.each([['../../etc'], ['..'], ['']])('when the deployment id is %s, then it fails and writes nothing', (id) => {
+    const { status, stderr } = run('deployment_deploy.mjs', { deployment_id: id });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^args.deployment_id: /);
+    expect(existsSync(site)).toBe(false);
+  });
 
   it('when the node is upgraded, then the evidence says from what to what, and once more changes nothing', () => {
     expect(run('node_upgrade.mjs', { version: '1.2.0' }).evidence).toMatchObject({ before: '1.0.0', after: '1.2.0' });
     const again = { before: '1.2.0', after: '1.2.0', reported: { version: '1.2.0' } };
     expect(run('node_upgrade.mjs', { version: '1.2.0' }).evidence).toEqual(again);
     expect(run('node_upgrade.mjs', {}).evidence).toEqual(again);
+    // As a batch job gives it.
+    expect(run('node_upgrade.mjs', { upgrade: { version: '1.3.0' } }).evidence).toMatchObject({ after: '1.3.0' });
+  });
+
+  describe('and a difference to converge', () => {
+    const state = () => JSON.parse(readFileSync(join(site, 'state.json'), 'utf8')) as JsonObject;
+    const converge = (desired: JsonObject, folder = handlers, provision = false) =>
+      run('CONVERGE.mjs', { desired, provision }, { MUSTER_SITE_DIR: site }, folder);
+    /** The example handlers, with hooks of the test's own. */
+    function withHook(key: string, script: string): string {
+      const folder = join(root, 'handlers');
+      cpSync(handlers, folder, { recursive: true });
+      writeFileSync(join(folder, 'converge.d', key), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      return folder;
+    }
+
+    it('when it is applied, then the document is merged, and what is reported covers the difference', () => {
+      const first = { sampling: { seconds: 5, mode: 'fast' }, label: 'a' };
+      expect(converge(first).evidence).toEqual({ keys: ['sampling', 'label'], reported: first });
+      const second = { sampling: { mode: null, seconds: 9 }, label: null };
+      expect(converge(second).evidence['reported']).toEqual(second);
+      expect(converge(second).evidence['reported']).toEqual(second);
+      expect(state()).toEqual({ sampling: { seconds: 9 } });
+      expect(readdirSync(site)).toEqual(['state.json']);
+    });
+
+    it('when a key has an executable, then that gets the whole wanted value, and null for one that is to go', () => {
+      const folder = withHook(
+        'sampling',
+        `cat >> ${join(root, 'seen')}; echo " $MUSTER_PROVISION" >> ${join(root, 'seen')}`,
+      );
+      converge({ sampling: { seconds: 5 } }, folder);
+      converge({ sampling: { mode: 'fast' } }, folder, true);
+      converge({ sampling: null }, folder);
+      expect(readFileSync(join(root, 'seen'), 'utf8').split('\n')).toEqual([
+        '{"seconds":5} false',
+        '{"seconds":5,"mode":"fast"} true',
+        'null false',
+        '',
+      ]);
+      expect(state()).toEqual({});
+    });
+
+    it('when a key cannot be applied, then the failure names it, and what came before is reported and stays', () => {
+      const folder = withHook('radio', 'echo "no such band" >&2; exit 3');
+      const answer = converge({ label: 'a', radio: { band: 9 }, other: 1 }, folder);
+      expect(answer).toMatchObject({ status: 1, code: 'not_converged', stderr: 'radio: no such band\n' });
+      expect(answer.evidence).toEqual({ reported: { label: 'a' } });
+      expect(state()).toEqual({ label: 'a' });
+    });
+
+    it('when a key is a fact, then only an executable changes it, and the document does not repeat it', () => {
+      expect(converge({ version: '4.0' }).evidence).toMatchObject({ reported: { version: '4.0' } });
+      expect(readFileSync(join(site, 'version'), 'utf8')).toBe('4.0\n');
+      expect(existsSync(join(site, 'state.json'))).toBe(false);
+      expect(converge({ os: { type: 'Plan9' } })).toMatchObject({
+        code: 'not_converged',
+        stderr: 'os: cannot be changed without an executable converge.d/os\n',
+      });
+      expect(converge({ version: null }).stderr).toBe('version: a node cannot be without a version\n');
+    });
   });
 
   it('when nobody says where the site is, then it fails with the name of the variable', () => {

@@ -1,6 +1,15 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 
+/** A failure that has a code of its own, and perhaps evidence of what was done all the same. */
+export class Failure extends Error {
+  constructor(code, reason, evidence) {
+    super(reason);
+    this.code = code;
+    this.evidence = evidence;
+  }
+}
+
 /**
  * Runs a handler: `handle` gets the command message from stdin and returns the evidence, which goes to stdout as the
  * last line. What it throws becomes the reason of the failure.
@@ -8,8 +17,12 @@ import { text } from 'node:stream/consumers';
 export async function runHandler(handle) {
   try {
     const evidence = await handle(JSON.parse(await text(process.stdin)));
-    console.log(JSON.stringify(evidence));
+    if (evidence !== undefined) console.log(JSON.stringify(evidence));
   } catch (error) {
+    if (error instanceof Failure) {
+      console.log(`code ${error.code}`);
+      if (error.evidence) console.log(JSON.stringify(error.evidence));
+    }
     console.error(error instanceof Error ? error.message : String(error));
     process.exitCode = 1;
   }
