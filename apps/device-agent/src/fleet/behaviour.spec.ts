@@ -10,6 +10,8 @@ const behaviour = (change: Partial<Behaviour> = {}): Behaviour => ({
   offlineRate: 0,
   duplicateRate: 0,
   reorderRate: 0,
+  lyingRate: 0,
+  driftRate: 0,
   ...change,
 });
 
@@ -27,15 +29,27 @@ describe('given the behaviour of a fleet', () => {
   });
 
   it('when a rate is 0 or 1, then no execution, or every one, has it', () => {
-    const always = behaviour({ failureRate: 1, duplicateRate: 1, reorderRate: 1, offlineRate: 1 });
+    const always = behaviour({
+      failureRate: 1,
+      duplicateRate: 1,
+      reorderRate: 1,
+      offlineRate: 1,
+      lyingRate: 1,
+      driftRate: 1,
+    });
     fc.assert(
       fc.property(fc.string(), fc.uuid(), (device, command) => {
         expect(fateOf(behaviour(), device, command, 1)).toMatchObject({
           fails: false,
           duplicated: false,
           reordered: false,
+          lies: false,
+          driftsAfter: undefined,
         });
-        expect(fateOf(always, device, command, 1)).toMatchObject({ fails: true, duplicated: true, reordered: true });
+        const fate = fateOf(always, device, command, 1);
+        expect(fate).toMatchObject({ fails: true, duplicated: true, reordered: true, lies: true });
+        expect(fate.driftsAfter).toBeGreaterThanOrEqual(1000);
+        expect(fate.driftsAfter).toBeLessThanOrEqual(5000);
         expect([isOffline(behaviour(), device), isOffline(always, device)]).toEqual([false, true]);
       }),
     );

@@ -11,6 +11,10 @@ export interface Behaviour {
   duplicateRate: number;
   /** Share of executions whose first status arrives after their last. */
   reorderRate: number;
+  /** Share of executions that are told as a success and have not been carried out. */
+  lyingRate: number;
+  /** Share of convergences after which the device changes something by itself. */
+  driftRate: number;
 }
 
 /** What will come of one execution. */
@@ -20,7 +24,13 @@ export interface Fate {
   latency: number;
   duplicated: boolean;
   reordered: boolean;
+  lies: boolean;
+  /** Milliseconds from a convergence to the change that nobody asked for, if there is one. */
+  driftsAfter: number | undefined;
 }
+
+/** Between these the time lies that a converged device stays as it is, in milliseconds. */
+const DRIFT_DELAY = { from: 1_000, to: 5_000 };
 
 /** Whether a device is one of those that are not there; the same for the same seed and name. */
 export const isOffline = ({ seed, offlineRate }: Behaviour, device: string): boolean =>
@@ -30,13 +40,20 @@ export const isOffline = ({ seed, offlineRate }: Behaviour, device: string): boo
 export function fateOf(behaviour: Behaviour, device: string, commandId: string, fence: number): Fate {
   const { seed, latency } = behaviour;
   const draw = (what: string) => share(`${seed}/${device}/${commandId}/${fence}/${what}`);
+  // Drawn only where it matters, because every command of a large fleet passes here.
+  const happens = (what: string, rate: number) => rate > 0 && draw(what) < rate;
   return {
-    fails: draw('failure') < behaviour.failureRate,
-    latency: Math.round(latency.from + draw('latency') * (latency.to - latency.from)),
-    duplicated: draw('duplicate') < behaviour.duplicateRate,
-    reordered: draw('reorder') < behaviour.reorderRate,
+    fails: happens('failure', behaviour.failureRate),
+    latency: between(latency, draw('latency')),
+    duplicated: happens('duplicate', behaviour.duplicateRate),
+    reordered: happens('reorder', behaviour.reorderRate),
+    lies: happens('lie', behaviour.lyingRate),
+    driftsAfter: happens('drift', behaviour.driftRate) ? between(DRIFT_DELAY, draw('drift delay')) : undefined,
   };
 }
+
+const between = ({ from, to }: { from: number; to: number }, share: number): number =>
+  Math.round(from + share * (to - from));
 
 /** A number in [0, 1) that follows from `text` alone: FNV-1a, with the finish of MurmurHash3 to spread its bits. */
 function share(text: string): number {

@@ -1,12 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { DeviceMemory, type Execution } from './device.memory.js';
+import { DeviceMemory, newExecution, type Execution } from './device.memory.js';
 
 const execution = (commandId: string, state: Execution['state'] = 'succeeded'): Execution => ({
-  commandId,
-  fence: 1,
+  ...newExecution(commandId, 1),
   state,
-  code: undefined,
-  timer: undefined,
 });
 
 describe('given the memory of a simulated device', () => {

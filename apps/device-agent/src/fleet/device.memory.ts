@@ -1,17 +1,32 @@
 import type { KnownCommand } from '../device/command.decision.js';
 
 /**
- * One command as a simulated device remembers it. `code`: of a failure. `timer`: ends the execution when it is due,
- * while it runs. Every field is always there: objects that gain and lose fields take several times the memory.
+ * One command as a simulated device remembers it. `code`: of a failure. `reports`: its answer goes with a report; one
+ * who has lied, or has drifted since, has nothing to report. `before`: what its evidence says was before. `timer`: ends
+ * the execution when it is due, while it runs. Every field is always there: objects that gain and lose fields take
+ * several times the memory.
  */
 export interface Execution extends KnownCommand {
   commandId: string;
-  code: 'simulated' | 'cancelled' | undefined;
+  code: 'simulated' | 'cancelled' | 'unknown_deployment' | undefined;
+  reports: boolean;
+  before: string | undefined;
   timer: NodeJS.Timeout | undefined;
 }
 
 /** The server repeats a command only until the device has answered, so the last few are enough. */
 const REMEMBERED = 8;
+
+/** An execution that begins. */
+export const newExecution = (commandId: string, fence: number): Execution => ({
+  commandId,
+  fence,
+  state: 'running',
+  code: undefined,
+  reports: true,
+  before: undefined,
+  timer: undefined,
+});
 
 /** The commands that one device has executed lately; those that run are never forgotten. */
 export class DeviceMemory {

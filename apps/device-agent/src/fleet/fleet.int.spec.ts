@@ -25,13 +25,13 @@ describe('given a simulated fleet and a bus', () => {
   });
 
   async function start(behaviour: Partial<Behaviour>, options: Partial<FleetOptions> = {}): Promise<Fleet> {
-    const rates = { failureRate: 0, offlineRate: 0, duplicateRate: 0, reorderRate: 0 };
+    const none = { failureRate: 0, offlineRate: 0, duplicateRate: 0, reorderRate: 0, lyingRate: 0, driftRate: 0 };
     fleet = await Fleet.start({
       nats: bus.url,
       project: PROJECT,
       devices,
       connections: 3,
-      behaviour: { seed: 's', latency: { from: 0, to: 20 }, ...rates, ...behaviour },
+      behaviour: { seed: 's', latency: { from: 0, to: 20 }, ...none, ...behaviour },
       ...options,
     });
     return fleet;
@@ -131,6 +131,31 @@ describe('given a simulated fleet and a bus', () => {
     await vi.waitFor(() => expect(again().size).toBe(200), WAIT);
     await send(newCommands());
     await vi.waitFor(() => expect(ended('success')).toHaveLength(200), WAIT);
+  });
+
+  it('when all are rebooted, then each is away, says hello in a new boot, and only then succeeds by it', async () => {
+    await start({ latency: { from: 50, to: 100 } });
+    const first = bus.on('hello')[0]?.payload['boot_id'];
+    const reboots = newCommands().map(({ device, message }) => ({
+      device,
+      message: { ...message, command: 'REBOOT' },
+    }));
+    await send(reboots);
+    await vi.waitFor(() => expect(ended('success')).toHaveLength(200), WAIT);
+    for (const { device, payload } of ended('success')) {
+      const said = bus.heard.filter((one) => one.device === device && one.channel !== 'heartbeat');
+      expect(said.map(({ channel, payload: { status } }) => status ?? channel)).toEqual([
+        'hello',
+        'acknowledged',
+        'hello',
+        'success',
+      ]);
+      expect(payload['evidence']).toEqual({ before: first, after: said[2]?.payload['boot_id'] });
+      expect(said[2]?.payload['boot_id']).not.toBe(first);
+    }
+    await send(reboots);
+    await vi.waitFor(() => expect(fleet?.counts.repeated).toBe(200), WAIT);
+    expect(fleet?.counts.executions).toBe(200);
   });
 
   it('when garbage comes, or commands for devices of others, then nobody answers', async () => {

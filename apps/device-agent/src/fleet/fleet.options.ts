@@ -34,6 +34,8 @@ export const FLEET_USAGE = `Usage: npm run fleet -- (--count N --prefix P | --de
   --offline-seconds N   seconds until those come online (never)
   --duplicate-rate X    share of executions that tell their end twice, 0 to 1 (0)
   --reorder-rate X      share of executions whose first status comes last, 0 to 1 (0)
+  --lying X             share of executions told as a success and not carried out, 0 to 1 (0)
+  --drifting X          share of convergences after which the device changes something by itself, 0 to 1 (0)
   --seed S              the same seed, the same fates (muster)
   --connections N       connections that the devices share (4)
   --executions FILE     append a line per execution
@@ -52,6 +54,8 @@ const OPTIONS = [
   'offline-seconds',
   'duplicate-rate',
   'reorder-rate',
+  'lying',
+  'drifting',
   'seed',
   'connections',
   'executions',
@@ -77,6 +81,8 @@ export function readFleetOptions(args: string[], env: NodeJS.ProcessEnv): FleetC
       offlineRate: share(given, 'offline-rate'),
       duplicateRate: share(given, 'duplicate-rate'),
       reorderRate: share(given, 'reorder-rate'),
+      lyingRate: share(given, 'lying'),
+      driftRate: share(given, 'drifting'),
     },
     connections: whole('connections', given.connections ?? '4', 1, 1_000),
     ...(offlineSeconds !== undefined && { offlineSeconds: whole('offline-seconds', offlineSeconds, 0, 2_000_000) }),

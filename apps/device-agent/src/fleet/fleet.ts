@@ -86,6 +86,8 @@ export class Fleet {
     const { behaviour, executionLog, endLog, connections } = options;
     const surroundings: DeviceSurroundings = {
       behaviour,
+      bootId: this.#bootId,
+      hello: (device) => this.#hello([device]),
       say: (device, channel, payload, traceparent) => this.#publish(device, channel, payload, traceparent),
       executed: (device, command_id, fence, again) => {
         this.#counts.executions++;
@@ -164,9 +166,9 @@ export class Fleet {
     if (offlineSeconds !== undefined) {
       this.#arrival = setTimeout(() => void this.#arrive(offline), offlineSeconds * 1000);
     }
-    this.#heartbeats = new Heartbeats(this.#online, HEARTBEAT_SECONDS * 1000, (device) =>
-      this.#publish(device, 'heartbeat', {}),
-    );
+    this.#heartbeats = new Heartbeats(this.#online, HEARTBEAT_SECONDS * 1000, (device) => {
+      if (device.online) this.#publish(device, 'heartbeat', {});
+    });
   }
 
   #subscribe(nc: NatsConnection, channel: ChannelName, use: (device: SimulatedDevice, message: Msg) => void): void {
@@ -193,23 +195,19 @@ export class Fleet {
 
   /** After a connection was away, the messages that went over it may be lost; commands all come over the first. */
   async #helloAgain(connection: number): Promise<void> {
-    await this.#hello(this.#online.filter((device) => connection === 0 || this.#uses(device, connection)));
+    const concerned = this.#online.filter((device) => connection === 0 || this.#uses(device, connection));
+    await this.#hello(concerned.filter((device) => device.online));
   }
 
   async #hello(devices: readonly SimulatedDevice[]): Promise<void> {
     const { signal } = this.#stopped;
-    const hello: Hello = {
-      agent: 'muster-fleet',
-      version: packageVersion,
-      boot_id: this.#bootId,
-      reported: { simulated: true },
-    };
-    const payload = JSON.stringify(hello);
+    const ofTheFleet = helloIn(this.#bootId);
     const queue = devices.values();
     const sayAll = async () => {
       for (const device of queue) {
         const js = this.#connection(device).jetstream();
         const subject = deviceSubject(this.options.project, device.id, 'hello');
+        const payload = device.bootId === this.#bootId ? ofTheFleet : helloIn(device.bootId);
         await untilSuccess(() => js.publish(subject, payload, { timeout: ACK_TIMEOUT_MS }), { signal });
       }
     };
@@ -234,4 +232,9 @@ export class Fleet {
   #uses(device: DeviceIdentity, connection: number): boolean {
     return this.#connectionOf.get(device.id) === connection;
   }
+}
+
+function helloIn(boot_id: string): string {
+  const hello: Hello = { agent: 'muster-fleet', version: packageVersion, boot_id, reported: { simulated: true } };
+  return JSON.stringify(hello);
 }

@@ -1,4 +1,4 @@
-import type { CommandMessage, StatusMessage } from '@muster/contracts';
+import type { CommandMessage, JsonObject, StatusMessage } from '@muster/contracts';
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Behaviour } from './behaviour.js';
@@ -14,14 +14,26 @@ const command: CommandMessage = {
 };
 
 function simulate(change: Partial<Behaviour> = {}) {
-  const said: { channel: string; payload: Partial<StatusMessage>; traceparent: string | undefined }[] = [];
+  const said: { channel: string; payload: Partial<StatusMessage> & JsonObject; traceparent: string | undefined }[] = [];
   const counts = { executed: 0, again: 0, repeated: 0 };
-  const behaviour = { seed: 's', failureRate: 0, offlineRate: 0, duplicateRate: 0, reorderRate: 0 };
+  const behaviour = {
+    seed: 's',
+    failureRate: 0,
+    offlineRate: 0,
+    duplicateRate: 0,
+    reorderRate: 0,
+    lyingRate: 0,
+    driftRate: 0,
+  };
   const device = new SimulatedDevice(
     { id: 'id', name: 'n-1' },
     {
+      bootId: 'boot-1',
+      hello: async (which) =>
+        void said.push({ channel: 'hello', payload: { boot_id: which.bootId }, traceparent: undefined }),
       behaviour: { ...behaviour, latency: { from: 50, to: 50 }, ...change },
-      say: (_device, channel, payload, traceparent) => said.push({ channel, payload, traceparent }),
+      say: (_device, channel, payload, traceparent) =>
+        said.push({ channel, payload: payload as JsonObject, traceparent }),
       executed: (_device, _command, _fence, again) => {
         counts.executed++;
         if (again) counts.again++;
@@ -33,7 +45,7 @@ function simulate(change: Partial<Behaviour> = {}) {
     },
   );
   const words = () =>
-    said.map(({ channel, payload }) => (channel === 'report' ? 'report' : `${payload.status} ${payload.fence}`));
+    said.map(({ channel, payload }) => (channel === 'status' ? `${payload.status} ${payload.fence}` : channel));
   return { device, said, counts, words };
 }
 
@@ -48,9 +60,11 @@ describe('given a simulated device', () => {
     expect(words()).toEqual([]);
     vi.advanceTimersByTime(1);
     expect(words()).toEqual(['report', 'success 1']);
-    expect(said[0]?.payload).toMatchObject({ reported: { deployments: { 'd-1': { state: 'running' } } } });
+    expect(said[0]?.payload).toMatchObject({
+      reported: { deployments: { 'd-1': { name: 'd-1', version: '1.0.0', state: 'running' } } },
+    });
     const sha256 = createHash('sha256').update('{"deployment_id":"d-1"}').digest('hex');
-    expect(said[1]?.payload.evidence).toEqual({ deployment_id: 'd-1', sha256 });
+    expect(said[1]?.payload.evidence).toEqual({ deployment_id: 'd-1', version: '1.0.0', sha256 });
     expect(said.map((one) => one.traceparent)).toEqual(['00-trace', '00-trace']);
   });
 
@@ -113,5 +127,89 @@ describe('given a simulated device', () => {
     device.cancel({ command_id: command.command_id, fence: 3 });
     vi.advanceTimersByTime(50);
     expect(words()).toEqual(['report', 'success 2']);
+  });
+
+  describe('that is told what to be', () => {
+    const told = (name: string, args: JsonObject, number: number, fence = 1): CommandMessage => {
+      const command_id = `01900000-0000-7000-8000-00000000001${number}`;
+      return { ...command, command_id, command: name, args, fence };
+    };
+    const converge = told('CONVERGE', { desired: { mode: null, radio: { band: 5 } }, provision: false }, 1);
+
+    it('when a difference comes, then its report covers that before it succeeds, each time it is asked', () => {
+      const { device, said, words } = simulate();
+      device.receive(converge);
+      vi.advanceTimersByTime(50);
+      device.receive(converge);
+      expect(words()).toEqual(['report', 'success 1', 'report', 'success 1']);
+      expect(said[0]?.payload).toEqual({ reported: { mode: null, radio: { band: 5 } } });
+      expect(said[2]).toEqual(said[0]);
+      vi.advanceTimersByTime(10_000);
+      expect(words()).toHaveLength(4);
+    });
+
+    it('when nothing differs, or an upgrade names no version, then it has nothing to report', () => {
+      const { device, words } = simulate();
+      device.receive(told('CONVERGE', { desired: {}, provision: false }, 1));
+      device.receive(told('node_upgrade', {}, 2));
+      vi.advanceTimersByTime(50);
+      expect(words()).toEqual(['success 1', 'success 1']);
+    });
+
+    it('when it drifts, then some time later it reports another value of what it was told to be, once', () => {
+      const { device, said, words } = simulate({ driftRate: 1 });
+      device.online = true;
+      device.receive(converge);
+      vi.advanceTimersByTime(5_050);
+      device.receive(converge);
+      vi.advanceTimersByTime(10_000);
+      expect(words()).toEqual(['report', 'success 1', 'report', 'success 1']);
+      expect(said[2]?.payload).toEqual({ reported: { radio: { band: -5 } } });
+    });
+
+    it('when it lies, then it says success, reports nothing, and is what it was', () => {
+      const { device, said, words } = simulate({ lyingRate: 1 });
+      device.receive(converge);
+      device.receive(told('REBOOT', {}, 2));
+      vi.advanceTimersByTime(50);
+      device.receive(converge);
+      expect(words()).toEqual(['success 1', 'success 1', 'success 1']);
+      expect(said[1]?.payload.evidence).toEqual({ before: 'boot-1', after: 'boot-1' });
+    });
+
+    it('when versions change, then the evidence says from what, and so it does when asked again', () => {
+      const { device, said } = simulate();
+      const evidence = (message: CommandMessage) => {
+        device.receive(message);
+        vi.advanceTimersByTime(50);
+        const { status, code, evidence: proof } = said.at(-1)?.payload ?? {};
+        return status === 'success' ? proof : code;
+      };
+      const upgrade = (version: string, number: number) =>
+        told('deployment_upgrade', { deployment_id: 'd-1', version }, number);
+      expect(evidence(upgrade('1.1', 1))).toBe('unknown_deployment');
+      evidence(command);
+      expect(evidence(upgrade('1.1', 2))).toEqual({ before: '1.0.0', after: '1.1', deployment_id: 'd-1' });
+      expect(evidence(upgrade('1.2', 3))).toEqual({ before: '1.1', after: '1.2', deployment_id: 'd-1' });
+      expect(evidence(upgrade('1.1', 2))).toEqual({ before: '1.0.0', after: '1.1', deployment_id: 'd-1' });
+      expect(evidence(told('node_upgrade', { version: '2' }, 4))).toEqual({ before: '1.0.0', after: '2' });
+      expect(evidence(told('node_upgrade', { upgrade: { version: '3' } }, 5))).toEqual({ before: '2', after: '3' });
+      expect(said.at(-2)?.payload).toEqual({ reported: { version: '3' } });
+    });
+
+    it('when it reboots, then it is away for a while, says hello in another boot, and proves it by that', async () => {
+      const { device, said, words } = simulate();
+      device.online = true;
+      const reboot = told('REBOOT', {}, 1);
+      device.receive(reboot);
+      expect(device.online).toBe(false);
+      await vi.advanceTimersByTimeAsync(50);
+      expect(device.online).toBe(true);
+      expect(words()).toEqual(['acknowledged 1', 'hello', 'success 1']);
+      expect(said[1]?.payload['boot_id']).toBe(device.bootId);
+      device.receive({ ...reboot, attempt: 2, fence: 2 });
+      expect(said.at(-1)?.payload.evidence).toEqual({ before: 'boot-1', after: device.bootId });
+      expect(device.bootId).not.toBe('boot-1');
+    });
   });
 });

@@ -1,8 +1,11 @@
 import type { CancelMessage, CommandMessage, StatusMessage } from '@muster/contracts';
 import { decideCommand } from '../device/command.decision.js';
 import { answerTo, failure } from './answer.js';
-import { fateOf, type Behaviour } from './behaviour.js';
-import { DeviceMemory, type Execution } from './device.memory.js';
+import { fateOf, type Behaviour, type Fate } from './behaviour.js';
+import { desiredOf } from './command.args.js';
+import { DeviceMemory, newExecution, type Execution } from './device.memory.js';
+import { changesState, DeviceState } from './device.state.js';
+import { driftFrom } from './drift.js';
 
 /** A device as it is registered. */
 export interface DeviceIdentity {
@@ -13,6 +16,10 @@ export interface DeviceIdentity {
 /** What a simulated device has at hand. */
 export interface DeviceSurroundings {
   behaviour: Behaviour;
+  /** The id of the boot in which devices are until their first reboot. */
+  bootId: string;
+  /** Says hello for the device; resolves once that is kept. */
+  hello(device: SimulatedDevice): Promise<void>;
   say(device: DeviceIdentity, channel: 'status' | 'report', payload: object, traceparent: string | undefined): void;
   /** An execution begins; `again`: the device has executed this command before. */
   executed(device: DeviceIdentity, commandId: string, fence: number, again: boolean): void;
@@ -31,6 +38,7 @@ export class SimulatedDevice {
   readonly name: string;
   online = false;
   readonly #memory = new DeviceMemory();
+  #state: DeviceState | undefined;
 
   constructor(
     { id, name }: DeviceIdentity,
@@ -38,6 +46,11 @@ export class SimulatedDevice {
   ) {
     this.id = id;
     this.name = name;
+  }
+
+  /** The id of its present boot. */
+  get bootId(): string {
+    return this.#state?.bootId ?? this.surroundings.bootId;
   }
 
   receive(message: CommandMessage, traceparent?: string): void {
@@ -63,7 +76,7 @@ export class SimulatedDevice {
     const stops = decision === 'run' || (decision === 'join' && known?.fence === fence);
     if (!stops) return;
     clearTimeout(known?.timer);
-    this.#memory.remember({ commandId: command_id, fence, state: 'failed', code: 'cancelled', timer: undefined });
+    this.#memory.remember({ ...newExecution(command_id, fence), state: 'failed', code: 'cancelled' });
     this.surroundings.ended(this, command_id, fence, 'failure');
     this.#say(failure(message, 'cancelled'), traceparent);
   }
@@ -73,24 +86,68 @@ export class SimulatedDevice {
   }
 
   #execute(message: CommandMessage, traceparent: string | undefined): void {
-    const { command_id, fence } = message;
+    const { command_id, command, fence } = message;
     const fate = fateOf(this.surroundings.behaviour, this.name, command_id, fence);
-    const execution: Execution = { commandId: command_id, fence, state: 'running', code: undefined, timer: undefined };
+    const execution = newExecution(command_id, fence);
     const again = this.#memory.remember(execution);
     this.surroundings.executed(this, command_id, fence, again);
 
+    const reboots = command === 'REBOOT' && !fate.fails && !fate.lies;
     const acknowledged: StatusMessage = { command_id, fence, status: 'acknowledged' };
-    if (!fate.reordered && fate.latency >= ACKNOWLEDGED_FROM_MS) this.#say(acknowledged, traceparent);
+    const takesLong = reboots || fate.latency >= ACKNOWLEDGED_FROM_MS;
+    if (!fate.reordered && takesLong) this.#say(acknowledged, traceparent);
+    if (reboots) this.online = false;
     execution.timer = setTimeout(() => {
       execution.timer = undefined;
-      execution.state = fate.fails ? 'failed' : 'succeeded';
-      if (fate.fails) execution.code = 'simulated';
-      this.surroundings.ended(this, command_id, execution.fence, fate.fails ? 'failure' : 'success');
-      const asked = { ...message, fence: execution.fence };
-      this.#answer(asked, execution, traceparent);
-      if (fate.duplicated) this.#answer(asked, execution, traceparent);
-      if (fate.reordered) this.#say(acknowledged, traceparent);
+      this.#carryOut(message, execution, fate);
+      const tell = () => {
+        this.surroundings.ended(
+          this,
+          command_id,
+          execution.fence,
+          execution.state === 'failed' ? 'failure' : 'success',
+        );
+        const asked = { ...message, fence: execution.fence };
+        this.#answer(asked, execution, traceparent);
+        if (fate.duplicated) this.#answer(asked, execution, traceparent);
+        if (fate.reordered) this.#say(acknowledged, traceparent);
+      };
+      if (!reboots) return tell();
+      this.online = true;
+      void this.surroundings.hello(this).then(tell);
     }, fate.latency);
+  }
+
+  /** Lets the command come to its end, good or bad, and its change happen, if it makes one. */
+  #carryOut(message: CommandMessage, execution: Execution, fate: Fate): void {
+    execution.state = fate.fails ? 'failed' : 'succeeded';
+    if (fate.fails) {
+      execution.code = 'simulated';
+      return;
+    }
+    if (message.command === 'REBOOT') execution.before = this.bootId;
+    execution.reports = !fate.lies;
+    if (fate.lies) return;
+    if (changesState(message)) {
+      const { before, code } = (this.#state ??= new DeviceState()).apply(message);
+      execution.before ??= before;
+      execution.code = code;
+      if (code) execution.state = 'failed';
+    }
+    if (message.command === 'CONVERGE' && fate.driftsAfter !== undefined)
+      this.#drift(message, execution, fate.driftsAfter);
+  }
+
+  /** Changes by itself, after a while, something that it was told to be. */
+  #drift({ args }: CommandMessage, execution: Execution, afterMs: number): void {
+    const reported = driftFrom(desiredOf(args));
+    if (!reported) return;
+    const report = () => {
+      execution.reports = false;
+      if (this.online) this.surroundings.say(this, 'report', { reported }, undefined);
+    };
+    // Nobody waits for it: the simulation may end before.
+    setTimeout(report, afterMs).unref();
   }
 
   #answer(message: CommandMessage, execution: Execution, traceparent: string | undefined): void {
