@@ -11,6 +11,9 @@ import { PROJECT, startBus, type Heard, type TestBus } from '../../test/bus.js';
 
 const WAIT = { timeout: 20_000, interval: 20 };
 const APP = fileURLToPath(new URL('../../', import.meta.url));
+const ROOT = join(APP, '../..');
+/** Has Node run TypeScript, that of the other packages too, so that the test needs no build. */
+const ON_SOURCES = ['--conditions=@muster/source', '--import', 'jiti/register'];
 
 describe('given the agent as a process of its own, with the example handlers', () => {
   const device = '01900000-0000-7000-8000-000000000002';
@@ -33,7 +36,8 @@ describe('given the agent as a process of its own, with the example handlers', (
     const hellos = bus.on('hello').length;
     const options = { project: PROJECT, device, nats: bus.url, handlers: join(APP, 'handlers'), 'boot-id': bootId };
     const args = Object.entries({ ...options, state: join(root, 'state') }).flatMap(([name, is]) => [`--${name}`, is]);
-    agent = spawn(process.execPath, [join(APP, 'dist', 'agent.main.js'), ...args], {
+    agent = spawn(process.execPath, [...ON_SOURCES, join(APP, 'src', 'agent.main.ts'), ...args], {
+      cwd: ROOT,
       env: {
         PATH: process.env['PATH'],
         MUSTER_SITE_DIR: join(root, 'site'),
