@@ -86,6 +86,24 @@ describe('given the example handlers and an empty site', () => {
     expect(evidence['reported']).toMatchObject({ deployments: { 'c-1': { name: 'shop', version: '2.0' } } });
   });
 
+  it.each([['2026-11-21T15:03:34.684Z'], ['../../..'], ['.'], ['Ümläut 2 / β']])(
+    'when its version is called %s, then that is what it is called, and no path',
+    (version) => {
+      const { evidence } = run('deployment_deploy.mjs', { deployment_id: 'd-1', deployment: { version } });
+      expect(evidence['reported']).toMatchObject({ deployments: { 'd-1': { version } } });
+      expect(readdirSync(root)).toEqual(['atl-1']);
+      expect(readdirSync(site).sort()).toEqual(['current', 'releases', 'versions']);
+    },
+  );
+
+  it('when a version is not one line, then it is refused by its name', () => {
+    const { status, stderr } = run('deployment_deploy.mjs', { deployment_id: 'd-1', version: 'a\nb' });
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: 'args.version: must be 1 to 128 characters on one line\n',
+    });
+  });
+
   it('when a deployment is upgraded, then the site serves the new version alone, and the evidence says from what', () => {
     run('deployment_deploy.mjs', { deployment_id: 'd-1', deployment: { name: 'shop', title: 'One' } });
     const { evidence } = run('deployment_upgrade.mjs', {
@@ -101,7 +119,7 @@ describe('given the example handlers and an empty site', () => {
     });
     expect(page()).toContain('<h1>Two</h1>');
     expect(page()).toContain('<td>1.1</td>');
-    expect(readdirSync(join(site, 'versions', 'd-1'))).toEqual(['1.1']);
+    expect(readdirSync(join(site, 'versions', 'd-1'))).toHaveLength(1);
     expect(readdirSync(join(site, 'releases'))).toEqual(['d-1']);
 
     const first = page();

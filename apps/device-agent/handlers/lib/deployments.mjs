@@ -14,12 +14,13 @@ import { replaceFile } from './handler.mjs';
 
 /*
  * <site>/releases/<deployment_id>  link to the version of the deployment that is in force
- * <site>/versions/<deployment_id>/<version>/{index.html,deployment.json}
+ * <site>/versions/<deployment_id>/<hash of the version>/{index.html,deployment.json}
  * <site>/current                   link to the release that is served
  */
 
 const DEPLOYMENT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-const VERSION = /^[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}$/;
+/** Whatever its users call it: a number, a date, a name. */
+const VERSION = /^[^\p{Cc}]{1,128}$/u;
 
 export function checkDeploymentId(id) {
   if (!DEPLOYMENT_ID.test(id ?? '')) throw new Error('args.deployment_id: must be up to 128 letters, digits, . _ -');
@@ -27,8 +28,8 @@ export function checkDeploymentId(id) {
 }
 
 export function checkVersion(version) {
-  if (!VERSION.test(version ?? '')) throw new Error('args.version: must be up to 64 letters, digits, . + _ -');
-  return version;
+  if (!VERSION.test(version ?? '')) throw new Error('args.version: must be 1 to 128 characters on one line');
+  return String(version);
 }
 
 export const releaseOf = (site, id) => join(site, 'releases', id);
@@ -50,24 +51,25 @@ export const serve = (site, id) => pointTo(join(site, 'current'), join('releases
 /** Builds a version of a deployment and puts it in force in one step: a visitor sees the one before or this one. */
 export function release(site, id, { name, version, deployment }) {
   const versions = join(site, 'versions', id);
-  const built = join(versions, version);
+  const folder = sha256(version).slice(0, 16);
+  const built = join(versions, folder);
   mkdirSync(built, { recursive: true });
   mkdirSync(join(site, 'releases'), { recursive: true });
   replaceFile(join(built, 'index.html'), render(id, name, version, deployment, nodeOf(site)));
   replaceFile(join(built, 'deployment.json'), JSON.stringify({ name, version, deployment }));
-  pointTo(releaseOf(site, id), join('..', 'versions', id, version));
-  for (const other of readdirSync(versions)) if (other !== version) rmSync(join(versions, other), { recursive: true });
+  pointTo(releaseOf(site, id), join('..', 'versions', id, folder));
+  for (const other of readdirSync(versions)) if (other !== folder) rmSync(join(versions, other), { recursive: true });
 }
 
 /** A deployment as the device reports it. */
 export function reportOf(site, id) {
   const { name, version } = deployed(site, id);
-  const sha256 = createHash('sha256')
-    .update(readFileSync(join(releaseOf(site, id), 'index.html')))
-    .digest('hex');
   const state = served(site) === id ? 'running' : 'stopped';
-  return { name, version, state, at: new Date().toISOString(), sha256 };
+  const page = readFileSync(join(releaseOf(site, id), 'index.html'));
+  return { name, version, state, at: new Date().toISOString(), sha256: sha256(page) };
 }
+
+const sha256 = (content) => createHash('sha256').update(content).digest('hex');
 
 /** Makes `link` lead to `target`, and there is no moment at which it leads nowhere. */
 function pointTo(link, target) {
