@@ -53,7 +53,7 @@ describe('given a stack that was told its secrets by environment', () => {
   const ours = (env: NodeJS.ProcessEnv) =>
     Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('MUSTER_')));
 
-  it('when an agent is started, then it gets its site and its name, and none of them', () => {
+  it('when an agent is started, then it gets its site and its name and cannot reboot, and none of them', () => {
     const node = { name: 'atl-1', attributes: { city: 'Atlanta' } };
     const { env } = agentProgram({ id: 'id', node }, folder, 'demo', 'nats://127.0.0.1:1');
 
@@ -61,6 +61,7 @@ describe('given a stack that was told its secrets by environment', () => {
       MUSTER_SITE_DIR: join(folder.sites, 'atl-1'),
       MUSTER_NODE_NAME: 'atl-1',
       MUSTER_NODE_CITY: 'Atlanta',
+      MUSTER_REBOOT_COMMAND: expect.stringContaining('exit 1') as string,
     });
     expect(JSON.stringify(env)).not.toContain('secret');
     expect(env.PATH).toBe(process.env.PATH);

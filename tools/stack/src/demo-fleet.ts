@@ -9,6 +9,9 @@ const AGENTS = 3;
 /** Milliseconds that a simulated deployment takes. */
 const LATENCY = '200-2000';
 
+/** The machine of a demo is its user's own: no node of it may reboot that. */
+const REBOOT_REFUSED = 'echo "a node of the demo cannot reboot" >&2; exit 1';
+
 /** Which nodes are real agents: three of different sites, spread over the list; the rest is simulated. */
 export function divide(nodes: readonly RegisteredNode[]): { real: RegisteredNode[]; simulated: RegisteredNode[] } {
   const count = Math.min(AGENTS, nodes.length);
@@ -54,6 +57,7 @@ export function agentProgram(
       ...deviceEnvironment(process.env),
       MUSTER_SITE_DIR: join(folder.sites, node.name),
       MUSTER_NODE_NAME: node.name,
+      MUSTER_REBOOT_COMMAND: REBOOT_REFUSED,
       MUSTER_NODE_CITY: typeof node.attributes?.city === 'string' ? node.attributes.city : '',
     },
   };
