@@ -14,4 +14,6 @@ export * from './command-dispatcher.js';
 export * from './job-planner.js';
 export * from './dead-letters.js';
 export * from './catalogue.js';
+export * from './uses.js';
+export * from './inbox.js';
 export * from './asyncapi.js';

@@ -1,10 +1,12 @@
 import {
-  deviceChannels,
   deviceStream,
   entities,
   eventStream,
   MAX_DEVICE_PAYLOAD,
+  streamChannelsOf,
+  streamNamesOf,
   WORK_STREAM,
+  type ChannelName,
   type DeviceChannel,
   type ServiceName,
 } from '@muster/contracts';
@@ -47,7 +49,7 @@ const workStream: StreamSpec = {
 };
 
 const deviceChannelStream = (channel: DeviceChannel): StreamSpec => ({
-  name: deviceStream(channel.name as keyof typeof deviceChannels),
+  name: deviceStream(channel.name as ChannelName),
   subjects: [`muster.dev.*.*.${channel.name}`],
   retention: RetentionPolicy.Workqueue,
   discard: DiscardPolicy.New,
@@ -68,14 +70,12 @@ const serviceEventStream = (service: ServiceName, limits: EventLimits): StreamSp
 
 /** The streams that a service publishes to or consumes from. */
 export function streamsOf(service: ServiceName, events: EventLimits = DEFAULT_EVENT_LIMITS): StreamSpec[] {
-  const channels = Object.values<DeviceChannel>(deviceChannels).filter(
-    (channel) => channel.direction === 'up' && channel.carrier === 'stream',
-  );
+  const names = new Set(streamNamesOf(service));
   return [
     workStream,
-    ...channels.map(deviceChannelStream),
-    ...(entities.some((entity) => entity.service === service) ? [serviceEventStream(service, events)] : []),
-  ];
+    ...streamChannelsOf(service).map(deviceChannelStream),
+    serviceEventStream(service, events),
+  ].filter(({ name }) => names.has(name));
 }
 
 /** The server's error code for a stream that may grow beyond what all streams together are allowed. */

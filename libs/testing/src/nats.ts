@@ -1,4 +1,4 @@
-import { startNats } from '@muster/servers';
+import { startNats, type NatsOptions } from '@muster/servers';
 import { makeScratch, natsFolder, removeScratch } from './scratch.js';
 
 /** A nats-server with JetStream that belongs to one test file. */
@@ -15,14 +15,14 @@ export interface TestNats {
 }
 
 /**
- * Starts a nats-server on a free port with empty streams.
+ * Starts a nats-server on a free port with empty streams; it lets in everybody, unless `options` say otherwise.
  * @throws ServerError when it does not start: a test that needs it fails, it is never skipped.
  */
-export async function testNats(): Promise<TestNats> {
+export async function testNats(options: Pick<NatsOptions, 'authentication' | 'tls'> = {}): Promise<TestNats> {
   const scratch = await makeScratch();
   const dataDir = natsFolder(scratch);
   try {
-    let server = await startNats({ dataDir });
+    let server = await startNats({ ...options, dataDir });
     const { url, mqttUrl, port, mqttPort } = server;
     return {
       url,
@@ -35,7 +35,7 @@ export async function testNats(): Promise<TestNats> {
         await server.exited;
       },
       revive: async () => {
-        server = await startNats({ dataDir, port, mqttPort });
+        server = await startNats({ ...options, dataDir, port, mqttPort });
       },
       stop: async () => {
         await server.stop();

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { launch, type Launched } from './launch.js';
 import { findNats } from './nats-binary.js';
+import { natsConfig, type NatsAuthentication, type NatsTls } from './nats-config.js';
 import { freePort, portIsFree } from './ports.js';
 import { commandLine, stopProcess } from './processes.js';
 import { ServerError } from './server-error.js';
@@ -16,40 +17,26 @@ export interface NatsOptions {
   port?: number;
   /** TCP port for MQTT; without it the operating system chooses a free one. */
   mqttPort?: number;
+  /** Without it the server lets in everybody. */
+  authentication?: NatsAuthentication | undefined;
+  /** With it all connections, MQTT too, are encrypted. */
+  tls?: NatsTls | undefined;
   /** Gets each line that the server writes to its log. */
   onLog?: (line: string) => void;
 }
 
 export interface NatsServer extends Server {
-  /** `mqtt://127.0.0.1:<port>`. */
+  /** `mqtt://127.0.0.1:<port>`, or `mqtts://` with TLS. */
   readonly mqttUrl: string;
   readonly mqttPort: number;
 }
 
-// Streams reserve what they may grow to; left to itself the server allows three quarters of the free disk, and refuses to make them on a small
-// one. Each of ours has a limit of its own, which MUSTER_EVENT_GIB may raise: this one is never to be the smaller.
-const MAX_FILE = '1TB';
 const HOST = '127.0.0.1';
 /** Streams are read back before the first connection is accepted. */
 const START_MS = 60_000;
 const STOP_MS = 10_000;
 const POLL_MS = 25;
 const ATTEMPTS = 5;
-
-const configuration = (dataDir: string, port: number, mqttPort: number) => `server_name: muster-local
-host: ${HOST}
-port: ${port}
-pid_file: ${JSON.stringify(join(dataDir, 'nats-server.pid'))}
-max_payload: 8MB
-jetstream {
-  store_dir: ${JSON.stringify(join(dataDir, 'jetstream'))}
-  max_file: ${MAX_FILE}
-}
-mqtt {
-  host: ${HOST}
-  port: ${mqttPort}
-}
-`;
 
 /** The first line a NATS server says to a client, parsed. */
 const greeting = (port: number) =>
@@ -102,6 +89,7 @@ const demandFree = async (port: number | undefined, protocol: string) => {
  * @throws ServerError, one line, when a port is taken, there is no nats-server or it does not start.
  */
 export async function startNats(options: NatsOptions): Promise<NatsServer> {
+  const { authentication, tls } = options;
   const dataDir = resolve(options.dataDir);
   const config = configFile(dataDir);
   const binary = await findNats();
@@ -113,15 +101,15 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
     const mqttPort = options.mqttPort ?? (await freePort());
-    await writeFile(config, configuration(dataDir, port, mqttPort));
+    await writeFile(config, natsConfig({ host: HOST, port, mqttPort, dataDir, authentication, tls }));
     const server = await launch(binary, ['-c', config], {}, { onLog: options.onLog });
     const stop = () => server.stop('SIGTERM', STOP_MS);
     try {
       await untilAccepting(server, port);
       const { pid, exited } = server;
       return {
-        url: `nats://${HOST}:${port}`,
-        mqttUrl: `mqtt://${HOST}:${mqttPort}`,
+        url: `${tls ? 'tls' : 'nats'}://${HOST}:${port}`,
+        mqttUrl: `${tls ? 'mqtts' : 'mqtt'}://${HOST}:${mqttPort}`,
         port,
         mqttPort,
         pid,

@@ -14,6 +14,8 @@ import { NatsTransport } from '../transport.js';
 
 export const SERVICE = 'device-state';
 export const PROJECT = 'acme';
+/** A device's status is heard here too, though its stream is that of another service. */
+const STREAMS = [...streamsOf(SERVICE), ...streamsOf('command-dispatcher')];
 export const knock = defineRpc(
   SERVICE,
   'knock',
@@ -124,7 +126,7 @@ export async function serve(
   @Module({ controllers: [House] })
   class HouseModule {}
 
-  const strategy = new NatsTransport(SERVICE, connection, host);
+  const strategy = new NatsTransport(SERVICE, connection, host, STREAMS);
   const app = await NestFactory.createMicroservice(HouseModule, { strategy, logger: false });
   await app.listen();
   return () => app.close();
@@ -145,7 +147,7 @@ export class Bus {
     const nats = await testNats();
     const options = { servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 };
     const [server, client] = await Promise.all([connect(options), connect(options)]);
-    await ensureStreams(server, streamsOf(SERVICE));
+    await ensureStreams(server, STREAMS);
     return new Bus(nats, server, client, new RpcClient(client));
   }
 

@@ -1,0 +1,79 @@
+import { commandWork } from './command-dispatcher.js';
+import { deadLetters, entities, rpcs, works } from './catalogue.js';
+import { deviceChannels, deviceStream, type ChannelName, type DeviceChannel } from './device-channel.js';
+import { deviceState } from './device-state.js';
+import { eventStream } from './entity.js';
+import { jobPlanner, jobWork } from './job-planner.js';
+import type { RpcContract } from './rpc.js';
+import type { ServiceName } from './services.js';
+import { WORK_STREAM, type WorkContract } from './work.js';
+
+/** What a service wants of others and of devices; its user on the bus may do this and no more. What it answers and publishes itself stands in the contracts. */
+export interface Uses {
+  /** Questions that it asks. */
+  asks: readonly RpcContract[];
+  /** Work that it asks for, outcomes included. */
+  requests: readonly WorkContract[];
+  /** Channels on which it reads what devices say. */
+  hears: readonly ChannelName[];
+  /** Channels on which it speaks to devices. */
+  tells: readonly ChannelName[];
+}
+
+const lettersOfAll = [...deadLetters.values()].flatMap((questions) => Object.values<RpcContract>(questions));
+
+/** Who uses what; whoever comes to use more says it here, or the bus refuses it. */
+export const uses: Readonly<Record<ServiceName, Uses>> = {
+  'device-state': { asks: [], requests: [commandWork.presence], hears: ['hello', 'heartbeat', 'report'], tells: [] },
+  'command-dispatcher': {
+    asks: [deviceState.presence],
+    requests: [jobWork.outcome],
+    hears: ['status'],
+    tells: ['command', 'cancel'],
+  },
+  'job-planner': {
+    asks: [deviceState.resolve],
+    requests: [commandWork.request, commandWork.cancel],
+    hears: [],
+    tells: [],
+  },
+  gateway: {
+    asks: [
+      deviceState.registerDevices,
+      deviceState.getDevice,
+      deviceState.listDevices,
+      deviceState.patchDevice,
+      ...Object.values<RpcContract>(jobPlanner),
+      ...lettersOfAll,
+    ],
+    requests: [],
+    hears: [],
+    tells: [],
+  },
+};
+
+/** The work that a service does. */
+export const worksOf = (service: ServiceName): WorkContract[] => works.filter((work) => work.service === service);
+
+/** The channels kept in a stream that a service reads. */
+export const streamChannelsOf = (service: ServiceName): DeviceChannel[] =>
+  uses[service].hears.map((name) => deviceChannels[name]).filter(({ carrier }) => carrier === 'stream');
+
+/** Whether a service publishes events. */
+export const hasEvents = (service: ServiceName): boolean => entities.some((entity) => entity.service === service);
+
+/** Names of the streams that a service publishes to or consumes from. */
+export function streamNamesOf(service: ServiceName): string[] {
+  const { requests } = uses[service];
+  return [
+    ...(requests.length > 0 || worksOf(service).length > 0 ? [WORK_STREAM] : []),
+    ...streamChannelsOf(service).map(({ name }) => deviceStream(name as ChannelName)),
+    ...(hasEvents(service) ? [eventStream(service)] : []),
+  ];
+}
+
+/** Services that ask this one something, and so wait for its answers. */
+export const askersOf = (service: ServiceName): ServiceName[] => {
+  const answered = new Set(rpcs.filter((rpc) => rpc.service === service));
+  return (Object.keys(uses) as ServiceName[]).filter((asker) => uses[asker].asks.some((rpc) => answered.has(rpc)));
+};
