@@ -65,6 +65,10 @@ export class RpcClient {
           const limit = this.connection.info?.max_payload;
           throw new DomainError('too_large', `the request is larger than the bus carries (${limit} bytes)`);
         }
+        if (code === ErrorCode.PermissionsViolation)
+          throw new Error(
+            `the bus lets this service not ask ${contract.subject}: \`uses\` in libs/contracts does not name it`,
+          );
         if (code === ErrorCode.NoResponders && Date.now() < giveUp) await delay(AWAY_RETRY_MS);
         else throw new DomainError('unavailable', `${contract.service} does not answer`);
       }

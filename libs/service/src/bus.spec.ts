@@ -21,7 +21,10 @@ const busThatCarries = async (maxPayload: number): Promise<string> => {
 
 const connectTo = async (maxPayload: number) => {
   const natsUrl = await busThatCarries(maxPayload);
-  return connectBus({ service: 'job-planner', natsUrl }, createLogger('test', 'fatal'));
+  return connectBus(
+    { service: 'job-planner', natsUrl, natsCreds: undefined, natsCa: undefined },
+    createLogger('test', 'fatal'),
+  );
 };
 
 describe('connecting to the bus', () => {

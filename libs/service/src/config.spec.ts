@@ -9,6 +9,8 @@ describe('readConfig', () => {
       service: 'job-planner',
       databaseUrl: enough.MUSTER_DATABASE_URL,
       natsUrl: enough.MUSTER_NATS_URL,
+      natsCreds: undefined,
+      natsCa: undefined,
       httpHost: '127.0.0.1',
       httpPort: 0,
       logLevel: 'info',
@@ -21,6 +23,8 @@ describe('readConfig', () => {
 
   it('given variables that are set but empty, then they count as not set; it does not listen everywhere', () => {
     const empty = {
+      MUSTER_NATS_CREDS: '',
+      MUSTER_NATS_CA: '',
       MUSTER_HTTP_HOST: '',
       MUSTER_HTTP_PORT: '',
       MUSTER_LOG_LEVEL: '',
@@ -36,6 +40,8 @@ describe('readConfig', () => {
   it('given everything, then it is taken', () => {
     const all = {
       ...enough,
+      MUSTER_NATS_CREDS: import.meta.filename,
+      MUSTER_NATS_CA: import.meta.filename,
       MUSTER_HTTP_HOST: '0.0.0.0',
       MUSTER_HTTP_PORT: '9001',
       MUSTER_LOG_LEVEL: 'debug',
@@ -46,6 +52,8 @@ describe('readConfig', () => {
       MUSTER_HISTORY_DAYS: '90',
     };
     expect(readConfig('job-planner', all)).toMatchObject({
+      natsCreds: import.meta.filename,
+      natsCa: import.meta.filename,
       httpHost: '0.0.0.0',
       httpPort: 9001,
       logLevel: 'debug',
@@ -73,6 +81,8 @@ describe('readConfig', () => {
       'mysql://u:hunter2@db',
       'MUSTER_DATABASE_URL must be a URL that starts with postgres:// or postgresql://',
     ],
+    ['MUSTER_NATS_CREDS', '/no/such.creds', 'MUSTER_NATS_CREDS names /no/such.creds, which cannot be read'],
+    ['MUSTER_NATS_CA', '/no/such.pem', 'MUSTER_NATS_CA names /no/such.pem, which cannot be read'],
     ['MUSTER_NATS_URL', 'http://u:hunter2@bus', 'MUSTER_NATS_URL must be a URL that starts with nats:// or tls://'],
     ['MUSTER_HTTP_PORT', '65536', 'MUSTER_HTTP_PORT must be a port between 0 and 65535'],
     ['MUSTER_HTTP_PORT', '-1', 'MUSTER_HTTP_PORT must be a port between 0 and 65535'],

@@ -1,4 +1,5 @@
 import type { ServiceName } from '@muster/contracts';
+import { accessSync, constants } from 'node:fs';
 import { DEFAULT_EVENT_LIMITS, type EventLimits } from '@muster/messaging';
 
 /** What a service is told by its environment, checked once at its start. */
@@ -6,8 +7,12 @@ export interface ServiceConfig {
   service: ServiceName;
   /** `MUSTER_DATABASE_URL`: URL of the service's own role. */
   databaseUrl: string;
-  /** `MUSTER_NATS_URL`. */
+  /** `MUSTER_NATS_URL`; with `tls://` it is never spoken to in the clear. */
   natsUrl: string;
+  /** `MUSTER_NATS_CREDS`: path of the credentials file of the service's user; none for a bus without users. */
+  natsCreds: string | undefined;
+  /** `MUSTER_NATS_CA`: path of the certificates of authority (PEM) that vouch for the bus; the system's own when absent. */
+  natsCa: string | undefined;
   /** `MUSTER_HTTP_HOST`, 127.0.0.1 unless told. */
   httpHost: string;
   /** `MUSTER_HTTP_PORT`; 0, which is the default, takes a free one. */
@@ -45,6 +50,8 @@ export function readConfig(service: ServiceName, env: NodeJS.ProcessEnv): Servic
     service,
     databaseUrl: requireUrl(env, 'MUSTER_DATABASE_URL', ['postgres:', 'postgresql:']),
     natsUrl: requireUrl(env, 'MUSTER_NATS_URL', ['nats:', 'tls:']),
+    natsCreds: readFile(env, 'MUSTER_NATS_CREDS'),
+    natsCa: readFile(env, 'MUSTER_NATS_CA'),
     httpHost: env['MUSTER_HTTP_HOST'] || '127.0.0.1',
     httpPort: readPort(env, 'MUSTER_HTTP_PORT', 0),
     logLevel,
@@ -64,6 +71,18 @@ function requireUrl(env: NodeJS.ProcessEnv, name: string, protocols: string[]): 
     );
   }
   return value;
+}
+
+/** The path of a file that can be read. */
+function readFile(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const path = env[name];
+  if (!path) return undefined;
+  try {
+    accessSync(path, constants.R_OK);
+    return path;
+  } catch {
+    throw new Error(`${name} names ${path}, which cannot be read`);
+  }
 }
 
 function readCount(env: NodeJS.ProcessEnv, name: string, fallback: number, most: number): number {

@@ -12,7 +12,7 @@ const page = { limit: 100 };
 let service: RunningService;
 
 beforeAll(async () => {
-  service = await RunningService.start(tinyService);
+  service = await RunningService.start(tinyService, {}, { users: false });
 });
 afterEach(async () => {
   trouble.clear();
@@ -138,7 +138,7 @@ describe('a replay', () => {
   });
 
   it('given a message larger than its stream takes, then it is refused, and stays', async () => {
-    await park({ subject: deviceSubject('acme', randomUUID(), 'status'), payload: Buffer.alloc(600 * 1024, 'x') });
+    await park({ subject: deviceSubject('acme', randomUUID(), 'report'), payload: Buffer.alloc(600 * 1024, 'x') });
     const [letter] = await letters();
     await expect(service.call(ask.replay, { id: letter!.id })).rejects.toMatchObject({
       kind: 'too_large',

@@ -13,7 +13,7 @@ const EVENTS = eventStream(deviceEntity.service);
 let service: RunningService;
 
 beforeAll(async () => {
-  service = await RunningService.start(tinyService);
+  service = await RunningService.start(tinyService, {}, { users: false });
 });
 afterEach(() => trouble.clear());
 afterAll(() => service.stop());

@@ -13,7 +13,11 @@ const DAY_MS = 86_400_000;
 let service: RunningService;
 
 beforeAll(async () => {
-  service = await RunningService.start(tinyService, { MUSTER_EVENT_DAYS: '3', MUSTER_EVENT_GIB: '1' });
+  service = await RunningService.start(
+    tinyService,
+    { MUSTER_EVENT_DAYS: '3', MUSTER_EVENT_GIB: '1' },
+    { users: false },
+  );
 });
 afterAll(() => service.stop());
 

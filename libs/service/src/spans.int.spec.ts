@@ -47,7 +47,11 @@ describe('spans, with a collector', () => {
   it('given a request, then all that follows from it arrives there as one tree in its trace', async () => {
     const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
     vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', endpoint);
-    const service = await RunningService.start(tinyService, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
+    const service = await RunningService.start(
+      tinyService,
+      { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint },
+      { users: false },
+    );
     try {
       const traceparent = `00-${TRACE}-${CALLER}-01`;
       const response = await fetch(`${service.url}/visit`, { headers: { traceparent } });

@@ -10,7 +10,7 @@ let service: RunningService;
 let lines: Record<string, unknown>[];
 
 beforeAll(async () => {
-  service = await RunningService.start(tinyService, { MUSTER_LOG_LEVEL: 'info' });
+  service = await RunningService.start(tinyService, { MUSTER_LOG_LEVEL: 'info' }, { users: false });
 });
 beforeEach(() => {
   lines = logLines(service.get<Logger>(LOGGER as never));

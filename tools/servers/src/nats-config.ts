@@ -28,6 +28,8 @@ export interface NatsConfig {
 // Streams reserve what they may grow to; left to itself the server allows three quarters of the free disk, and refuses to make them on a small
 // one. Each of ours has a limit of its own, which MUSTER_EVENT_GIB may raise: this one is never to be the smaller.
 const MAX_FILE = '1TB';
+/** A user's token is part of the line with which it connects, and tells all that it may do: more than the 4 KB that the server reads by itself. */
+const MAX_CONTROL_LINE = '32KB';
 
 const quoted = (text: string) => JSON.stringify(text);
 
@@ -64,6 +66,7 @@ host: ${host}
 port: ${port}
 pid_file: ${quoted(join(dataDir, 'nats-server.pid'))}
 max_payload: 8MB
+max_control_line: ${MAX_CONTROL_LINE}
 jetstream {
   store_dir: ${quoted(join(dataDir, 'jetstream'))}
   max_file: ${MAX_FILE}

@@ -1,7 +1,9 @@
+import { serviceUser } from '@muster/bus-auth';
+import { busWithUsers } from '@muster/bus-auth/testing';
 import { provision } from '@muster/persistence';
 import { startService, type RunningService } from '@muster/service';
-import { testNats, testPostgres } from '@muster/testing';
-import { connect, type NatsConnection } from 'nats';
+import { testPostgres } from '@muster/testing';
+import type { NatsConnection } from 'nats';
 import pg from 'pg';
 import { gateway } from '../gateway.js';
 
@@ -38,16 +40,18 @@ export interface TestGateway {
 }
 
 export async function startGateway(): Promise<TestGateway> {
-  const [postgres, nats] = await Promise.all([testPostgres(), testNats()]);
+  const [postgres, users] = await Promise.all([testPostgres(), busWithUsers()]);
+  const creds = await users.keep(await serviceUser(users.signer, 'gateway'));
   const admin = await postgres.createDatabase();
   const urls = await provision(admin, [{ name: 'gateway', password: 'secret' }]);
   const database = new pg.Client({ connectionString: urls['gateway'] });
   await database.connect();
-  const bus = await connect({ servers: nats.url });
+  const bus = await users.administrator();
   const start = (env: NodeJS.ProcessEnv) => {
     const whole = {
       MUSTER_DATABASE_URL: urls['gateway'],
-      MUSTER_NATS_URL: nats.url,
+      MUSTER_NATS_URL: users.nats.url,
+      MUSTER_NATS_CREDS: creds,
       MUSTER_PORT: '0',
       MUSTER_LOG_LEVEL: 'fatal',
       MUSTER_ADMIN_TOKEN: ADMIN_TOKEN,
@@ -98,9 +102,8 @@ export async function startGateway(): Promise<TestGateway> {
     },
     stop: async () => {
       await running.stop();
-      await bus.close();
       await database.end();
-      await nats.stop();
+      await users.stop();
       await postgres.stop();
     },
   };

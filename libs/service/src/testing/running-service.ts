@@ -1,3 +1,5 @@
+import { serviceUser } from '@muster/bus-auth';
+import { busWithUsers } from '@muster/bus-auth/testing';
 import {
   BATCH_SIZE,
   deviceSubject,
@@ -5,6 +7,7 @@ import {
   type RpcContract,
   type RpcRequest,
   type RpcResponse,
+  type ServiceName,
   type WorkBatch,
   type WorkContract,
 } from '@muster/contracts';
@@ -37,6 +40,31 @@ interface Parts {
   end: () => Promise<void>;
 }
 
+interface TestBus {
+  nats: TestNats;
+  /** The test's own. */
+  connection: NatsConnection;
+  /** Path of the service's credentials. */
+  creds?: string;
+  stop(): Promise<void>;
+}
+
+async function guardedBus(service: ServiceName): Promise<TestBus> {
+  const bus = await busWithUsers();
+  const creds = await bus.keep(await serviceUser(bus.signer, service));
+  return { nats: bus.nats, connection: await bus.administrator(), creds, stop: bus.stop };
+}
+
+async function openBus(): Promise<TestBus> {
+  const nats = await testNats();
+  const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  const stop = async () => {
+    await connection.close();
+    await nats.stop();
+  };
+  return { nats, connection, stop };
+}
+
 /** One real service on a Postgres database and a nats-server of its own; the test stands in for whoever it talks to. */
 export class RunningService {
   readonly events: HeardEvent[] = [];
@@ -49,27 +77,35 @@ export class RunningService {
     });
   }
 
-  static async start(definition: ServiceDefinition, env: NodeJS.ProcessEnv = {}): Promise<RunningService> {
+  /**
+   * The service may do on the bus what the contracts let it do.
+   * @param users false: the bus lets in everybody, for a service that has contracts of the test's own.
+   */
+  static async start(
+    definition: ServiceDefinition,
+    env: NodeJS.ProcessEnv = {},
+    { users = true } = {},
+  ): Promise<RunningService> {
     const postgres = await testPostgres();
-    const nats = await testNats();
+    const bus = await (users ? guardedBus(definition.service) : openBus());
+    const { nats, connection } = bus;
     const urls = await provision(await postgres.createDatabase(), [
       { name: definition.service, password: randomUUID() },
     ]);
     const settings = {
       MUSTER_DATABASE_URL: urls[definition.service],
       MUSTER_NATS_URL: nats.url,
+      MUSTER_NATS_CREDS: bus.creds,
       MUSTER_LOG_LEVEL: 'fatal',
       ...env,
     };
-    const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
     await ensureStreams(connection, streamsOf(definition.service));
     const service = await startService(definition, settings);
     const sql = new pg.Client({ connectionString: settings.MUSTER_DATABASE_URL });
     await sql.connect();
     const end = async () => {
       await sql.end();
-      await connection.close();
-      await nats.stop();
+      await bus.stop();
       await postgres.stop();
     };
     return new RunningService({ definition, env: settings, nats, connection, sql, service, end });
