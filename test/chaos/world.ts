@@ -117,7 +117,7 @@ export class World {
     const kept = join(tmpdir(), `muster-chaos-${seed}-${process.pid}`);
     await cp(this.stack.dataDir, kept, {
       recursive: true,
-      filter: (path) => !/\/(nats|secrets\.json|stack\.json|stack\.lock)$/.test(path),
+      filter: (path) => !/\/(nats|creds|secrets\.json|stack\.json|stack\.lock)$/.test(path),
     });
     return kept;
   }

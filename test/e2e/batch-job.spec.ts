@@ -100,7 +100,7 @@ describe('a job over 2,000 devices of which a tenth fails', () => {
       expect(failed).toBeGreaterThan(DEVICES * 0.07);
       expect(failed).toBeLessThan(DEVICES * 0.13);
 
-      const connection = await stack.nats();
+      const connection = await stack.events();
       const ofJob = async () =>
         (await readEvents(connection, 'muster.evt.demo.job-task.>')).filter((event) => event.data['job_id'] === id);
       await expect.poll(async () => inState(await ofJob(), 'Successful'), { timeout: 20_000 }).toBe(succeeded);
@@ -198,7 +198,7 @@ describe('event streams that are lost', () => {
 
 describe('what other systems see', () => {
   it('given everything that happened, then each event is a valid CloudEvent and no version is missing', async () => {
-    const connection = await stack.nats();
+    const connection = await stack.events();
     for (const entity of ['job', 'job-task', 'command', 'device']) {
       const events = await readEvents(connection, `muster.evt.demo.${entity}.>`);
       expect(events.length).toBeGreaterThan(0);
@@ -225,7 +225,7 @@ describe('what other systems see', () => {
       { traceparent: `00-${trace}-bbbbbbbbbbbbbbbb-01` },
     );
     await stack.reached(body.job_id, 'Successful');
-    const connection = await stack.nats();
+    const connection = await stack.events();
     const own = async (filter: string, key: string) =>
       (await readEvents(connection, filter)).filter((event) => event.data[key] === body.job_id);
     await expect.poll(async () => (await own('muster.evt.demo.job.>', 'id')).length, { timeout: 10_000 }).toBe(3);

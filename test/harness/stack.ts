@@ -1,10 +1,12 @@
-import type { DeviceQuery, Job, NewJob } from '@muster/contracts';
+import { administratorUser, type BusKeys } from '@muster/bus-auth';
+import { doorOptions } from '@muster/bus-auth/connect';
+import { serviceInbox, type DeviceQuery, type Job, type NewJob } from '@muster/contracts';
 import { stopProcess } from '@muster/servers';
 import { connect, type NatsConnection } from 'nats';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until.ts';
@@ -15,7 +17,7 @@ const STOP_MS = 20_000;
 
 export interface StackFile {
   gateway: { url: string };
-  nats: { url: string };
+  nats: { url: string; mqttUrl: string; creds: string };
   postgres: { url: string };
   token: string;
   project: string;
@@ -33,7 +35,9 @@ export class Stack {
   readonly dataDir: string;
   private readonly process: ChildProcess;
   private readonly children: ChildProcess[] = [];
-  private connection: NatsConnection | undefined;
+  private connections: Promise<NatsConnection>[] = [];
+  private administrator: Promise<NatsConnection> | undefined;
+  private reader: Promise<NatsConnection> | undefined;
 
   private constructor(dataDir: string, child: ChildProcess) {
     this.dataDir = dataDir;
@@ -154,9 +158,31 @@ export class Stack {
     return child;
   }
 
-  async nats(): Promise<NatsConnection> {
-    this.connection ??= await connect({ servers: (await this.file()).nats.url, maxReconnectAttempts: -1 });
-    return this.connection;
+  /** A connection that may do everything on the bus; services answer it as they answer the gateway. */
+  nats(): Promise<NatsConnection> {
+    return (this.administrator ??= this.administratorCreds().then((creds) =>
+      this.open(creds, serviceInbox('gateway')),
+    ));
+  }
+
+  /** A connection that reads the events and no more, as another system has it. */
+  events(): Promise<NatsConnection> {
+    return (this.reader ??= this.file().then(({ nats }) => this.open(nats.creds, '_INBOX')));
+  }
+
+  /** Path of credentials that open all of the bus. */
+  async administratorCreds(): Promise<string> {
+    const { bus } = JSON.parse(await readFile(join(this.dataDir, 'secrets.json'), 'utf8')) as { bus: BusKeys };
+    const path = join(this.dataDir, 'creds', 'test.creds');
+    await writeFile(path, await administratorUser({ account: bus.account, seed: bus.accountSeed }), { mode: 0o600 });
+    return path;
+  }
+
+  private async open(creds: string, inbox: string): Promise<NatsConnection> {
+    const { url } = (await this.file()).nats;
+    const connection = connect({ ...doorOptions({ url, creds, inbox }), maxReconnectAttempts: -1 });
+    this.connections.push(connection);
+    return connection;
   }
 
   /** Kills a process of the stack as the operating system would, and waits until the stack has started it anew. */
@@ -185,7 +211,7 @@ export class Stack {
 
   async stop(): Promise<void> {
     try {
-      await this.connection?.close();
+      for (const connection of await Promise.all(this.connections)) await connection.close();
       for (const child of this.children) await end(child);
     } finally {
       const pids = this.pids();

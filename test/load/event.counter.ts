@@ -25,7 +25,7 @@ export class EventCounter {
   /** Counts what is stored from now on. */
   static async start(bench: BenchStack): Promise<EventCounter> {
     const counter = new EventCounter(new Worker(new URL('./workers/count-events.ts', import.meta.url)), bench);
-    await ask(counter.worker, { url: bench.file.nats.url, from: await counter.sequences() }, CATCH_UP_MS);
+    await ask(counter.worker, { ...bench.file.nats, from: await counter.sequences() }, CATCH_UP_MS);
     return counter;
   }
 
@@ -39,7 +39,7 @@ export class EventCounter {
   }
 
   private async sequences(): Promise<Record<string, number>> {
-    const manager = await (await this.bench.stack.nats()).jetstreamManager();
+    const manager = await (await this.bench.stack.events()).jetstreamManager();
     const last = STREAMS.map(async (stream) => [stream, (await manager.streams.info(stream)).state.last_seq] as const);
     return Object.fromEntries(await Promise.all(last));
   }

@@ -17,7 +17,7 @@ export class TerminalWatch {
 
   static async start(bench: BenchStack, entity: keyof typeof TERMINAL): Promise<TerminalWatch> {
     const watch = new TerminalWatch();
-    const connection = await bench.stack.nats();
+    const connection = await bench.stack.events();
     const { states, key } = TERMINAL[entity];
     watch.subscription = connection.subscribe(`muster.evt.${bench.file.project}.${entity}.*.*`, {
       callback: (error, message) => {

@@ -1,7 +1,6 @@
-import { connect } from 'nats';
 import pg from 'pg';
 import { Worker } from 'node:worker_threads';
-import type { StackFile } from '../../harness/stack.ts';
+import type { Stack } from '../../harness/stack.ts';
 import { ask } from '../workers/ask.ts';
 
 const START_MS = 10_000;
@@ -11,13 +10,14 @@ const SUBJECT = 'bench.question';
  * The least that a command takes: one request and its answer over the bus, and two commits of a row, one after the other.
  * @returns milliseconds of each, without those that warm up.
  */
-export async function roundTrips({ nats, postgres }: StackFile, warmUp: number, count: number): Promise<number[]> {
+export async function roundTrips(stack: Stack, warmUp: number, count: number): Promise<number[]> {
   const responder = new Worker(new URL('../workers/respond.ts', import.meta.url));
+  const { nats, postgres } = await stack.file();
   const db = new pg.Client({ connectionString: postgres.url });
   await db.connect();
-  const connection = await connect({ servers: nats.url });
+  const connection = await stack.nats();
   try {
-    await ask(responder, { url: nats.url, subject: SUBJECT }, START_MS);
+    await ask(responder, { url: nats.url, creds: await stack.administratorCreds(), subject: SUBJECT }, START_MS);
     await db.query('CREATE TABLE bench_commit (id uuid PRIMARY KEY, at timestamptz NOT NULL)');
     const commit = () =>
       db.query({ name: 'commit', text: 'INSERT INTO bench_commit VALUES (gen_random_uuid(), clock_timestamp())' });
@@ -32,7 +32,6 @@ export async function roundTrips({ nats, postgres }: StackFile, warmUp: number, 
     await db.query('DROP TABLE bench_commit');
     return times;
   } finally {
-    await connection.close();
     await db.end();
     await responder.terminate();
   }

@@ -19,7 +19,7 @@ const IN_PROGRESS_SECONDS = 60;
 export const commandLatency: Row = {
   name: 'command.latency',
   measure: async (bench) => {
-    const reference = await roundTrips(bench.file, WARM_UP, COMMANDS);
+    const reference = await roundTrips(bench.stack, WARM_UP, COMMANDS);
     const latencies = await withSingleDevice(bench, 'command', (device) => latenciesOf(bench, device));
     const bare = { what: 'request + 2 commits, p50', value: percentile(reference, 0.5), unit: 'ms' };
     const figure = (part: string, share: number, atMost: number) =>

@@ -1,4 +1,5 @@
 /** Counts the events of jobs, tasks and commands. Asked first from where, and then up to where: sequences by stream. */
+import { doorOptions } from '@muster/bus-auth/connect';
 import { connect, DeliverPolicy } from 'nats';
 import { once } from 'node:events';
 import { parentPort } from 'node:worker_threads';
@@ -7,8 +8,10 @@ const port = parentPort!;
 const ID = /"id":"([^"]+)"/;
 const COUNTED = new Set(['job', 'job-task', 'command']);
 
-const [{ url, from }] = (await once(port, 'message')) as [{ url: string; from: Record<string, number> }];
-const connection = await connect({ servers: url });
+const [{ url, creds, from }] = (await once(port, 'message')) as [
+  { url: string; creds: string; from: Record<string, number> },
+];
+const connection = await connect(doorOptions({ url, creds, inbox: '_INBOX' }));
 const jetstream = connection.jetstream();
 const seen = new Set<string>();
 const reached = new Map<string, number>(Object.entries(from));

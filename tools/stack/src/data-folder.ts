@@ -10,6 +10,8 @@ export interface DataFolder {
   ports: string;
   postgres: string;
   nats: string;
+  /** What opens the bus: a file per user. */
+  creds: string;
   logs: string;
   /** A folder per agent, for what it must not forget. */
   agents: string;
@@ -31,6 +33,7 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
     ports: join(path, 'ports.json'),
     postgres: join(path, 'postgres'),
     nats: join(path, 'nats'),
+    creds: join(path, 'creds'),
     logs: join(path, 'logs'),
     agents: join(path, 'agents'),
     sites: join(path, 'sites'),
@@ -38,6 +41,7 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   };
   try {
     for (const each of [folder.logs, folder.agents, folder.sites]) await mkdir(each, { recursive: true });
+    await mkdir(folder.creds, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new StackError(`MUSTER_DATA_DIR: ${messageOf(error)}`);
   }

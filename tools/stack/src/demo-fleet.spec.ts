@@ -8,6 +8,8 @@ import { agentProgram, divide, fleetProgram } from './demo-fleet.js';
 const nodes = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ id: String(index), node: { name: `node-${index}` } }));
 
+const NATS = { url: 'nats://127.0.0.1:1', mqttUrl: null, creds: null, fleetCreds: 'fleet.creds', ca: 'ca.pem' };
+
 describe('divide', () => {
   it('given a fleet, then three nodes spread over it are real and the rest is simulated', () => {
     const { real, simulated } = divide(nodes(321));
@@ -55,7 +57,7 @@ describe('given a stack that was told its secrets by environment', () => {
 
   it('when an agent is started, then it gets its site and its name and cannot reboot, and none of them', () => {
     const node = { name: 'atl-1', attributes: { city: 'Atlanta' } };
-    const { env } = agentProgram({ id: 'id', node }, folder, 'demo', 'nats://127.0.0.1:1');
+    const { env, args } = agentProgram({ id: 'id', node }, folder, 'demo', NATS);
 
     expect(ours(env)).toEqual({
       MUSTER_SITE_DIR: join(folder.sites, 'atl-1'),
@@ -63,6 +65,7 @@ describe('given a stack that was told its secrets by environment', () => {
       MUSTER_NODE_CITY: 'Atlanta',
       MUSTER_REBOOT_COMMAND: expect.stringContaining('exit 1') as string,
     });
+    expect(args?.join(' ')).toContain('--nats nats://127.0.0.1:1 --creds fleet.creds --ca ca.pem');
     expect(JSON.stringify(env)).not.toContain('secret');
     expect(env.PATH).toBe(process.env.PATH);
   });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { DataFolder } from './data-folder.js';
 import type { RegisteredNode } from './gateway-client.js';
 import type { NodeProgram } from './node-process.js';
+import type { StackDocument } from './stack-file.js';
 import { AGENT_SCRIPT, FLEET_SCRIPT, HANDLERS } from './workspace.js';
 
 const AGENTS = 3;
@@ -36,7 +37,7 @@ export function agentProgram(
   { id, node }: RegisteredNode,
   folder: DataFolder,
   project: string,
-  natsUrl: string,
+  nats: StackDocument['nats'],
 ): Program {
   return {
     name: `agent ${node.name}`,
@@ -47,7 +48,9 @@ export function agentProgram(
       '--project',
       project,
       '--nats',
-      natsUrl,
+      nats.url,
+      ...(nats.fleetCreds === null ? [] : ['--creds', nats.fleetCreds]),
+      ...(nats.ca === null ? [] : ['--ca', nats.ca]),
       '--handlers',
       HANDLERS,
       '--state',

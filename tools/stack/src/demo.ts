@@ -103,7 +103,7 @@ export async function runDemo(
 
   await stack.startPrograms([
     ...(simulated.length > 0 ? [await fleetProgram(simulated, folder, options.dataDir, options.failureRate)] : []),
-    ...real.map((each) => agentProgram(each, folder, options.project, stack.natsUrl)),
+    ...real.map((each) => agentProgram(each, folder, options.project, stack.nats)),
   ]);
   await untilOnline(client, registered, signal);
 

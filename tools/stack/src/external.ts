@@ -1,6 +1,9 @@
+import { doorOptions } from '@muster/bus-auth/connect';
+import { serviceInbox } from '@muster/contracts';
 import { connect } from 'nats';
 import pg from 'pg';
 import { messageOf, StackError } from './errors.js';
+import type { StackOptions } from './options.js';
 
 const CONNECT_MS = 5_000;
 
@@ -19,10 +22,16 @@ export async function checkPostgres(url: string): Promise<void> {
   }
 }
 
+type NatsDoor = Pick<StackOptions, 'natsCreds' | 'natsCa'> & { natsUrl: string };
+
 /** Looks whether the server of MUSTER_NATS_URL answers and has JetStream. @throws StackError with the reason. */
-export async function checkNats(url: string): Promise<void> {
+export async function checkNats({ natsUrl: url, natsCreds: creds, natsCa: ca }: NatsDoor): Promise<void> {
   try {
-    const connection = await connect({ servers: url, timeout: CONNECT_MS, reconnect: false });
+    const connection = await connect({
+      ...doorOptions({ url, creds, ca, inbox: serviceInbox('gateway') }),
+      timeout: CONNECT_MS,
+      reconnect: false,
+    });
     try {
       await (await connection.jetstreamManager()).getAccountInfo();
     } finally {

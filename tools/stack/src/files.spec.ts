@@ -22,7 +22,7 @@ const mode = async (file: string) => (await stat(file)).mode & 0o777;
 describe('StackFile', () => {
   const document = (processes: StackDocument['processes']): StackDocument => ({
     gateway: { url: 'http://127.0.0.1:1' },
-    nats: { url: 'nats://127.0.0.1:2', mqttUrl: null, creds: null },
+    nats: { url: 'nats://127.0.0.1:2', mqttUrl: null, creds: null, fleetCreds: null, ca: null },
     postgres: { url: 'postgres://127.0.0.1:3' },
     token: 'token',
     project: 'demo',

@@ -9,7 +9,9 @@ export function guide(
   demo: Demo | undefined,
   sitesUrl: string | undefined,
 ): string[] {
-  const { hostname, port } = new URL(stack.natsUrl);
+  const { url, creds, ca } = stack.nats;
+  const { hostname, port, username } = new URL(url);
+  const door = [`-s ${url}`, ...(creds ? [`--creds ${creds}`] : []), ...(ca ? [`--tlsca ${ca}`] : [])].join(' ');
   const events = `muster.evt.${options.project}.>`;
   const path = demo ? demo.jobUrl : `${stack.gateway}/api/v1/devices`;
   return [
@@ -17,7 +19,7 @@ export function guide(
     `Gateway   ${stack.gateway}`,
     `API       ${stack.gateway}/docs`,
     `Token     ${stack.token}`,
-    `NATS      ${stack.natsUrl}`,
+    `NATS      ${url}`,
     ...(demo && sitesUrl
       ? demo.agents.map((node, index) => `${index === 0 ? 'Sites' : '     '}     ${sitesUrl}/${node}/`)
       : []),
@@ -25,9 +27,10 @@ export function guide(
     '',
     'Ask the API:',
     `  curl -s -H 'Authorization: Bearer ${stack.token}' ${path}`,
-    'Watch the events (the second line needs no NATS client):',
-    `  nats sub -s ${stack.natsUrl} '${events}'`,
-    ...(new URL(stack.natsUrl).username === ''
+    'Watch the events:',
+    `  nats sub ${door} '${events}'`,
+    // Whoever needs neither name nor encryption needs no NATS client either.
+    ...(username === '' && !creds && url.startsWith('nats:')
       ? [
           `  (printf 'CONNECT {"verbose":false}\\r\\nSUB ${events} 1\\r\\n'; cat) | curl -sN telnet://${hostname}:${port || 4222}`,
         ]

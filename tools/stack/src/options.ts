@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ADMIN_TOKEN_RULE, isAdminToken, MAX_LISTED_TARGETS, ProjectId, validate } from '@muster/contracts';
@@ -28,6 +29,14 @@ export interface StackOptions {
   databaseUrl: string | undefined;
   /** A NATS server that is used instead of one of our own. */
   natsUrl: string | undefined;
+  /** Credentials file of the services on a NATS server that is not our own. */
+  natsCreds: string | undefined;
+  /** Credentials file of the demo's devices on such a server. */
+  fleetCreds: string | undefined;
+  /** Certificates of authority that vouch for the bus, ours or another. */
+  natsCa: string | undefined;
+  /** Certificate and private key of our own bus, which then encrypts all connections. */
+  tls: { cert: string; key: string } | undefined;
   /** How many of each service run. */
   replicas: number;
 }
@@ -44,6 +53,8 @@ export const HELP = `npm start -- [options]        starts Muster on this machine
 
 Environment: MUSTER_DATA_DIR (.muster), MUSTER_PORT (8080, 0 takes a free one), MUSTER_ADMIN_TOKEN (else made and printed),
 MUSTER_PROJECT (demo), MUSTER_DATABASE_URL and MUSTER_NATS_URL (use these instead of starting our own), MUSTER_LOG_LEVEL (info),
+MUSTER_NATS_CREDS and MUSTER_FLEET_CREDS (credentials files of the services and of the demo's devices on a NATS server that is not our own),
+MUSTER_TLS_CERT and MUSTER_TLS_KEY (PEM files; our bus then encrypts), MUSTER_NATS_CA (PEM file that vouches for the bus),
 MUSTER_REPLICAS (1: how many of each service; further gateways take free ports).
 `;
 
@@ -82,6 +93,22 @@ const url = (name: string, text: string | undefined, protocols: readonly string[
   }
   return text;
 };
+
+/** A file that is there, as an absolute path: processes may run elsewhere. */
+const file = (name: string, text: string | undefined) => {
+  if (!text) return undefined;
+  const path = resolve(text);
+  if (!existsSync(path)) throw new UsageError(`${name}: there is no file ${path}`);
+  return path;
+};
+
+function tlsOf(env: NodeJS.ProcessEnv): StackOptions['tls'] {
+  const cert = file('MUSTER_TLS_CERT', env.MUSTER_TLS_CERT);
+  const key = file('MUSTER_TLS_KEY', env.MUSTER_TLS_KEY);
+  if (cert && key) return { cert, key };
+  if (cert || key) throw new UsageError('MUSTER_TLS_CERT and MUSTER_TLS_KEY need each other');
+  return undefined;
+}
 
 /**
  * @param args what stands behind `npm start --`.
@@ -123,6 +150,10 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): StackOption
     project,
     databaseUrl: url('MUSTER_DATABASE_URL', env.MUSTER_DATABASE_URL, ['postgres:', 'postgresql:']),
     natsUrl: url('MUSTER_NATS_URL', env.MUSTER_NATS_URL, ['nats:', 'tls:']),
+    natsCreds: file('MUSTER_NATS_CREDS', env.MUSTER_NATS_CREDS),
+    fleetCreds: file('MUSTER_FLEET_CREDS', env.MUSTER_FLEET_CREDS),
+    natsCa: file('MUSTER_NATS_CA', env.MUSTER_NATS_CA),
+    tls: tlsOf(env),
     replicas: number(
       'MUSTER_REPLICAS',
       env.MUSTER_REPLICAS || '1',

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { busEnvironment, busUsers } from './bus-users.js';
 import { openDataFolder } from './data-folder.js';
 import { messageOf, StackError, UsageError } from './errors.js';
 import { keepSecrets } from './secrets.js';
@@ -41,6 +42,8 @@ async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<num
           ...env,
           MUSTER_DATABASE_URL: urls[service],
           MUSTER_NATS_URL: stack.nats.url,
+          ...(stack.nats.creds === null ? {} : busEnvironment(busUsers(folder.creds), service)),
+          ...(stack.nats.ca === null ? {} : { MUSTER_NATS_CA: stack.nats.ca }),
         },
       },
     );

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeKeys, type BusKeys } from '@muster/bus-auth';
 import type { ServiceName } from '@muster/contracts';
 import { StackError } from './errors.js';
 import { writePrivate } from './private-file.js';
@@ -11,6 +12,8 @@ export interface Secrets {
   postgres: string;
   services: Partial<Record<ServiceName, string>>;
   token: string;
+  /** What opens our own bus. */
+  bus: BusKeys;
 }
 
 const make = () => randomBytes(24).toString('base64url');
@@ -53,6 +56,7 @@ export async function keepSecrets(
       string
     >,
     token: kept.token ?? make(),
+    bus: kept.bus ?? (await makeKeys()),
   };
   await writePrivate(file, secrets);
   return secrets;

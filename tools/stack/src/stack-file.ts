@@ -5,8 +5,17 @@ import { writePrivate } from './private-file.js';
 /** `stack.json`: what runs now, for scripts and tests. It holds the admin token, so its owner alone may read it. */
 export interface StackDocument {
   gateway: { url: string };
-  /** `creds`: path of a credentials file that may read the events; null while the bus has no users. */
-  nats: { url: string; mqttUrl: string | null; creds: string | null };
+  /**
+   * `creds`: path of a credentials file that may read the events; `fleetCreds`: of one that may speak for all devices of the project; `ca`: of
+   * the certificates that vouch for the bus. Null where it needs none, or the bus is not our own.
+   */
+  nats: {
+    url: string;
+    mqttUrl: string | null;
+    creds: string | null;
+    fleetCreds: string | null;
+    ca: string | null;
+  };
   /** The superuser's URL. */
   postgres: { url: string };
   token: string;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { SERVICES, type ServiceName } from '@muster/contracts';
 import { provision } from '@muster/persistence';
 import { freePort, portIsFree, startNats, startPostgres, type NatsServer } from '@muster/servers';
+import { busAuthentication, busEnvironment, busUsers, writeBusUsers, type BusUsers } from './bus-users.js';
 import type { DataFolder } from './data-folder.js';
 import { messageOf, StackError } from './errors.js';
 import { checkNats, checkPostgres } from './external.js';
@@ -9,8 +10,8 @@ import { keepPorts, keptPorts, type BusPorts } from './kept-ports.js';
 import { LogFile } from './log-file.js';
 import { startNode, type NodeProgram } from './node-process.js';
 import type { StackOptions } from './options.js';
-import { keepSecrets } from './secrets.js';
-import type { StackFile } from './stack-file.js';
+import { keepSecrets, type Secrets } from './secrets.js';
+import type { StackDocument, StackFile } from './stack-file.js';
 import { Supervisor, type Starter } from './supervisor.js';
 import { serviceScript } from './workspace.js';
 
@@ -21,6 +22,8 @@ export class Stack {
   private stopped: Promise<void> | undefined;
   private databaseUrl = '';
   private bus: Pick<NatsServer, 'url'> & { mqttUrl: string | null } = { url: '', mqttUrl: null };
+  /** Of our own bus. */
+  private users: BusUsers | undefined;
   private gatewayUrl = '';
   private adminToken = '';
 
@@ -35,8 +38,16 @@ export class Stack {
     return this.gatewayUrl;
   }
 
-  get natsUrl(): string {
-    return this.bus.url;
+  /** The bus, as `stack.json` tells of it. */
+  get nats(): StackDocument['nats'] {
+    const { fleetCreds = null, natsCa: ca = null } = this.options;
+    return {
+      url: this.bus.url,
+      mqttUrl: this.bus.mqttUrl,
+      creds: this.users?.reader ?? null,
+      fleetCreds: this.users?.fleet ?? fleetCreds,
+      ca,
+    };
   }
 
   get token(): string {
@@ -58,7 +69,7 @@ export class Stack {
 
     const servers = [
       ...(this.options.databaseUrl ? [] : [this.supervise('postgres', this.postgres(secrets.postgres))]),
-      ...(this.options.natsUrl ? [] : [this.supervise('nats-server', this.nats())]),
+      ...(this.options.natsUrl ? [] : [this.supervise('nats-server', await this.ownBus(secrets))]),
     ];
     await Promise.all([this.useExternal(), this.startGroup(servers)]);
 
@@ -130,7 +141,7 @@ export class Stack {
       this.databaseUrl = databaseUrl;
     }
     if (natsUrl) {
-      await checkNats(natsUrl);
+      await checkNats({ ...this.options, natsUrl });
       this.bus = { url: natsUrl, mqttUrl: null };
     }
   }
@@ -151,12 +162,16 @@ export class Stack {
     };
   }
 
-  private nats(): Starter {
+  private async ownBus({ bus: keys }: Pick<Secrets, 'bus'>): Promise<Starter> {
     const log = this.log('nats-server');
+    this.users = busUsers(this.folder.creds);
+    await writeBusUsers(this.users, keys, this.options.project);
+    const authentication = busAuthentication(keys);
+    const { tls } = this.options;
     let ports: BusPorts | undefined;
     return async () => {
       ports ??= await keptPorts(this.folder.ports);
-      const server = await startNats({ dataDir: this.folder.nats, onLog: log.write, ...ports });
+      const server = await startNats({ dataDir: this.folder.nats, authentication, tls, onLog: log.write, ...ports });
       ports = { port: server.port, mqttPort: server.mqttPort };
       await keepPorts(this.folder.ports, ports);
       this.bus = server;
@@ -173,6 +188,7 @@ export class Stack {
         ...process.env,
         MUSTER_DATABASE_URL: databaseUrl,
         MUSTER_NATS_URL: this.bus.url,
+        ...(this.users ? busEnvironment(this.users, name) : {}),
         MUSTER_HTTP_PORT: String(port),
         MUSTER_PROJECT: this.options.project,
       };
@@ -215,7 +231,7 @@ export class Stack {
     });
     await this.file.write({
       gateway: { url: this.gatewayUrl },
-      nats: { url: this.bus.url, mqttUrl: this.bus.mqttUrl, creds: null },
+      nats: this.nats,
       postgres: { url: this.databaseUrl },
       token: this.adminToken,
       project: this.options.project,

@@ -13,11 +13,12 @@ const env = {
 
 describe('given the options of an agent', () => {
   it('when all come from the environment, then that is enough, and an option wins over it', () => {
-    expect(readAgentOptions(['--project', 'other', '--creds', 'c', '--boot-id', 'b-1'], env)).toEqual({
+    expect(readAgentOptions(['--project', 'other', '--creds', 'c', '--ca', 'a', '--boot-id', 'b-1'], env)).toEqual({
       project: 'other',
       device: env.MUSTER_DEVICE,
       nats: env.MUSTER_NATS_URL,
       creds: resolve('c'),
+      ca: resolve('a'),
       handlers: tmpdir(),
       state: resolve('state'),
       bootId: 'b-1',

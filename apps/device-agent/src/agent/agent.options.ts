@@ -10,10 +10,12 @@ export interface AgentOptions {
   project: string;
   /** The device's id. `--device`, `MUSTER_DEVICE` */
   device: string;
-  /** `--nats`, `MUSTER_NATS_URL` */
+  /** `--nats`, `MUSTER_NATS_URL`; with `tls://` it is never spoken to in the clear. */
   nats: string;
   /** Path of a NATS credentials file. `--creds`, `MUSTER_CREDS` */
   creds?: string;
+  /** Path of the certificates of authority (PEM) that vouch for the bus. `--ca`, `MUSTER_NATS_CA` */
+  ca?: string;
   /** Folder of the executables that commands run. `--handlers`, `MUSTER_HANDLERS` */
   handlers: string;
   /** Folder where the agent keeps what it must not forget; made when missing. `--state`, `MUSTER_STATE` */
@@ -27,6 +29,7 @@ const VARIABLES = {
   device: 'MUSTER_DEVICE',
   nats: 'MUSTER_NATS_URL',
   creds: 'MUSTER_CREDS',
+  ca: 'MUSTER_NATS_CA',
   handlers: 'MUSTER_HANDLERS',
   state: 'MUSTER_STATE',
   'boot-id': 'MUSTER_BOOT_ID',
@@ -40,11 +43,13 @@ export function readAgentOptions(args: string[], env: NodeJS.ProcessEnv): AgentO
 
   const creds = value('creds');
   const bootId = value('boot-id');
+  const ca = value('ca');
   const options: AgentOptions = {
     project: need('project'),
     device: need('device'),
     nats: need('nats'),
     ...(creds !== undefined && { creds: resolve(creds) }),
+    ...(ca !== undefined && { ca: resolve(ca) }),
     handlers: resolve(need('handlers')),
     state: resolve(need('state')),
     ...(bootId !== undefined && { bootId }),

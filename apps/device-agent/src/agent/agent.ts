@@ -1,6 +1,7 @@
 import {
   CancelMessage,
   CommandMessage,
+  deviceInbox,
   deviceSubject,
   HEARTBEAT_SECONDS,
   MAX_DEVICE_PAYLOAD,
@@ -64,9 +65,10 @@ export class Agent {
 
   /** Resolves once the device is on the bus and its hello is kept; waits for a server as long as it takes. */
   async start(): Promise<void> {
-    const { url, signal } = { url: this.options.nats, signal: this.#stopped.signal };
+    const { signal } = this.#stopped;
+    const { nats: url, creds, ca, project, device } = this.options;
     const nc = await connectForever(
-      { url, name: `muster-agent ${this.options.device}`, creds: this.options.creds },
+      { url, name: `muster-agent ${device}`, creds, ca, inbox: deviceInbox(project, device) },
       { signal, failed: this.#warn('bus not reached yet') },
     );
     this.#nc = nc;

@@ -1,31 +1,28 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect, credsAuthenticator, Events, type NatsConnection } from 'nats';
+import { doorOptions, type BusDoor } from '@muster/bus-auth/connect';
+import { connect, Events, type NatsConnection } from 'nats';
 import { UsageError } from '../process/usage.js';
 import { untilSuccess, type RetryOptions } from './retry.js';
 
 const LEAVE_GRACE_MS = 2_000;
 
-export interface BusOptions {
-  url: string;
+export interface BusOptions extends BusDoor {
   /** How the server's monitoring names this connection. */
   name: string;
-  /** Path of a NATS credentials file. */
-  creds?: string | undefined;
 }
 
-/** Connects as soon as a server is there, and from then on reconnects forever. */
-export async function connectForever({ url, name, creds }: BusOptions, retry: RetryOptions): Promise<NatsConnection> {
-  const authenticator = creds === undefined ? undefined : credsAuthenticator(readCreds(creds));
+/**
+ * Connects as soon as a server is there, and from then on reconnects forever.
+ * @throws UsageError when a file cannot be read.
+ */
+export async function connectForever({ name, ...door }: BusOptions, retry: RetryOptions): Promise<NatsConnection> {
+  const options = optionsOf(door);
   return untilSuccess(
     () =>
       connect({
-        servers: url,
+        ...options,
         name,
-        ...(authenticator && { authenticator }),
         maxReconnectAttempts: -1,
-        // A server that is coming up may refuse good credentials for a while.
-        ignoreAuthErrorAbort: true,
         reconnectTimeWait: 250,
         // A stack trace per publish costs more than the publish.
         noAsyncTraces: true,
@@ -55,10 +52,10 @@ export async function watchConnection(
   }
 }
 
-function readCreds(file: string): Uint8Array {
+function optionsOf(door: BusDoor) {
   try {
-    return readFileSync(file);
+    return doorOptions(door);
   } catch (error) {
-    throw new UsageError(`--creds: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`--creds, --ca: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

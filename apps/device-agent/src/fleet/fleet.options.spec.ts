@@ -8,7 +8,12 @@ describe('given the options of a fleet', () => {
   let dir: string;
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'muster-options-'));
-    const stack = { gateway: { url: 'http://g' }, nats: { url: 'nats://n' }, token: 't', project: 'demo' };
+    const stack = {
+      gateway: { url: 'http://g' },
+      nats: { url: 'nats://n', fleetCreds: 'f.creds', ca: null },
+      token: 't',
+      project: 'demo',
+    };
     writeFileSync(join(dir, 'stack.json'), JSON.stringify(stack));
   });
   afterEach(() => rmSync(dir, { recursive: true }));
@@ -31,6 +36,8 @@ describe('given the options of a fleet', () => {
       gateway: 'http://g',
       token: 't',
       nats: 'nats://n',
+      creds: 'f.creds',
+      ca: undefined,
       project: 'demo',
     });
   });

@@ -20,6 +20,10 @@ export interface FleetCommand {
   gateway: string;
   token: string;
   nats: string;
+  /** Path of a NATS credentials file. */
+  creds?: string | undefined;
+  /** Path of the certificates of authority (PEM) that vouch for the bus. */
+  ca?: string | undefined;
   project: string;
 }
 
@@ -42,6 +46,9 @@ export const FLEET_USAGE = `Usage: npm run fleet -- (--count N --prefix P | --de
   --ends FILE           append a line per end of an execution, with what the device says of it
   --url URL, --token T, --nats URL, --project P
                         the gateway, a token, the bus and the project; those of the stack that runs here by default
+  --creds FILE, --ca FILE
+                        NATS credentials of the project's devices, and the certificates that vouch for the bus; by default
+                        those of the stack that runs here
 `;
 
 const OPTIONS = [
@@ -63,6 +70,8 @@ const OPTIONS = [
   'url',
   'token',
   'nats',
+  'creds',
+  'ca',
   'project',
 ] as const;
 
@@ -118,14 +127,20 @@ function sourceOf(given: Given): FleetSource {
   return { count: whole('count', count, 1, 1_000_000), prefix };
 }
 
-/** Where the fleet goes: what the options say, and for the rest the stack that runs here. */
-function targetOf(given: Given, env: NodeJS.ProcessEnv): Pick<FleetCommand, 'gateway' | 'token' | 'nats' | 'project'> {
-  const { url, token, nats, project } = given;
+/** Where the fleet goes: what the options say, and for the rest the stack that runs here; its secrets are for its own bus alone. */
+function targetOf(
+  given: Given,
+  env: NodeJS.ProcessEnv,
+): Pick<FleetCommand, 'gateway' | 'token' | 'nats' | 'creds' | 'ca' | 'project'> {
+  const { url, token, nats, creds, ca, project } = given;
   const stack: StackFile | undefined = url && token && nats && project ? undefined : readStackFile(env);
+  const bus = nats === undefined ? stack?.nats : undefined;
   const target = {
     gateway: url ?? stack?.gateway.url,
     token: token ?? stack?.token,
-    nats: nats ?? stack?.nats.url,
+    nats: nats ?? bus?.url,
+    creds: creds ?? bus?.fleetCreds ?? undefined,
+    ca: ca ?? bus?.ca ?? undefined,
     project: project ?? stack?.project,
   };
   if (!target.gateway || !target.token || !target.nats || !target.project) {

@@ -2,6 +2,7 @@ import {
   CancelMessage,
   CommandMessage,
   deviceSubject,
+  fleetInbox,
   HEARTBEAT_SECONDS,
   parseDeviceSubject,
   type ChannelName,
@@ -26,6 +27,10 @@ const ACK_TIMEOUT_MS = 5_000;
 export interface FleetOptions {
   /** URL of the bus. */
   nats: string;
+  /** Path of the credentials of all devices of the project; none for a bus without users. */
+  creds?: string | undefined;
+  /** Path of the certificates of authority (PEM) that vouch for the bus. */
+  ca?: string | undefined;
   /** Project slug. */
   project: string;
   devices: Iterable<DeviceIdentity>;
@@ -136,11 +141,11 @@ export class Fleet {
   }
 
   async #start(): Promise<void> {
-    const { nats, project, connections, behaviour, offlineSeconds, warn } = this.options;
+    const { nats, creds, ca, project, connections, behaviour, offlineSeconds, warn } = this.options;
     const { signal } = this.#stopped;
     for (let i = 0; i < connections; i++) {
       const nc = await connectForever(
-        { url: nats, name: `muster-fleet ${project} ${i}` },
+        { url: nats, creds, ca, inbox: fleetInbox(project), name: `muster-fleet ${project} ${i}` },
         {
           signal,
           failed: (error, attempt) => attempt === 1 && warn?.(`${nats}: ${(error as Error).message}, trying on`),

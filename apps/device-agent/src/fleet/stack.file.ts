@@ -5,7 +5,7 @@ import { UsageError } from '../process/usage.js';
 /** The part of a running stack's `stack.json` that a fleet needs. */
 export interface StackFile {
   gateway: { url: string };
-  nats: { url: string };
+  nats: { url: string; fleetCreds: string | null; ca: string | null };
   token: string;
   project: string;
 }
