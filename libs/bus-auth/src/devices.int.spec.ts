@@ -9,7 +9,7 @@ import {
   type ChannelName,
 } from '@muster/contracts';
 import { connectAsync, type MqttClient } from 'mqtt';
-import type { NatsConnection } from 'nats';
+import { AckPolicy, type NatsConnection } from 'nats';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -111,6 +111,18 @@ describe('a device over NATS', () => {
       expect([each, await maySubscribe(device, each)]).toEqual([each, false]);
     expect(await maySubscribe(device, `${deviceInbox(PROJECT, other.device)}.>`)).toBe(false);
     expect(await maySubscribe(device, subject(key, 'cancel'))).toBe(true);
+  });
+
+  it('given a message whose acknowledgement is to go to the bus itself, then it removes and makes nothing', async () => {
+    const { key, user } = await newDevice();
+    const device = await bus.connect(user.creds, deviceInbox(PROJECT, key.device));
+    const manager = await administrator.jetstreamManager();
+    await manager.consumers.add(STATUS, { durable_name: 'kept', ack_policy: AckPolicy.Explicit });
+    const api = [`STREAM.DELETE.${STATUS}`, `CONSUMER.DELETE.${STATUS}.kept`, 'STREAM.CREATE.MINE'];
+    for (const each of api) await tryPublish(device, subject(key, 'status'), `$JS.API.${each}`);
+    await expect.poll(() => inStream(subject(key, 'status'))).toBe(api.length);
+    expect((await manager.consumers.info(STATUS, 'kept')).name).toBe('kept');
+    await expect(manager.streams.info('MINE')).rejects.toThrow('stream not found');
   });
 
   it('given a message larger than a device may send, then its client has been told so', async () => {

@@ -47,6 +47,26 @@ describe('when a device said something', () => {
   });
 });
 
+describe('an acknowledgement that was sent to a channel', () => {
+  it('given a device that has its own acknowledged to the heartbeats of another, then that is dropped and counted, and the other is not alive', async () => {
+    const heard: string[] = [];
+    const host = await bus.serve({
+      status: async () => undefined,
+      heartbeat: async (messages) => void heard.push(...messages.map(({ device_id }) => device_id)),
+    });
+    await bus.server.flush();
+    const [victim, alive] = [randomUUID(), randomUUID()];
+    const reply = deviceSubject(PROJECT, victim, 'heartbeat');
+    bus.client.publish(deviceSubject(PROJECT, randomUUID(), 'status'), JSON.stringify(status()), { reply });
+    await vi.waitUntil(() => host.dropped.length > 0, { timeout: 5_000 });
+    bus.client.publish(deviceSubject(PROJECT, alive, 'heartbeat'), '{}');
+    await vi.waitUntil(() => heard.length > 0, { timeout: 5_000 });
+    expect(heard).toEqual([alive]);
+    await vi.waitUntil(async () => (await bus.left(STATUS)) === 0, { timeout: 10_000 });
+    expect(host.dropped).toEqual([{ channel: 'heartbeat', reason: 'invalid', subject: reply }]);
+  });
+});
+
 describe('a channel that nobody keeps', () => {
   it('given a handler that is slower than the devices, then a fixed number waits, the oldest are dropped, and the newest are handled', async () => {
     const gate = Promise.withResolvers<void>();

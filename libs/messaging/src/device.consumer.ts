@@ -41,6 +41,13 @@ interface Raw {
   headers?: MsgHdrs;
 }
 
+/**
+ * Whoever publishes into a stream names the subject of the acknowledgement, and the bus does not ask whether it is its own: a device could have
+ * one sent to another's channel, where it would be a hello or a heartbeat like any other.
+ */
+const isAcknowledgement = (payload: unknown): boolean =>
+  typeof payload === 'object' && payload !== null && 'stream' in payload && ('seq' in payload || 'error' in payload);
+
 function check(
   channel: DeviceChannel,
   message: Raw,
@@ -58,6 +65,7 @@ function check(
   // Writing the payload out again to look at it costs more than all the other checks, and only an escape or deep nesting can hide there.
   if ((text.length >= SHORT_TEXT || text.includes('\\u')) && !isStorable(payload))
     return { dropped: 'invalid', message: NOT_STORABLE };
+  if (isAcknowledgement(payload)) return { dropped: 'invalid', message: 'an acknowledgement of the bus' };
   const sender = parseDeviceSubject(message.subject);
   if (validate(DeviceSender, sender).length > 0)
     return { dropped: 'invalid', message: 'project or device of the subject' };

@@ -3,6 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { UsageError } from './errors.js';
 import { readOptions } from './options.js';
 
+/** A file that is there. */
+const HERE = import.meta.filename;
+
 describe('readOptions', () => {
   it('given nothing, then the defaults hold', () => {
     expect(readOptions([], {})).toEqual({
@@ -18,6 +21,10 @@ describe('readOptions', () => {
       project: 'demo',
       databaseUrl: undefined,
       natsUrl: undefined,
+      natsCreds: undefined,
+      fleetCreds: undefined,
+      natsCa: undefined,
+      tls: undefined,
       replicas: 1,
     });
   });
@@ -31,6 +38,11 @@ describe('readOptions', () => {
       MUSTER_PROJECT: 'acme',
       MUSTER_DATABASE_URL: 'postgres://a@b/c',
       MUSTER_NATS_URL: 'nats://b',
+      MUSTER_NATS_CREDS: HERE,
+      MUSTER_FLEET_CREDS: HERE,
+      MUSTER_NATS_CA: HERE,
+      MUSTER_TLS_CERT: HERE,
+      MUSTER_TLS_KEY: HERE,
       MUSTER_REPLICAS: '2',
     };
 
@@ -47,6 +59,10 @@ describe('readOptions', () => {
       project: 'acme',
       databaseUrl: 'postgres://a@b/c',
       natsUrl: 'nats://b',
+      natsCreds: HERE,
+      fleetCreds: HERE,
+      natsCa: HERE,
+      tls: { cert: HERE, key: HERE },
       replicas: 2,
     });
   });
@@ -71,6 +87,8 @@ describe('readOptions', () => {
       'MUSTER_DATABASE_URL must be a URL that starts with postgres://',
     ],
     [[], { MUSTER_NATS_URL: 'nonsense' }, 'MUSTER_NATS_URL must be a URL'],
+    [[], { MUSTER_NATS_CREDS: '/no/such' }, 'MUSTER_NATS_CREDS: there is no file /no/such'],
+    [[], { MUSTER_TLS_CERT: HERE }, 'MUSTER_TLS_CERT and MUSTER_TLS_KEY need each other'],
     [[], { MUSTER_REPLICAS: '0' }, 'MUSTER_REPLICAS must be a whole number from 1 to 4'],
   ])('given %j and %j, then one line names what is wrong', (args, env, message) => {
     const read = () => readOptions(args, env);
