@@ -61,6 +61,6 @@ async function tellTroubles(connection: NatsConnection, logger: Logger): Promise
     if (type === Events.Disconnect || type === Events.Reconnect) logger.warn({ nats: type }, 'bus connection');
     if (type !== Events.Error) continue;
     const what = permissionContext ? ` to ${permissionContext.operation} ${permissionContext.subject}` : '';
-    tellRefusal(new Error(`${String(data)}${what}`));
+    tellRefusal(new Error(`${typeof data === 'string' ? data : type}${what}`));
   }
 }
