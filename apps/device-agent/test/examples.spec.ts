@@ -9,6 +9,7 @@ const page = readFileSync(join(app, '../../docs/devices.md'), 'utf8');
 
 describe('given the example devices', () => {
   it.each([
+    ['python', 'first_device.py'],
     ['python', 'device.py'],
     ['sh', 'device.sh'],
   ])('when one reads the page about devices, then it shows the %s file %s as it is', (language, name) => {
