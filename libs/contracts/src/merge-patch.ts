@@ -1,6 +1,6 @@
 import type { JsonObject } from './schema.js';
 
-const isObject = (value: unknown): value is JsonObject =>
+export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function merge(target: unknown, patch: unknown): unknown {

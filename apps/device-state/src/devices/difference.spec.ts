@@ -1,0 +1,115 @@
+import type { JsonObject } from '@muster/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { covers, differenceOf, isEmpty } from './difference.js';
+import { isObject, mergePatch } from './merge-patch.js';
+
+const json = (text: string) => JSON.parse(text) as JsonObject;
+
+const key = fc.constantFrom('a', 'b', 'c', '__proto__', 'constructor');
+const { object } = fc.letrec<{ value: unknown; object: JsonObject }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small' },
+    fc.constantFrom<unknown>(null, 0, 1, 'x', true),
+    fc.array(fc.oneof(fc.constantFrom<unknown>(null, 0, 1), tie('object')), { maxLength: 2 }),
+    tie('object'),
+  ),
+  object: fc.array(fc.tuple(key, tie('value')), { maxLength: 4 }).map((entries) => Object.fromEntries(entries)),
+}));
+// What a device reports was merged, so it has no null outside of arrays.
+const reported = object.map((document) => mergePatch({}, document));
+
+/** The meaning of "reported has all that is desired", said once more. */
+function hasAll(present: unknown, wanted: unknown): boolean {
+  if (wanted === null) return present === undefined;
+  if (!isObject(wanted)) return JSON.stringify(sorted(present)) === JSON.stringify(sorted(wanted));
+  if (!isObject(present)) return false;
+  return Object.entries(wanted).every(([name, value]) =>
+    hasAll(Object.hasOwn(present, name) ? present[name] : undefined, value),
+  );
+}
+
+const sorted = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isObject(value)) return value;
+  return {
+    entries: Object.entries(value)
+      .map(([name, inner]) => [name, sorted(inner)])
+      .sort(),
+  };
+};
+
+describe('differenceOf', () => {
+  it.each([
+    ['{}', '{"a":1}', '{}'],
+    ['{"a":1}', '{}', '{"a":1}'],
+    ['{"a":1}', '{"a":1,"b":2}', '{}'],
+    ['{"a":{"b":1,"c":2}}', '{"a":{"b":1,"c":3,"d":4}}', '{"a":{"c":2}}'],
+    ['{"a":{"b":1}}', '{"a":"x"}', '{"a":{"b":1}}'],
+    ['{"a":{}}', '{}', '{"a":{}}'],
+    ['{"a":{}}', '{"a":{"b":1}}', '{}'],
+    ['{"a":[1,{"b":2,"c":3}]}', '{"a":[1,{"c":3,"b":2}]}', '{}'],
+    ['{"a":[1]}', '{"a":[1,2]}', '{"a":[1]}'],
+    ['{"a":[1]}', '{"a":{"0":1}}', '{"a":[1]}'],
+    ['{"a":0}', '{"a":-0}', '{}'],
+    ['{"a":null}', '{"a":1}', '{"a":null}'],
+    ['{"a":null}', '{}', '{}'],
+    ['{"__proto__":{"x":1}}', '{}', '{"__proto__":{"x":1}}'],
+  ])('given desired %s and reported %s, then it is %s', (desired, state, difference) => {
+    expect(differenceOf(json(desired), json(state))).toEqual(json(difference));
+  });
+
+  it.each([
+    ['{"a":1}', '{}', '{}'],
+    ['{"a":{"b":1,"c":2}}', '{"a":{"b":0}}', '{"a":{"b":1}}'],
+    ['{"a":{"b":1}}', '{"a":"x"}', '{"a":{"b":1}}'],
+    ['{"a":{"b":{"c":1}}}', '{"a":{}}', '{}'],
+    ['{"a":null}', '{"a":1}', '{"a":null}'],
+  ])('given desired %s and reported %s, when nothing is to be provisioned, then it is %s', (desired, state, left) => {
+    expect(differenceOf(json(desired), json(state), { provision: false })).toEqual(json(left));
+  });
+
+  it('given any two, when it is merged into reported, then reported has all that is desired', () => {
+    fc.assert(
+      fc.property(object, reported, (desired, state) => {
+        const after = mergePatch(state, differenceOf(desired, state));
+        expect(hasAll(after, desired)).toBe(true);
+        expect(covers(after, desired)).toBe(true);
+      }),
+    );
+  });
+
+  it('given any two, then it is empty exactly if reported has all that is desired', () => {
+    fc.assert(
+      fc.property(object, reported, (desired, state) => {
+        expect(isEmpty(differenceOf(desired, state))).toBe(hasAll(state, desired));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('given any two, then what desired does not name makes no difference', () => {
+    fc.assert(
+      fc.property(object, reported, fc.jsonValue(), (desired, state, value) => {
+        expect(differenceOf(desired, { ...state, unnamed: value })).toEqual(differenceOf(desired, state));
+      }),
+    );
+  });
+
+  it('given any two, when nothing is provisioned, then it names what reported has, is part of the whole, and comes to its end', () => {
+    const withinReported = (difference: JsonObject, state: JsonObject): boolean =>
+      Object.entries(difference).every(([name, value]) => {
+        if (!Object.hasOwn(state, name)) return false;
+        const present = state[name];
+        return !isObject(value) || !isObject(present) || withinReported(value, present);
+      });
+    fc.assert(
+      fc.property(object, reported, (desired, state) => {
+        const part = differenceOf(desired, state, { provision: false });
+        expect(withinReported(part, state)).toBe(true);
+        expect(differenceOf(part, mergePatch(state, differenceOf(desired, state)))).toEqual({});
+        expect(differenceOf(desired, mergePatch(state, part), { provision: false })).toEqual({});
+      }),
+    );
+  });
+});
