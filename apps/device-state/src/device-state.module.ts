@@ -1,6 +1,9 @@
 import { Module } from '@nestjs/common';
+import { DeviceSearch } from './devices/device.search.js';
 import { DeviceStore } from './devices/device.store.js';
 import { DevicesRpc } from './devices/devices.rpc.js';
+import { GroupStore } from './groups/group.store.js';
+import { GroupsRpc } from './groups/groups.rpc.js';
 import { Presence } from './presence/presence.js';
 import { PresenceChannels } from './presence/presence.channels.js';
 import { PresenceStore } from './presence/presence.store.js';
@@ -9,9 +12,11 @@ import { PresenceTimes } from './presence/presence.times.js';
 
 /** What is out there, what it should be, what it is. */
 @Module({
-  controllers: [DevicesRpc, PresenceChannels],
+  controllers: [DevicesRpc, GroupsRpc, PresenceChannels],
   providers: [
+    DeviceSearch,
     DeviceStore,
+    GroupStore,
     Presence,
     PresenceStore,
     PresenceSweep,

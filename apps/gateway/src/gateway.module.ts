@@ -7,6 +7,7 @@ import { BatchJobsController } from './families/batch-jobs/batch-jobs.controller
 import { DeadLettersOfAll } from './dead-letters/dead-letters.of-all.js';
 import { DeadLettersController } from './families/fleet/dead-letters.controller.js';
 import { DevicesController } from './families/fleet/devices.controller.js';
+import { GroupsController } from './families/fleet/groups.controller.js';
 import { TokensController } from './families/fleet/tokens.controller.js';
 import { Idempotency } from './idempotency/idempotency.js';
 import { IdempotencyStore } from './idempotency/idempotency.store.js';
@@ -19,7 +20,14 @@ import { TokenStore } from './tokens/token.store.js';
 import { Tokens } from './tokens/tokens.js';
 
 @Module({
-  controllers: [BatchJobsController, DeadLettersController, DevicesController, TokensController, AsyncApiController],
+  controllers: [
+    BatchJobsController,
+    DeadLettersController,
+    DevicesController,
+    GroupsController,
+    TokensController,
+    AsyncApiController,
+  ],
   providers: [
     { provide: APP_FILTER, useClass: RefusalFilter },
     RouteTable,

@@ -1,5 +1,6 @@
 import { commandDispatcher, commandEntity, commandWork } from './command-dispatcher.js';
 import { defineDeadLetters, type DeadLetterRpcs } from './dead-letters.js';
+import { deviceGroups } from './device-group.js';
 import { deviceEntity, deviceState } from './device-state.js';
 import type { EntityContract } from './entity.js';
 import { jobEntity, jobPlanner, jobTaskEntity, jobWork } from './job-planner.js';
@@ -21,6 +22,7 @@ export const deadLetters: ReadonlyMap<ServiceName, DeadLetterRpcs> = new Map(
 /** Every question that one service may ask another. */
 export const rpcs: readonly RpcContract[] = [
   ...Object.values<RpcContract>(deviceState),
+  ...Object.values<RpcContract>(deviceGroups),
   ...Object.values<RpcContract>(commandDispatcher),
   ...Object.values<RpcContract>(jobPlanner),
   ...[...deadLetters.values()].flatMap((questions) => Object.values<RpcContract>(questions)),

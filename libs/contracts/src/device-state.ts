@@ -64,9 +64,12 @@ export const Device = Type.Object({
   updated_at: Timestamp,
 });
 
+const AttributeValue = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]);
+const Tag = Type.String({ minLength: 1, maxLength: 64 });
+
 /**
- * Which devices: all of the conditions that are present must hold. `attributes` maps a dotted path to the value it must have.
- * The conditions nest with `and`, `or`, `not`.
+ * Which devices: all of the conditions that are present must hold. `attributes` maps a dotted path to the value it must have; a path may also
+ * stand for itself, as `attributes.<path>`. The conditions nest with `and`, `or`, `not`, and through the groups that they name.
  */
 export const DeviceQuery = Type.Cyclic(
   {
@@ -74,32 +77,39 @@ export const DeviceQuery = Type.Cyclic(
       {
         ids: Type.Optional(Type.Array(Uuid, { maxItems: 10_000 })),
         name_prefix: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+        group: Type.Optional(
+          Type.String({ format: 'uuid', description: 'the device is a member of the group, or of one below it' }),
+        ),
         tags: Type.Optional(
-          Type.Array(Type.String(), { minItems: 1, maxItems: 64, description: 'the device has all of them' }),
+          Type.Union([Tag, Type.Array(Tag, { minItems: 1, maxItems: 64 })], {
+            description: 'the device has it, or all of them',
+          }),
         ),
         type: Type.Optional(Type.String()),
-        attributes: Type.Optional(
-          Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()])),
-        ),
+        attributes: Type.Optional(Type.Record(Type.String(), AttributeValue)),
         state: Type.Optional(Type.Enum([...deviceEntity.states])),
         online: Type.Optional(Type.Boolean()),
         and: Type.Optional(Type.Array(Type.Ref('Query'), { minItems: 1, maxItems: 32 })),
         or: Type.Optional(Type.Array(Type.Ref('Query'), { minItems: 1, maxItems: 32 })),
         not: Type.Optional(Type.Ref('Query')),
       },
-      { ...closed, minProperties: 1 },
+      { ...closed, patternProperties: { '^attributes\\..': AttributeValue }, minProperties: 1 },
     ),
   },
   'Query',
 );
 
+export type AttributeValue = Static<typeof AttributeValue>;
+
 /** Written out because the schema refers to itself. */
 export interface DeviceQuery {
   ids?: string[];
   name_prefix?: string;
-  tags?: string[];
+  group?: string;
+  tags?: string | string[];
   type?: string;
-  attributes?: Record<string, string | number | boolean | null>;
+  attributes?: Record<string, AttributeValue>;
+  [path: `attributes.${string}`]: AttributeValue;
   state?: (typeof deviceEntity.states)[number];
   online?: boolean;
   and?: DeviceQuery[];
@@ -111,7 +121,8 @@ export type NewDevice = Static<typeof NewDevice>;
 export type DevicePatch = Static<typeof DevicePatch>;
 export type Device = Static<typeof Device>;
 
-const page = { after: Type.Optional(Uuid), limit: Type.Integer({ minimum: 1, maximum: 1000 }) };
+/** What a request for a keyset page says: which part, and how much. */
+export const keysetPage = { after: Type.Optional(Uuid), limit: Type.Integer({ minimum: 1, maximum: 1000 }) };
 
 /** What became of one device of a register request. `exists`: the name is taken by `id`, which was left as it was. */
 export const RegisterResult = Type.Object({
@@ -135,7 +146,7 @@ export const deviceState = {
   listDevices: defineRpc(
     'device-state',
     'listDevices',
-    Type.Object({ project_id: ProjectId, query: Type.Optional(DeviceQuery), ...page }),
+    Type.Object({ project_id: ProjectId, query: Type.Optional(DeviceQuery), ...keysetPage }),
     Type.Object({ devices: Type.Array(Device), next: Type.Union([Uuid, Type.Null()]) }),
   ),
   patchDevice: defineRpc(
@@ -148,7 +159,7 @@ export const deviceState = {
   resolve: defineRpc(
     'device-state',
     'resolve',
-    Type.Object({ project_id: ProjectId, query: DeviceQuery, ...page }),
+    Type.Object({ project_id: ProjectId, query: DeviceQuery, ...keysetPage }),
     Type.Object({
       devices: Type.Array(Type.Object({ id: Uuid, name: Type.String(), timezone: Type.String() })),
       next: Type.Union([Uuid, Type.Null()]),

@@ -1,4 +1,11 @@
-import { deviceState, type Device, type DeviceQuery, type JsonObject } from '@muster/contracts';
+import {
+  deviceGroups,
+  deviceState,
+  type AttributeValue,
+  type Device,
+  type DeviceQuery,
+  type JsonObject,
+} from '@muster/contracts';
 import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +16,15 @@ const DEVICES = 120;
 
 let service: RunningDeviceState;
 let devices: Device[];
+
+/** Groups as the test made them; each below one before it, or at the top, and queries name groups before them. */
+interface KnownGroup {
+  id: string;
+  parent_id: string | null;
+  device_ids?: string[];
+  query?: DeviceQuery;
+}
+const groups: KnownGroup[] = [];
 
 const key = fc.constantFrom('a', 'b', '0', '__proto__', 'c"', `d'`, 'e\\f', '');
 const scalar = fc.constantFrom<(string | number | boolean | null)[]>(
@@ -35,24 +51,31 @@ const name = fc.constantFrom('ab', 'abc', 'b%', 'b_', 'B', 'é', '');
 const type = fc.constantFrom('node', 'sensor', '$1');
 const state = fc.constantFrom<Device['state'][]>('REGISTERED', 'ONLINE', 'OFFLINE');
 
-const queryOver = (ids: string[]) =>
+const condition = (ids: string[], groupIds: string[]): fc.Arbitrary<DeviceQuery> =>
+  fc.oneof(
+    fc.record({ ids: fc.subarray(ids) }),
+    fc.record({ name_prefix: name.filter((prefix) => prefix !== '') }),
+    ...(groupIds.length > 0 ? [fc.record({ group: fc.constantFrom(...groupIds) })] : []),
+    fc.record({ tags: fc.oneof(tag, fc.array(tag, { minLength: 1, maxLength: 2 })) }),
+    fc.record({ type }),
+    fc.record({
+      attributes: fc.dictionary(
+        fc.array(key, { minLength: 1, maxLength: 3 }).map((keys) => keys.join('.')),
+        scalar,
+        { minKeys: 1, maxKeys: 2 },
+      ),
+    }),
+    fc.record({ 'attributes.a': scalar }),
+    fc.record({ 'attributes.b.a': scalar }),
+    fc.record({ state }),
+    fc.record({ online: fc.boolean() }),
+  );
+
+const queryOver = (ids: string[], groupIds: string[]) =>
   fc.letrec<{ query: DeviceQuery; leaf: DeviceQuery }>((tie) => ({
-    leaf: fc.record(
-      {
-        ids: fc.subarray(ids),
-        name_prefix: name.filter((prefix) => prefix !== ''),
-        tags: fc.array(tag, { minLength: 1, maxLength: 2 }),
-        type,
-        attributes: fc.dictionary(
-          fc.array(key, { minLength: 1, maxLength: 3 }).map((keys) => keys.join('.')),
-          scalar,
-          { maxKeys: 2 },
-        ),
-        state,
-        online: fc.boolean(),
-      },
-      { requiredKeys: [] },
-    ),
+    leaf: fc
+      .tuple(condition(ids, groupIds), fc.option(condition(ids, groupIds), { nil: {} }))
+      .map(([one, other]) => ({ ...one, ...other })),
     query: fc.oneof(
       { depthSize: 'small', withCrossShrink: true },
       tie('leaf'),
@@ -72,16 +95,33 @@ function at(value: unknown, keys: string[]): unknown {
   return at(new Map(Object.entries(value)).get(first), rest);
 }
 
+const attributesOf = (query: DeviceQuery): [string, AttributeValue][] => [
+  ...Object.entries(query.attributes ?? {}),
+  ...(['a', 'b.a'] as const).flatMap((path): [string, AttributeValue][] => {
+    const wanted = query[`attributes.${path}`];
+    return wanted === undefined ? [] : [[path, wanted]];
+  }),
+];
+
+/** The members of a group: its own, and those of the groups below it. */
+function isMember(device: Device, id: string): boolean {
+  const group = groups.find((one) => one.id === id)!;
+  return (
+    (group.device_ids?.includes(device.id) ?? false) ||
+    (group.query !== undefined && matches(device, group.query)) ||
+    groups.some((below) => below.parent_id === id && isMember(device, below.id))
+  );
+}
+
 /** The meaning of a query, said once more without SQL. */
 function matches(device: Device, query: DeviceQuery): boolean {
   return (
     (query.ids?.includes(device.id) ?? true) &&
     device.name.startsWith(query.name_prefix ?? '') &&
-    (query.tags ?? []).every((wanted) => device.tags.includes(wanted)) &&
+    (query.group === undefined || isMember(device, query.group)) &&
+    [query.tags ?? []].flat().every((wanted) => device.tags.includes(wanted)) &&
     (query.type === undefined || device.type === query.type) &&
-    Object.entries(query.attributes ?? {}).every(
-      ([path, wanted]) => (at(device.attributes, path.split('.')) ?? null) === wanted,
-    ) &&
+    attributesOf(query).every(([path, wanted]) => (at(device.attributes, path.split('.')) ?? null) === wanted) &&
     (query.state === undefined || device.state === query.state) &&
     (query.online === undefined || device.online === query.online) &&
     (query.and ?? []).every((inner) => matches(device, inner)) &&
@@ -110,15 +150,37 @@ beforeAll(async () => {
     [random.map((device) => device.state)],
   );
   ({ devices } = await service.call(deviceState.listDevices, { project_id: PROJECT, limit: 1000 }));
+
+  // A group may be a member of one that names it, so what a query names comes from one half of them, and what is below from the other.
+  const [named, naming]: [KnownGroup[], KnownGroup[]] = [[], []];
+  const ids = devices.map((device) => device.id);
+  for (let count = 0; count < 16; count++) {
+    const among = count < 8 ? named : naming;
+    const [parent] = fc.sample(fc.option(fc.constantFrom(null, ...among.map((group) => group.id))), 1);
+    const query = queryOver(
+      ids,
+      named.filter(() => count >= 8).map((group) => group.id),
+    );
+    const [members] = fc.sample(fc.oneof(fc.record({ device_ids: fc.subarray(ids) }), fc.record({ query })), 1);
+    const group = { id: randomUUID(), parent_id: parent ?? null, ...members };
+    await service.call(deviceGroups.createGroup, {
+      project_id: PROJECT,
+      id: group.id,
+      group: { name: `group ${count}`, parent_id: group.parent_id, ...members },
+    });
+    among.push(group);
+    groups.push(group);
+  }
 });
 afterAll(() => service?.stop());
 
 describe('a device query', () => {
-  it('given random devices and any query, then Postgres finds what the query means', async () => {
+  it('given random devices and nested groups, and any query, then Postgres finds what the query means', async () => {
     expect(devices).toHaveLength(DEVICES);
+    const [ids, groupIds] = [devices.map(({ id }) => id), groups.map(({ id }) => id)];
     let selective = 0;
     await fc.assert(
-      fc.asyncProperty(queryOver(devices.map(({ id }) => id)), async (query) => {
+      fc.asyncProperty(queryOver(ids, groupIds), async (query) => {
         const found = await service.call(deviceState.resolve, { project_id: PROJECT, query, limit: 1000 });
         const meant = devices.filter((device) => matches(device, query));
         if (meant.length > 0 && meant.length < DEVICES) selective++;
@@ -129,6 +191,27 @@ describe('a device query', () => {
       { numRuns: 600 },
     );
     expect(selective).toBeGreaterThan(50);
+  });
+
+  it('given a group, then its pages go on after each other, and together they are its members', async () => {
+    let members = 0;
+    for (const group of groups) {
+      const read: string[] = [];
+      let after: string | undefined;
+      do {
+        const page = await service.call(deviceGroups.listGroupDevices, {
+          project_id: PROJECT,
+          id: group.id,
+          limit: 7,
+          ...(after && { after }),
+        });
+        read.push(...page.devices.map((device) => device.id));
+        after = page.next ?? undefined;
+      } while (after);
+      expect(read).toEqual(devices.filter((device) => isMember(device, group.id)).map((device) => device.id));
+      members += read.length;
+    }
+    expect(members).toBeGreaterThan(DEVICES);
   });
 
   it('given a prefix, then its pages follow the names, each goes on after the last, and together they are what begins with it', async () => {

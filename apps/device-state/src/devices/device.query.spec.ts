@@ -1,10 +1,20 @@
 import type { DeviceQuery } from '@muster/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { GroupTree } from '../groups/group.tree.js';
 import { compileDeviceQuery, MAX_QUERY_CONDITIONS, MAX_QUERY_DEPTH } from './device.query.js';
 
 const negated = (times: number): DeviceQuery =>
   Array.from({ length: times }).reduce<DeviceQuery>((not) => ({ not }), { online: true });
+
+const ID = (n: number) => `0190a000-0000-7000-8000-00000000000${n}`;
+
+/** A list, and below it a list and a query. */
+const tree = new GroupTree([
+  { id: ID(1), parent_id: null, query: null, refers: [], device_count: 0 },
+  { id: ID(2), parent_id: ID(1), query: null, refers: [], device_count: 0 },
+  { id: ID(3), parent_id: ID(1), query: { type: 'a' }, refers: [], device_count: 0 },
+]);
 
 describe('compileDeviceQuery', () => {
   it('given no condition, then every device is meant', () => {
@@ -44,6 +54,58 @@ describe('compileDeviceQuery', () => {
     expect(compileDeviceQuery(query).sql).toBe(`(((t.type = $1) OR (NOT ((t.type = $2) AND (t.state = 'ONLINE')))))`);
   });
 
+  it('given one tag, or attributes by their whole names, then they mean what lists and nested names mean', () => {
+    expect(compileDeviceQuery({ tags: 'a', 'attributes.site.city': 'Paris', 'attributes.rack': null })).toEqual(
+      compileDeviceQuery({ tags: ['a'], attributes: { 'site.city': 'Paris', rack: null } }),
+    );
+  });
+
+  it('given a group, then its lists are looked into at once, and the queries of those below it are written out', () => {
+    const compiled = compileDeviceQuery({ group: ID(1), not: { group: ID(1) } }, 0, tree);
+    const list = `EXISTS (SELECT FROM group_member m WHERE m.project_id = t.project_id AND m.device_id = t.id AND m.group_id = ANY($1::uuid[]) OFFSET 0)`;
+    expect(compiled).toEqual({
+      sql: `((${list} OR (t.type = $2)) AND NOT ((${list} OR (t.type = $3))))`,
+      parameters: [[ID(1), ID(2)], 'a', 'a'],
+    });
+  });
+
+  it('given a group that is not there, then the refusal says where it is named', () => {
+    expect(() => compileDeviceQuery({ and: [{ type: 'a' }, { not: { group: ID(9) } }] }, 0, tree)).toThrow(
+      `query.and.1.not.group: no group ${ID(9)}`,
+    );
+  });
+
+  it('given groups whose queries name each other, then it comes to an end', () => {
+    const circle = new GroupTree([
+      {
+        id: ID(1),
+        parent_id: null,
+        query: { or: [{ group: ID(2) }, { group: ID(2) }] },
+        refers: [ID(2)],
+        device_count: null,
+      },
+      {
+        id: ID(2),
+        parent_id: ID(1),
+        query: { or: [{ group: ID(1) }, { group: ID(1) }] },
+        refers: [ID(1)],
+        device_count: null,
+      },
+    ]);
+    expect(() => compileDeviceQuery({ group: ID(1) }, 0, circle)).toThrow(/^query: (nests deeper|has more)/);
+  });
+
+  it('given groups that say much together, then what they say counts', () => {
+    const query = { or: Array.from({ length: 400 }, () => ({ online: true })) };
+    const wide = new GroupTree(
+      [1, 2, 3].map((n) => ({ id: ID(n), parent_id: n === 1 ? null : ID(1), query, refers: [], device_count: 0 })),
+    );
+    expect(() => compileDeviceQuery({ group: ID(2) }, 0, wide)).not.toThrow();
+    expect(() => compileDeviceQuery({ group: ID(1) }, 0, wide)).toThrow(
+      'query: has more than 1000 conditions, those of its groups included',
+    );
+  });
+
   it('given parameters that are taken, then its own come after them', () => {
     expect(compileDeviceQuery({ type: 'a', name_prefix: 'b' }, 3).sql).toBe(
       '(starts_with(t.name, $4) AND t.type = $5)',
@@ -61,6 +123,8 @@ describe('compileDeviceQuery', () => {
     );
     const many = { or: Array.from({ length: MAX_QUERY_CONDITIONS + 1 }, () => ({ online: true })) };
     expect(() => compileDeviceQuery(many)).toThrow('query: has more than 1000 conditions');
+    const ids = Array.from({ length: 5_001 }, () => '0190a000-0000-7000-8000-000000000001');
+    expect(() => compileDeviceQuery({ ids, not: { ids } })).toThrow('query.ids: more than 10000 ids');
   });
 
   it('given any text in any place, then the SQL is the same: nothing of it gets in', () => {

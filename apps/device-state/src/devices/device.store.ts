@@ -1,18 +1,21 @@
-import type { DevicePatch, JsonObject, NewDevice } from '@muster/contracts';
+import type { DevicePatch, DeviceQuery, JsonObject, NewDevice } from '@muster/contracts';
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { DOCUMENT_COLUMNS, type DocumentRow } from './device.document.js';
-import type { SqlCondition } from './device.query.js';
+import type { GroupTree } from '../groups/group.tree.js';
+import { deviceSource } from './device.source.js';
+import { compileDeviceQuery, type SqlCondition } from './device.query.js';
 import { deviceTable } from './device.table.js';
 
 const columns = DOCUMENT_COLUMNS.map((column) => `t.${column}`).join(', ');
 
-/** A keyset page: after the device with the id `after`, ordered by name where `namePrefix` narrows it, else by id. */
+/** A keyset page: after the device with the id `after`, ordered by name where the query narrows it by a prefix, else by id. */
 export interface PageRequest {
   project_id: string;
-  condition: (taken: number) => SqlCondition;
-  namePrefix: string | undefined;
+  query: DeviceQuery;
+  /** The groups that the query names. */
+  groups: GroupTree;
   after: string | undefined;
   limit: number;
 }
@@ -122,33 +125,35 @@ export class DeviceStore {
   }
 
   /**
-   * One row more than the limit, to know whether there is more. A prefix is read along the index of names, everything else along the ids: so
-   * each page costs what it reads, and all pages together read the project once.
+   * One row more than the limit, to know whether there is more. A prefix is read along the index of names, the members of a group along its
+   * list, everything else along the ids: so each page costs what it reads, and all pages together read the project once.
    */
   private select(
     what: string,
-    { project_id, condition, namePrefix, after, limit }: PageRequest,
+    { project_id, query, groups, after, limit }: PageRequest,
   ): SqlCondition & { order: 'name' | 'id' } {
     const parameters: unknown[] = [project_id, limit + 1];
     const bind = (value: unknown) => `$${parameters.push(value)}`;
     const conditions = ['t.project_id = $1'];
-    const order = namePrefix ? 'name' : 'id';
-    if (namePrefix) {
-      const prefix = bind(namePrefix);
+    const prefixed = query.name_prefix !== undefined;
+    const order = prefixed ? 'name' : 'id';
+    const last = after === undefined ? undefined : bind(after);
+    if (prefixed) {
+      const prefix = bind(query.name_prefix);
       // Nothing that begins with the prefix sorts after the prefix with the last code point.
       conditions.push(`t.name >= ${prefix}`, `t.name <= ${prefix} || chr(1114111)`);
     }
-    if (after !== undefined) {
-      const last = bind(after);
+    if (last)
       conditions.push(
-        namePrefix ? `t.name > (SELECT name FROM device WHERE project_id = $1 AND id = ${last})` : `t.id > ${last}`,
+        prefixed ? `t.name > (SELECT name FROM device WHERE project_id = $1 AND id = ${last})` : `t.id > ${last}`,
       );
-    }
-    const query = condition(parameters.length);
-    conditions.push(query.sql);
+    const source = prefixed ? 'device t' : deviceSource(query, groups, last, bind);
+    const compiled = compileDeviceQuery(query, parameters.length, groups);
+    conditions.push(compiled.sql);
     return {
-      sql: `SELECT ${what} FROM device t WHERE ${conditions.join(' AND ')} ORDER BY t.${order} LIMIT $2`,
-      parameters: [...parameters, ...query.parameters],
+      // A device may come from several lists.
+      sql: `SELECT DISTINCT ON (t.${order}) ${what} FROM ${source} WHERE ${conditions.join(' AND ')} ORDER BY t.${order} LIMIT $2`,
+      parameters: [...parameters, ...compiled.parameters],
       order,
     };
   }

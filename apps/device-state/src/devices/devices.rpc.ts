@@ -1,44 +1,18 @@
-import {
-  deviceState,
-  DomainError,
-  mergePatch,
-  type Device,
-  type DeviceQuery,
-  type RpcRequest,
-  type RpcResponse,
-} from '@muster/contracts';
+import { deviceState, DomainError, mergePatch, type Device, type RpcRequest, type RpcResponse } from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { Rpc } from '@muster/messaging';
-import { NATS } from '@muster/service';
-import { Controller, Inject } from '@nestjs/common';
-import type { NatsConnection } from 'nats';
+import { Controller } from '@nestjs/common';
 import { toDevice } from './device.document.js';
-import { compileDeviceQuery } from './device.query.js';
 import { firstOfEachName, registrationResults } from './device.register.js';
 import { breachesOf, refuse } from './device.rules.js';
-import { DeviceStore, type PageRequest } from './device.store.js';
+import { DeviceSearch } from './device.search.js';
+import { DeviceStore } from './device.store.js';
 
 type Contracts = typeof deviceState;
 type Request<M extends keyof Contracts> = RpcRequest<Contracts[M]>;
 type Response<M extends keyof Contracts> = RpcResponse<Contracts[M]>;
 
-/** The part of the bus's largest message that the documents of a page may fill. */
-const PAGE_SHARE = 0.75;
-
 const notFound = (id: string) => new DomainError('not_found', `no device ${id}`);
-
-const pageRequest = (request: {
-  project_id: string;
-  query?: DeviceQuery;
-  after?: string;
-  limit: number;
-}): PageRequest => ({
-  project_id: request.project_id,
-  condition: (taken) => compileDeviceQuery(request.query ?? {}, taken),
-  namePrefix: request.query?.name_prefix,
-  after: request.after,
-  limit: request.limit,
-});
 
 /** Questions about devices. Bodies were checked against the contract where they entered; here stand the rules that a schema cannot say. */
 @Controller()
@@ -46,7 +20,7 @@ export class DevicesRpc {
   constructor(
     private readonly journal: Journal,
     private readonly store: DeviceStore,
-    @Inject(NATS) private readonly connection: NatsConnection,
+    private readonly search: DeviceSearch,
   ) {}
 
   @Rpc(deviceState.registerDevices)
@@ -72,12 +46,9 @@ export class DevicesRpc {
     return toDevice(row);
   }
 
-  /** A page of large documents may be shorter than its limit; `next` alone says whether there is more. */
   @Rpc(deviceState.listDevices)
-  async listDevices(request: Request<'listDevices'>): Promise<Response<'listDevices'>> {
-    const maxBytes = Math.floor((this.connection.info?.max_payload ?? 1024 * 1024) * PAGE_SHARE);
-    const { rows, next } = await this.store.page(pageRequest(request), maxBytes);
-    return { devices: rows.map(toDevice), next };
+  listDevices(request: Request<'listDevices'>): Promise<Response<'listDevices'>> {
+    return this.search.page(request);
   }
 
   @Rpc(deviceState.patchDevice)
@@ -98,9 +69,8 @@ export class DevicesRpc {
   }
 
   @Rpc(deviceState.resolve)
-  async resolve(request: Request<'resolve'>): Promise<Response<'resolve'>> {
-    const { rows, next } = await this.store.resolve(pageRequest(request));
-    return { devices: rows, next };
+  resolve(request: Request<'resolve'>): Promise<Response<'resolve'>> {
+    return this.search.resolve(request);
   }
 
   @Rpc(deviceState.presence)

@@ -64,7 +64,7 @@ export class FakeDeviceState {
           .filter((device) => device.project_id === project_id && device.id > after)
           .filter((device) => query?.type === undefined || device.type === query.type)
           .filter((device) => query?.online === undefined || device.online === query.online)
-          .filter((device) => (query?.tags ?? []).every((tag) => device.tags.includes(tag)))
+          .filter((device) => [query?.tags ?? []].flat().every((tag) => device.tags.includes(tag)))
           .filter((device) => device.name.startsWith(query?.name_prefix ?? ''))
           .sort((a, b) => (a.id < b.id ? -1 : 1));
         const devices = found.slice(0, limit);

@@ -6,16 +6,23 @@ const closed = { additionalProperties: false };
 
 export const DEFAULT_PAGE = 100;
 
-const page = {
+/** The parameters of a keyset page. */
+export const keysetParameters = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: DEFAULT_PAGE })),
   after: Type.Optional(Uuid),
 };
-const Next = Type.Union([Uuid, Type.Null()], { description: 'goes back in as `after`; null at the end' });
+export const Next = Type.Union([Uuid, Type.Null()], { description: 'goes back in as `after`; null at the end' });
+
+/** A page of a list without filters. */
+export const Page = Type.Object(keysetParameters, closed);
+export type Page = Static<typeof Page>;
 
 export const ListDevices = Type.Object(
   {
-    ...page,
+    ...keysetParameters,
     online: Type.Optional(Type.Boolean()),
+    state: Type.Optional(Device.properties.state),
+    group: Type.Optional(Uuid),
     type: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
     tag: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
     name_prefix: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
@@ -50,9 +57,6 @@ export const NewToken = Type.Object(
 );
 export type NewToken = Static<typeof NewToken>;
 
-export const ListTokens = Type.Object(page, closed);
-export type ListTokens = Static<typeof ListTokens>;
-
 export const Token = Type.Object({
   id: Uuid,
   name: Type.String(),
@@ -82,7 +86,7 @@ const whichLetters = {
   parked_before: Type.Optional(Timestamp),
 };
 
-export const ListDeadLetters = Type.Object({ ...page, ...whichLetters }, closed);
+export const ListDeadLetters = Type.Object({ ...keysetParameters, ...whichLetters }, closed);
 export type ListDeadLetters = Static<typeof ListDeadLetters>;
 
 export const DeadLetterPage = Type.Object({ dead_letters: Type.Array(DeadLetter), next: Next });
@@ -90,7 +94,7 @@ export const DeadLetterPage = Type.Object({ dead_letters: Type.Array(DeadLetter)
 /** Which letters to publish again: a page as a list with the same words has it, short enough to be done before the connection is idle. */
 export const ReplayDeadLetters = Type.Object(
   {
-    ...page,
+    ...keysetParameters,
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: DEFAULT_PAGE })),
     ...whichLetters,
   },

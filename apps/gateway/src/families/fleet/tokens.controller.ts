@@ -5,7 +5,7 @@ import { JsonBody, PathId, QueryParameters } from '../../common/input.js';
 import { Creating, type CreateRequest } from '../../idempotency/idempotency.js';
 import { Tokens } from '../../tokens/tokens.js';
 import { fleet } from './fleet.dialect.js';
-import { DEFAULT_PAGE, IssuedToken, ListTokens, NewToken, TokenPage } from './fleet.dto.js';
+import { DEFAULT_PAGE, IssuedToken, NewToken, Page, TokenPage } from './fleet.dto.js';
 
 const Endpoint = endpointsOf(fleet);
 
@@ -36,10 +36,10 @@ export class TokensController {
   @Endpoint({
     access: 'administer',
     summary: 'List tokens, without their secrets',
-    query: ListTokens,
+    query: Page,
     answers: { status: 200, schema: TokenPage },
   })
-  list(@Caller() caller: Principal, @QueryParameters(ListTokens) { after, limit = DEFAULT_PAGE }: ListTokens) {
+  list(@Caller() caller: Principal, @QueryParameters(Page) { after, limit = DEFAULT_PAGE }: Page) {
     return this.tokens.list(caller, after, limit);
   }
 
