@@ -2,6 +2,9 @@ import { Module } from '@nestjs/common';
 import { DeviceSearch } from './devices/device.search.js';
 import { DeviceStore } from './devices/device.store.js';
 import { DevicesRpc } from './devices/devices.rpc.js';
+import { DriftStore } from './drift/drift.store.js';
+import { DriftWatch } from './drift/drift.watch.js';
+import { DriftsRpc } from './drift/drifts.rpc.js';
 import { GroupStore } from './groups/group.store.js';
 import { GroupsRpc } from './groups/groups.rpc.js';
 import { Presence } from './presence/presence.js';
@@ -12,10 +15,12 @@ import { PresenceTimes } from './presence/presence.times.js';
 
 /** What is out there, what it should be, what it is. */
 @Module({
-  controllers: [DevicesRpc, GroupsRpc, PresenceChannels],
+  controllers: [DevicesRpc, DriftsRpc, GroupsRpc, PresenceChannels],
   providers: [
     DeviceSearch,
     DeviceStore,
+    DriftStore,
+    DriftWatch,
     GroupStore,
     Presence,
     PresenceStore,

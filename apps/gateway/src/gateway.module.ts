@@ -7,6 +7,7 @@ import { BatchJobsController } from './families/batch-jobs/batch-jobs.controller
 import { DeadLettersOfAll } from './dead-letters/dead-letters.of-all.js';
 import { DeadLettersController } from './families/fleet/dead-letters.controller.js';
 import { DevicesController } from './families/fleet/devices.controller.js';
+import { DriftsController } from './families/fleet/drifts.controller.js';
 import { GroupsController } from './families/fleet/groups.controller.js';
 import { TokensController } from './families/fleet/tokens.controller.js';
 import { Idempotency } from './idempotency/idempotency.js';
@@ -24,6 +25,7 @@ import { Tokens } from './tokens/tokens.js';
     BatchJobsController,
     DeadLettersController,
     DevicesController,
+    DriftsController,
     GroupsController,
     TokensController,
     AsyncApiController,

@@ -2,6 +2,7 @@ import { commandDispatcher, commandEntity, commandWork } from './command-dispatc
 import { defineDeadLetters, type DeadLetterRpcs } from './dead-letters.js';
 import { deviceGroups } from './device-group.js';
 import { deviceEntity, deviceState } from './device-state.js';
+import { driftEntity, drifts } from './drift.js';
 import type { EntityContract } from './entity.js';
 import { jobEntity, jobPlanner, jobTaskEntity, jobWork } from './job-planner.js';
 import type { RpcContract } from './rpc.js';
@@ -9,7 +10,7 @@ import { SERVICES, type ServiceName } from './services.js';
 import type { WorkContract } from './work.js';
 
 /** Every entity whose transitions are published. */
-export const entities: readonly EntityContract[] = [jobEntity, jobTaskEntity, commandEntity, deviceEntity];
+export const entities: readonly EntityContract[] = [jobEntity, jobTaskEntity, commandEntity, deviceEntity, driftEntity];
 
 /** The services that keep dead letters, those with a journal, and what each is asked of them. */
 export const deadLetters: ReadonlyMap<ServiceName, DeadLetterRpcs> = new Map(
@@ -23,6 +24,7 @@ export const deadLetters: ReadonlyMap<ServiceName, DeadLetterRpcs> = new Map(
 export const rpcs: readonly RpcContract[] = [
   ...Object.values<RpcContract>(deviceState),
   ...Object.values<RpcContract>(deviceGroups),
+  ...Object.values<RpcContract>(drifts),
   ...Object.values<RpcContract>(commandDispatcher),
   ...Object.values<RpcContract>(jobPlanner),
   ...[...deadLetters.values()].flatMap((questions) => Object.values<RpcContract>(questions)),

@@ -55,6 +55,7 @@ export const Device = Type.Object({
   online: Type.Boolean(),
   last_seen: Type.Union([Timestamp, Type.Null()]),
   reported: JsonObject,
+  drifted: Type.Boolean({ description: 'its reported state had all that is desired, and lost some of it' }),
   agent: Type.Union([
     Type.Object({ agent: Type.String(), version: Type.String(), boot_id: Type.String() }),
     Type.Null(),
@@ -62,6 +63,14 @@ export const Device = Type.Object({
   version: Type.Integer(),
   created_at: Timestamp,
   updated_at: Timestamp,
+});
+
+/** A device with what it lacks. */
+export const DeviceDetail = Type.Object({
+  ...Device.properties,
+  difference: Type.Record(Type.String(), Type.Unknown(), {
+    description: 'merge patch (RFC 7396) that brings `reported` to `desired`',
+  }),
 });
 
 const AttributeValue = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]);
@@ -89,6 +98,7 @@ export const DeviceQuery = Type.Cyclic(
         attributes: Type.Optional(Type.Record(Type.String(), AttributeValue)),
         state: Type.Optional(Type.Enum([...deviceEntity.states])),
         online: Type.Optional(Type.Boolean()),
+        drifted: Type.Optional(Type.Boolean()),
         and: Type.Optional(Type.Array(Type.Ref('Query'), { minItems: 1, maxItems: 32 })),
         or: Type.Optional(Type.Array(Type.Ref('Query'), { minItems: 1, maxItems: 32 })),
         not: Type.Optional(Type.Ref('Query')),
@@ -112,6 +122,7 @@ export interface DeviceQuery {
   [path: `attributes.${string}`]: AttributeValue;
   state?: (typeof deviceEntity.states)[number];
   online?: boolean;
+  drifted?: boolean;
   and?: DeviceQuery[];
   or?: DeviceQuery[];
   not?: DeviceQuery;
@@ -120,6 +131,7 @@ export interface DeviceQuery {
 export type NewDevice = Static<typeof NewDevice>;
 export type DevicePatch = Static<typeof DevicePatch>;
 export type Device = Static<typeof Device>;
+export type DeviceDetail = Static<typeof DeviceDetail>;
 
 /** What a request for a keyset page says: which part, and how much. */
 export const keysetPage = { after: Type.Optional(Uuid), limit: Type.Integer({ minimum: 1, maximum: 1000 }) };
@@ -142,7 +154,7 @@ export const deviceState = {
     }),
     Type.Object({ results: Type.Array(RegisterResult) }),
   ),
-  getDevice: defineRpc('device-state', 'getDevice', Type.Object({ project_id: ProjectId, id: Uuid }), Device),
+  getDevice: defineRpc('device-state', 'getDevice', Type.Object({ project_id: ProjectId, id: Uuid }), DeviceDetail),
   listDevices: defineRpc(
     'device-state',
     'listDevices',
@@ -153,7 +165,7 @@ export const deviceState = {
     'device-state',
     'patchDevice',
     Type.Object({ project_id: ProjectId, id: Uuid, patch: DevicePatch }),
-    Device,
+    DeviceDetail,
   ),
   /** The devices of a query in pages, ordered by id, or by name below a prefix: what a planner needs of each and no more. */
   resolve: defineRpc(

@@ -2,6 +2,7 @@ import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
 import { CloudEvent, ValidationError } from 'cloudevents';
 import fc from 'fast-check';
+import type { TSchema } from 'typebox';
 import { describe, expect, it } from 'vitest';
 import { entities } from './catalogue.js';
 import {
@@ -22,15 +23,17 @@ const fits = (entity: EntityContract) => {
   return ajv.compile(cloudEventSchema(entity));
 };
 
+const text = fc.string({ unit: 'grapheme' });
+
+const valueOf = (schema: TSchema): fc.Arbitrary<unknown> => {
+  if ('format' in schema) return fc.uuid();
+  return 'items' in schema ? fc.array(text) : text;
+};
+
 /** What an entity's events carry of their own, by the type that its contract says. */
 const dataOf = (entity: EntityContract) =>
   fc.record(
-    Object.fromEntries(
-      Object.entries(entity.data.properties).map(([name, schema]) => [
-        name,
-        'format' in schema ? fc.uuid() : fc.string({ unit: 'grapheme' }),
-      ]),
-    ),
+    Object.fromEntries(Object.entries(entity.data.properties).map(([name, schema]) => [name, valueOf(schema)])),
   );
 
 const transitionOf = (entity: EntityContract): fc.Arbitrary<Transition> =>

@@ -1,5 +1,6 @@
-import type { Device } from '@muster/contracts';
+import type { Device, DeviceDetail } from '@muster/contracts';
 import type { DeviceEntity } from './device.entity.js';
+import { differenceOf } from './difference.js';
 
 /** The columns that a device's document is made of. */
 export const DOCUMENT_COLUMNS = [
@@ -13,6 +14,7 @@ export const DOCUMENT_COLUMNS = [
   'attributes',
   'desired',
   'reported',
+  'drifted',
   'agent',
   'state',
   'version',
@@ -36,6 +38,7 @@ export function toDevice(row: DocumentRow): Device {
     attributes: row.attributes,
     desired: row.desired,
     reported: row.reported,
+    drifted: row.drifted,
     agent: row.agent,
     state: row.state,
     online: row.state === 'ONLINE',
@@ -45,3 +48,9 @@ export function toDevice(row: DocumentRow): Device {
     updated_at: row.updated_at.toISOString(),
   };
 }
+
+/** A row with what it lacks. */
+export const toDeviceDetail = (row: DocumentRow): DeviceDetail => ({
+  ...toDevice(row),
+  difference: differenceOf(row.desired, row.reported),
+});

@@ -5,6 +5,7 @@ import type { Applied } from '../presence/sign.js';
 /** One device. `last_seen` is in no index, so that a heartbeat touches the row alone. */
 @Entity({ name: 'device' })
 @Index('device_name', ['project_id', 'name'], { unique: true })
+@Index('device_drifted', ['project_id', 'id'], { where: 'drifted' })
 @Index('device_presence_due', ['presence_due'], { where: `state = 'ONLINE'` })
 export class DeviceEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'device_pkey' })
@@ -57,6 +58,18 @@ export class DeviceEntity {
 
   @Column('jsonb', { default: {} })
   reported!: JsonObject;
+
+  /** Counts the changes of `desired`. */
+  @Column('integer', { default: 0 })
+  desired_version!: number;
+
+  /** Whether `reported` has all of `desired`, and there is something desired. */
+  @Column('boolean', { default: false })
+  converged!: boolean;
+
+  /** Whether it was converged with this `desired`, and is not any more. */
+  @Column('boolean', { default: false })
+  drifted!: boolean;
 
   @Column('jsonb', { nullable: true })
   agent!: Device['agent'];

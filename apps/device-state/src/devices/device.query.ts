@@ -96,6 +96,7 @@ export function compileDeviceQuery(query: DeviceQuery, taken = 0, groups = Group
     for (const [path, value] of attributesOf(part)) all.push(condition(attribute(path, value)));
     if (part.state !== undefined) all.push(condition(`t.state = ${bind(part.state)}`));
     if (part.online !== undefined) all.push(condition(`t.state ${part.online ? '=' : '<>'} 'ONLINE'`));
+    if (part.drifted !== undefined) all.push(condition(part.drifted ? 't.drifted' : 'NOT t.drifted'));
     for (const [index, inner] of (part.and ?? []).entries()) all.push(compile(inner, depth + 1, `${at}.and.${index}`));
     if (part.or)
       all.push(

@@ -26,6 +26,14 @@ export interface Page<Row> {
   next: string | null;
 }
 
+/** What a change of a device is made upon. */
+export interface LockedDocuments {
+  attributes: JsonObject;
+  desired: JsonObject;
+  reported: JsonObject;
+  drifted: boolean;
+}
+
 export interface ResolvedRow {
   id: string;
   name: string;
@@ -101,25 +109,27 @@ export class DeviceStore {
     return new Map(rows.map(({ id, name }) => [name, id]));
   }
 
-  async lockDocuments(tx: Tx, id: string): Promise<{ attributes: JsonObject; desired: JsonObject } | undefined> {
-    const [row] = await tx.query<{ attributes: JsonObject; desired: JsonObject }>(
-      `SELECT attributes, desired FROM device WHERE project_id = $1 AND id = $2 FOR UPDATE`,
+  async lockDocuments(tx: Tx, id: string): Promise<LockedDocuments | undefined> {
+    const [row] = await tx.query<LockedDocuments & Record<string, unknown>>(
+      `SELECT attributes, desired, reported, drifted FROM device WHERE project_id = $1 AND id = $2 FOR UPDATE`,
       [tx.project, id],
     );
     return row;
   }
 
-  /** Sets the fields that are given. */
-  async update(tx: Tx, id: string, fields: DevicePatch): Promise<DocumentRow> {
+  /** Sets the fields that are given. `converged`: whether the device is, with what is desired now; given if that changes. A change ends a drift. */
+  async update(tx: Tx, id: string, fields: DevicePatch, converged: boolean | undefined): Promise<DocumentRow> {
     const { alias, type, timezone, tags, attributes, desired } = fields;
     const [row] = await tx.query<DocumentRow>(
       `UPDATE device t
        SET alias = coalesce($3, t.alias), type = coalesce($4, t.type), timezone = coalesce($5, t.timezone),
            tags = coalesce($6::text[], t.tags), attributes = coalesce($7::jsonb, t.attributes),
-           desired = coalesce($8::jsonb, t.desired), updated_at = now()
+           desired = coalesce($8::jsonb, t.desired), converged = coalesce($9, t.converged),
+           desired_version = t.desired_version + ($9::boolean IS NOT NULL)::int, drifted = t.drifted AND $9::boolean IS NULL,
+           updated_at = now()
        WHERE t.project_id = $1 AND t.id = $2
        RETURNING ${columns}`,
-      [tx.project, id, alias, type, timezone, tags, attributes, desired],
+      [tx.project, id, alias, type, timezone, tags, attributes, desired, converged],
     );
     return row!;
   }

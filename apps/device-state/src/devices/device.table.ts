@@ -15,6 +15,8 @@ export const deviceTable = defineStateTable(deviceEntity, {
     attributes: 'jsonb',
     desired: 'jsonb',
     reported: 'jsonb',
+    converged: 'boolean',
+    drifted: 'boolean',
     agent: 'jsonb',
     applied: 'jsonb',
     last_seen: 'timestamptz',

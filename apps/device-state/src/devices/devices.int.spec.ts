@@ -186,6 +186,7 @@ describe('one device', () => {
       timezone: 'Asia/Tokyo',
       attributes: { b: { c: 2, d: 4 }, e: [1] },
       desired: { v: 1, w: true },
+      difference: { v: 1, w: true },
       updated_at: changed.updated_at,
     });
     expect(changed.updated_at > before.updated_at).toBe(true);

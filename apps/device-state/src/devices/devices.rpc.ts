@@ -1,8 +1,10 @@
-import { deviceState, DomainError, mergePatch, type Device, type RpcRequest, type RpcResponse } from '@muster/contracts';
+import { deviceState, DomainError, mergePatch, type DeviceDetail, type RpcRequest, type RpcResponse } from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
-import { toDevice } from './device.document.js';
+import { isConverged } from '../drift/drift.decide.js';
+import { DriftStore } from '../drift/drift.store.js';
+import { toDeviceDetail } from './device.document.js';
 import { firstOfEachName, registrationResults } from './device.register.js';
 import { breachesOf, refuse } from './device.rules.js';
 import { DeviceSearch } from './device.search.js';
@@ -21,6 +23,7 @@ export class DevicesRpc {
     private readonly journal: Journal,
     private readonly store: DeviceStore,
     private readonly search: DeviceSearch,
+    private readonly drifts: DriftStore,
   ) {}
 
   @Rpc(deviceState.registerDevices)
@@ -40,10 +43,10 @@ export class DevicesRpc {
   }
 
   @Rpc(deviceState.getDevice)
-  async getDevice({ project_id, id }: Request<'getDevice'>): Promise<Device> {
+  async getDevice({ project_id, id }: Request<'getDevice'>): Promise<DeviceDetail> {
     const row = await this.store.get(project_id, id);
     if (!row) throw notFound(id);
-    return toDevice(row);
+    return toDeviceDetail(row);
   }
 
   @Rpc(deviceState.listDevices)
@@ -52,7 +55,7 @@ export class DevicesRpc {
   }
 
   @Rpc(deviceState.patchDevice)
-  async patchDevice({ project_id, id, patch }: Request<'patchDevice'>): Promise<Device> {
+  async patchDevice({ project_id, id, patch }: Request<'patchDevice'>): Promise<DeviceDetail> {
     refuse(breachesOf(patch));
     const row = await this.journal.transaction(project_id, async (tx) => {
       const current = await this.store.lockDocuments(tx, id);
@@ -63,9 +66,12 @@ export class DevicesRpc {
         ...(patch.desired && { desired: mergePatch(current.desired, patch.desired) }),
       };
       refuse(breachesOf(fields));
-      return this.store.update(tx, id, fields);
+      const converged = fields.desired && isConverged(fields.desired, current.reported);
+      const row = await this.store.update(tx, id, fields, converged);
+      if (current.drifted && !row.drifted) await this.drifts.resolve(tx, [id], 'desired changed');
+      return row;
     });
-    return toDevice(row);
+    return toDeviceDetail(row);
   }
 
   @Rpc(deviceState.resolve)

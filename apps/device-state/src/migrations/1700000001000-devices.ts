@@ -17,6 +17,9 @@ export class Devices1700000001000 implements MigrationInterface {
         attributes jsonb NOT NULL DEFAULT '{}',
         desired jsonb NOT NULL DEFAULT '{}',
         reported jsonb NOT NULL DEFAULT '{}',
+        desired_version integer NOT NULL DEFAULT 0,
+        converged boolean NOT NULL DEFAULT false,
+        drifted boolean NOT NULL DEFAULT false,
         agent jsonb,
         applied jsonb NOT NULL DEFAULT '{}',
         last_seen timestamptz,
@@ -24,6 +27,7 @@ export class Devices1700000001000 implements MigrationInterface {
         CONSTRAINT device_pkey PRIMARY KEY (project_id, id)
       ) WITH (fillfactor = 80)`);
     await runner.query(`CREATE UNIQUE INDEX device_name ON device (project_id, name)`);
+    await runner.query(`CREATE INDEX device_drifted ON device (project_id, id) WHERE drifted`);
     await runner.query(`CREATE INDEX device_presence_due ON device (presence_due) WHERE state = 'ONLINE'`);
   }
 

@@ -3,11 +3,12 @@ import { batch, type Moved, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { deviceTable } from '../devices/device.table.js';
+import type { Convergence } from '../drift/drift.decide.js';
 import { PresenceTimes } from './presence.times.js';
 import { heardAt, type Agent, type Applied, type Sender, type Sign } from './sign.js';
 
 /**
- * A device that gave a sign of life. `reported` only where the sign changes it.
+ * A device that gave a sign of life. `reported` only where the sign changes it, and then `desired`, if anything is.
  * @property alive whether its last sign, this one included, is younger than the silence that makes a device offline.
  */
 export interface FoundDevice {
@@ -17,6 +18,10 @@ export interface FoundDevice {
   alive: boolean;
   applied: Applied;
   reported: JsonObject | null;
+  desired: JsonObject | null;
+  desired_version: number;
+  converged: boolean;
+  drifted: boolean;
 }
 
 /** What a sign of life changes of a device; null leaves the column as it is. `at`: when it was given, epoch ms. */
@@ -26,8 +31,10 @@ export interface Change {
   applied: Applied;
   agent: Agent | null;
   reported: JsonObject | null;
+  /** What the new reported state comes to; null where nothing is desired, or nothing new is reported. */
+  convergence: Convergence | null;
   /** The device that the change was made for. */
-  seen: Pick<FoundDevice, 'version' | 'applied'>;
+  seen: Pick<FoundDevice, 'version' | 'applied' | 'desired_version' | 'drifted'>;
 }
 
 /** The SQL of presence: one method a statement. Rows are locked in the order of their keys, as every transition does. */
@@ -88,10 +95,14 @@ export class PresenceStore {
         applied: { type: 'jsonb', values: changes.map(({ applied }) => applied) },
         agent: { type: 'jsonb', values: changes.map(({ agent }) => agent) },
         reported: { type: 'jsonb', values: changes.map(({ reported }) => reported) },
+        converged: { type: 'boolean', values: changes.map(({ convergence }) => convergence?.converged ?? null) },
+        drifted: { type: 'boolean', values: changes.map(({ convergence }) => convergence?.drifted ?? null) },
       },
       compute: {
         agent: 'coalesce(i.agent::jsonb, t.agent)',
         reported: 'coalesce(i.reported::jsonb, t.reported)',
+        converged: 'coalesce(i.converged, t.converged)',
+        drifted: 'coalesce(i.drifted, t.drifted)',
         applied: 'i.applied::jsonb',
         last_seen: lastSeen('i.at'),
         presence_due: `now() + ${this.silence}`,
@@ -103,8 +114,8 @@ export class PresenceStore {
   /**
    * Notes what was said by those that stay as they are: online already, or silent since. Gives those that were noted. A device that changed
    * since it was looked at is left alone: its version tells of another state, `applied` of another reported state, for none is written
-   * without a new mark there, and marks never go back. What else is written beside (heartbeats, patches, the sweep's deadlines) is no part of
-   * what a sign changes.
+   * without a new mark there, and marks never go back; `desired_version` of another desired state. What else is written beside (heartbeats,
+   * patches, the sweep's deadlines) is no part of what a sign changes.
    */
   async note(tx: Tx, changes: readonly Change[]): Promise<string[]> {
     if (changes.length === 0) return [];
@@ -114,13 +125,36 @@ export class PresenceStore {
       `UPDATE device t
        SET last_seen = ${lastSeen('i.at')}, applied = i.applied::jsonb,
            agent = coalesce(i.agent::jsonb, t.agent), reported = coalesce(i.reported::jsonb, t.reported),
+           converged = coalesce(i.converged, t.converged), drifted = coalesce(i.drifted, t.drifted),
            updated_at = CASE WHEN i.agent IS NULL AND i.reported IS NULL THEN t.updated_at ELSE now() END
        FROM ${batch(
-         ['$2::uuid[]', '$3::timestamptz[]', '$4::text[]', '$5::text[]', '$6::text[]', '$7::integer[]', '$8::text[]'],
-         ['id', 'at', 'applied', 'agent', 'reported', 'seen_version', 'seen_applied'],
+         [
+           '$2::uuid[]',
+           '$3::timestamptz[]',
+           '$4::text[]',
+           '$5::text[]',
+           '$6::text[]',
+           '$7::integer[]',
+           '$8::text[]',
+           '$9::integer[]',
+           '$10::boolean[]',
+           '$11::boolean[]',
+         ],
+         [
+           'id',
+           'at',
+           'applied',
+           'agent',
+           'reported',
+           'seen_version',
+           'seen_applied',
+           'seen_desired',
+           'converged',
+           'drifted',
+         ],
        )}
        WHERE t.project_id = i.project_id AND t.id = i.id
-         AND t.version = i.seen_version AND t.applied = i.seen_applied::jsonb
+         AND t.version = i.seen_version AND t.applied = i.seen_applied::jsonb AND t.desired_version = i.seen_desired
        RETURNING t.id`,
       [
         tx.project,
@@ -131,6 +165,9 @@ export class PresenceStore {
         inOrder.map(({ reported }) => asText(reported)),
         inOrder.map(({ seen }) => seen.version),
         inOrder.map(({ seen }) => asText(seen.applied)),
+        inOrder.map(({ seen }) => seen.desired_version),
+        inOrder.map(({ convergence }) => convergence?.converged ?? null),
+        inOrder.map(({ convergence }) => convergence?.drifted ?? null),
       ],
     );
     return noted.map(({ id }) => id);
@@ -177,7 +214,9 @@ export class PresenceStore {
   private find(tx: Tx, signs: readonly Sign[], how: string): Promise<FoundDevice[]> {
     return tx.query(
       `SELECT t.id, t.state, t.version, t.applied, ${lastSeen('i.at')} + ${this.silence} > now() AS alive,
-              CASE WHEN i.patched THEN t.reported END AS reported
+              CASE WHEN i.patched THEN t.reported END AS reported,
+              CASE WHEN i.patched AND t.desired <> '{}' THEN t.desired END AS desired,
+              t.desired_version, t.converged, t.drifted
        FROM device t JOIN ${batch(['$2::uuid[]', '$3::timestamptz[]', '$4::boolean[]'], ['id', 'at', 'patched'])} USING (project_id, id)
        ${how}`,
       [

@@ -2,6 +2,8 @@ import { commandWork, type JsonObject } from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { Drops } from '@muster/service';
 import { Injectable } from '@nestjs/common';
+import { convergenceAfter } from '../drift/drift.decide.js';
+import { DriftWatch } from '../drift/drift.watch.js';
 import type { DocumentFault } from '../devices/document.limits.js';
 import { PresenceStore, type Change, type FoundDevice } from './presence.store.js';
 import { mergeReported, newerThan, type Sender, type Sign, type StateChannel } from './sign.js';
@@ -18,6 +20,7 @@ export class Presence {
     private readonly journal: Journal,
     private readonly store: PresenceStore,
     private readonly drops: Drops,
+    private readonly drift: DriftWatch,
   ) {}
 
   /**
@@ -66,6 +69,11 @@ export class Presence {
       const moved = await this.store.comeOnline(tx, arriving);
       const noted = await this.store.note(tx, staying);
       for (const id of noted) left.delete(id);
+      const applied = new Set([...moved.map(({ id }) => id), ...noted]);
+      await this.drift.follow(
+        tx,
+        [...arriving, ...staying].filter(({ id }) => applied.has(id)),
+      );
       for (const [device_id, reasons] of drops) {
         if (left.has(device_id)) continue;
         for (const reason of reasons)
@@ -103,6 +111,7 @@ function changeOf(channel: SignChannel, row: FoundDevice, sign: Sign): { change?
     applied: channel === 'heartbeat' ? row.applied : { ...row.applied, [channel]: { at, sequence } },
     agent,
     reported: reported === before ? null : reported,
+    convergence: reported === before || !row.desired ? null : convergenceAfter(row, row.desired, reported),
     seen: row,
   };
   return { change, dropped: [...outOfDate, ...faults.map((fault) => `reported_${fault}` as const)] };

@@ -1,4 +1,4 @@
-import { deviceState, DomainError, NewDevice, type Device } from '@muster/contracts';
+import { deviceState, DomainError, NewDevice, type DeviceDetail } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
@@ -21,7 +21,7 @@ export class DeviceRegistration {
   constructor(private readonly rpc: RpcClient) {}
 
   /** Again with the same id it answers the same. @throws DomainError `conflict` when the name is another device's, `invalid`. */
-  async register(project: string, id: string, device: NewDevice): Promise<Device> {
+  async register(project: string, id: string, device: NewDevice): Promise<DeviceDetail> {
     const [result] = await this.ask(project, [{ id, device }]).catch((error: unknown) => {
       const errors = error instanceof DomainError ? breachesByDevice(error).get(0) : undefined;
       throw errors ? new DomainError('invalid', summaryOf(errors), { errors }) : error;

@@ -4,6 +4,7 @@ import {
   jobPlanner,
   parse,
   type Device,
+  type DeviceDetail,
   type JobSummary,
   type NewDevice,
   type NewJob,
@@ -58,7 +59,7 @@ export class FakeDeviceState {
         if (errors[0]) throw new DomainError('invalid', `${errors[0].field}: ${message}`, { errors });
         return { results: devices.map(({ id, device }) => this.register(project_id, id, device)) };
       }),
-      answerRpc(this.bus, deviceState.getDevice, ({ project_id, id }) => this.find(project_id, id)),
+      answerRpc(this.bus, deviceState.getDevice, ({ project_id, id }) => detailOf(this.find(project_id, id))),
       answerRpc(this.bus, deviceState.listDevices, ({ project_id, query, after = '', limit }) => {
         const found = [...this.devices.values()]
           .filter((device) => device.project_id === project_id && device.id > after)
@@ -73,7 +74,7 @@ export class FakeDeviceState {
       answerRpc(this.bus, deviceState.patchDevice, ({ project_id, id, patch }) => {
         const device = { ...this.find(project_id, id), ...patch };
         this.devices.set(id, device);
-        return device;
+        return detailOf(device);
       }),
     );
     // The bus must know before the gateway asks on a connection of its own.
@@ -96,6 +97,7 @@ export class FakeDeviceState {
       attributes: {},
       desired: {},
       reported: {},
+      drifted: false,
     };
     const state = { state: 'REGISTERED' as const, online: false, last_seen: null, agent: null, version: 1 };
     this.devices.set(id, { ...defaults, ...device, ...state, id, project_id, created_at: TIME, updated_at: TIME });
@@ -108,6 +110,8 @@ export class FakeDeviceState {
     return device;
   }
 }
+
+const detailOf = (device: Device): DeviceDetail => ({ ...device, difference: device.desired });
 
 interface KnownJob {
   project_id: string;

@@ -1,4 +1,4 @@
-import { Device, DevicePatch, deviceState, NewDevice, type DeviceQuery } from '@muster/contracts';
+import { DeviceDetail, DevicePatch, deviceState, NewDevice, type DeviceQuery } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Controller, Get, HttpCode, Patch, Post, StreamableFile } from '@nestjs/common';
 import { Readable } from 'node:stream';
@@ -28,14 +28,14 @@ export class DevicesController {
     summary: 'Register a device',
     body: NewDevice,
     creates: true,
-    answers: { status: 201, schema: Device },
+    answers: { status: 201, schema: DeviceDetail },
     refuses: [409],
   })
   register(
     @Caller() { project }: Principal,
     @Creating() request: CreateRequest,
     @JsonBody(NewDevice) device: NewDevice,
-  ): Promise<Device> {
+  ): Promise<DeviceDetail> {
     return this.idempotency.create(request, (id) => this.registration.register(project, id, device));
   }
 
@@ -75,10 +75,10 @@ export class DevicesController {
   @Endpoint({
     access: 'read',
     summary: 'Show a device',
-    answers: { status: 200, schema: Device },
+    answers: { status: 200, schema: DeviceDetail },
     refuses: [404],
   })
-  show(@Caller() { project }: Principal, @PathId('id') id: string): Promise<Device> {
+  show(@Caller() { project }: Principal, @PathId('id') id: string): Promise<DeviceDetail> {
     return this.rpc.call(deviceState.getDevice, { project_id: project, id });
   }
 
@@ -87,14 +87,14 @@ export class DevicesController {
     access: 'write',
     summary: 'Change a device; `attributes` and `desired` are merged',
     body: DevicePatch,
-    answers: { status: 200, schema: Device },
+    answers: { status: 200, schema: DeviceDetail },
     refuses: [404],
   })
   patch(
     @Caller() { project }: Principal,
     @PathId('id') id: string,
     @JsonBody(DevicePatch) patch: DevicePatch,
-  ): Promise<Device> {
+  ): Promise<DeviceDetail> {
     return this.rpc.call(deviceState.patchDevice, { project_id: project, id, patch });
   }
 }

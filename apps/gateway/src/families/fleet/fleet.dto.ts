@@ -1,4 +1,4 @@
-import { DeadLetter, deadLetters, Device, ProjectId, RegisterResult, Timestamp, Uuid } from '@muster/contracts';
+import { DeadLetter, deadLetters, Device, Drift, ProjectId, RegisterResult, Timestamp, Uuid } from '@muster/contracts';
 import Type, { type Static } from 'typebox';
 import { ROLES } from '../../auth/roles.js';
 
@@ -22,6 +22,7 @@ export const ListDevices = Type.Object(
     ...keysetParameters,
     online: Type.Optional(Type.Boolean()),
     state: Type.Optional(Device.properties.state),
+    drifted: Type.Optional(Type.Boolean()),
     group: Type.Optional(Uuid),
     type: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
     tag: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
@@ -32,6 +33,11 @@ export const ListDevices = Type.Object(
 export type ListDevices = Static<typeof ListDevices>;
 
 export const DevicePage = Type.Object({ devices: Type.Array(Device), next: Next });
+
+export const ListDrifts = Type.Object({ ...keysetParameters, state: Type.Optional(Drift.properties.state) }, closed);
+export type ListDrifts = Static<typeof ListDrifts>;
+
+export const DriftPage = Type.Object({ drifts: Type.Array(Drift), next: Next });
 
 /** One line of the answer to a bulk registration. `line`: number of the line in the request, from 1. */
 export const BulkAnswer = Type.Object({
