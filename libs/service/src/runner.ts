@@ -1,0 +1,91 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from './logger.js';
+import { Loop } from './loop.js';
+
+const SWEEP_MS = 500;
+/** How many things a sweep takes at once, and for how long it leaves them to their events after that. */
+const CLAIM = { things: 100, seconds: 30 };
+/** Pause before a thing that just went on goes on again: what comes in small batches is worked off in larger ones. */
+const BREATH_MS = 10;
+
+/** A thing of a project that takes steps by itself. */
+export interface RunnerKey {
+  project_id: string;
+  id: string;
+}
+
+/** What is kept going, and how. Any number of replicas may run the same: each step claims what it works on. */
+export interface Runnable {
+  /** Its name in logs. */
+  name: string;
+  /** At the start: every open thing is to be looked at, for whoever was doing so may have died. */
+  makeDue: () => Promise<void>;
+  /** Takes up to `limit` things whose time has come, and leaves each for `seconds`. */
+  claimDue: (limit: number, seconds: number) => Promise<RunnerKey[]>;
+  /** Repeats for a claimed thing what may have been lost. */
+  askAgain: (key: RunnerKey) => Promise<void>;
+  /** Takes steps until the thing has to wait for others. */
+  advance: (key: RunnerKey) => Promise<void>;
+}
+
+/** Keeps things going: at once when something happened to one, and by a sweep for whatever was missed. */
+export class Runner {
+  /** Things that go on here; true when something happened to one meanwhile. */
+  private readonly active = new Map<string, boolean>();
+  private readonly running = new Set<Promise<void>>();
+  private readonly sweep: Loop;
+  private stopping = false;
+
+  constructor(
+    private readonly runnable: Runnable,
+    private readonly logger: Logger,
+  ) {
+    this.sweep = new Loop(`${runnable.name} sweep`, SWEEP_MS, () => this.step(), logger);
+  }
+
+  async start(): Promise<void> {
+    await this.runnable.makeDue();
+    this.sweep.start();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await this.sweep.stop();
+    await Promise.all(this.running);
+  }
+
+  /** Something happened to the thing: let it go on. */
+  wake(key: RunnerKey): void {
+    const name = `${key.project_id} ${key.id}`;
+    if (this.active.has(name)) {
+      this.active.set(name, true);
+      return;
+    }
+    const work = this.run(key, name).finally(() => this.running.delete(work));
+    this.running.add(work);
+  }
+
+  private async run(key: RunnerKey, name: string): Promise<void> {
+    do {
+      this.active.set(name, false);
+      try {
+        await this.runnable.advance(key);
+      } catch (error) {
+        // The sweep comes back to it.
+        this.logger.error({ [`${this.runnable.name}_id`]: key.id, err: error }, 'could not go on, trying again');
+        break;
+      }
+      await delay(BREATH_MS);
+    } while (this.active.get(name) && !this.stopping);
+    this.active.delete(name);
+  }
+
+  private async step(): Promise<boolean> {
+    const due = await this.runnable.claimDue(CLAIM.things, CLAIM.seconds);
+    for (const key of due) {
+      await this.runnable.askAgain(key);
+      this.wake(key);
+    }
+    return due.length === CLAIM.things;
+  }
+}
