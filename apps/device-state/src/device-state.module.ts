@@ -7,6 +7,7 @@ import { DriftWatch } from './drift/drift.watch.js';
 import { DriftsRpc } from './drift/drifts.rpc.js';
 import { GroupStore } from './groups/group.store.js';
 import { GroupsRpc } from './groups/groups.rpc.js';
+import { OperationsModule } from './operations/operations.module.js';
 import { Presence } from './presence/presence.js';
 import { PresenceChannels } from './presence/presence.channels.js';
 import { PresenceStore } from './presence/presence.store.js';
@@ -15,6 +16,7 @@ import { PresenceTimes } from './presence/presence.times.js';
 
 /** What is out there, what it should be, what it is. */
 @Module({
+  imports: [OperationsModule],
   controllers: [DevicesRpc, DriftsRpc, GroupsRpc, PresenceChannels],
   providers: [
     DeviceSearch,

@@ -1,11 +1,23 @@
+import { DeviceOperationEntity } from './device-operations/device-operation.entity.js';
 import { DeviceEntity } from './devices/device.entity.js';
 import { DriftEntity } from './drift/drift.entity.js';
 import { GroupMemberEntity } from './groups/group-member.entity.js';
 import { GroupEntity } from './groups/group.entity.js';
 import { Devices1700000001000 } from './migrations/1700000001000-devices.js';
+import { Operations1700000001300 } from './migrations/1700000001300-operations.js';
 import { Groups1700000001100 } from './migrations/1700000001100-groups.js';
 import { Drift1700000001200 } from './migrations/1700000001200-drift.js';
+import { OperationEntity } from './operations/operation.entity.js';
+import { DeviceOperationRemovalEntity } from './retention/device-operation-removal.entity.js';
 
 /** What the service keeps, and how its schema came to be. */
-export const entities = [DeviceEntity, DriftEntity, GroupEntity, GroupMemberEntity];
-export const migrations = [Devices1700000001000, Groups1700000001100, Drift1700000001200];
+export const entities = [
+  DeviceEntity,
+  DriftEntity,
+  GroupEntity,
+  GroupMemberEntity,
+  OperationEntity,
+  DeviceOperationEntity,
+  DeviceOperationRemovalEntity,
+];
+export const migrations = [Devices1700000001000, Groups1700000001100, Drift1700000001200, Operations1700000001300];

@@ -5,12 +5,21 @@ import { deviceEntity, deviceState } from './device-state.js';
 import { driftEntity, drifts } from './drift.js';
 import type { EntityContract } from './entity.js';
 import { jobEntity, jobPlanner, jobTaskEntity, jobWork } from './job-planner.js';
+import { deviceOperationEntity, operationEntity, operations, operationWork } from './operations.js';
 import type { RpcContract } from './rpc.js';
 import { SERVICES, type ServiceName } from './services.js';
 import type { WorkContract } from './work.js';
 
 /** Every entity whose transitions are published. */
-export const entities: readonly EntityContract[] = [jobEntity, jobTaskEntity, commandEntity, deviceEntity, driftEntity];
+export const entities: readonly EntityContract[] = [
+  jobEntity,
+  jobTaskEntity,
+  commandEntity,
+  deviceEntity,
+  driftEntity,
+  operationEntity,
+  deviceOperationEntity,
+];
 
 /** The services that keep dead letters, those with a journal, and what each is asked of them. */
 export const deadLetters: ReadonlyMap<ServiceName, DeadLetterRpcs> = new Map(
@@ -25,6 +34,7 @@ export const rpcs: readonly RpcContract[] = [
   ...Object.values<RpcContract>(deviceState),
   ...Object.values<RpcContract>(deviceGroups),
   ...Object.values<RpcContract>(drifts),
+  ...Object.values<RpcContract>(operations),
   ...Object.values<RpcContract>(commandDispatcher),
   ...Object.values<RpcContract>(jobPlanner),
   ...[...deadLetters.values()].flatMap((questions) => Object.values<RpcContract>(questions)),
@@ -34,4 +44,5 @@ export const rpcs: readonly RpcContract[] = [
 export const works: readonly WorkContract[] = [
   ...Object.values<WorkContract>(commandWork),
   ...Object.values<WorkContract>(jobWork),
+  ...Object.values<WorkContract>(operationWork),
 ];

@@ -13,6 +13,7 @@ export * from './device-group.js';
 export * from './drift.js';
 export * from './schedule.js';
 export * from './command-dispatcher.js';
+export * from './operations.js';
 export * from './job-planner.js';
 export * from './dead-letters.js';
 export * from './catalogue.js';

@@ -22,6 +22,8 @@ export function breachesOf(device: Ruled, at = ''): FieldError[] {
 }
 
 /** @throws DomainError `invalid` naming the first of the breaches; `errors` has them all. */
+export function refuse(breaches: [FieldError]): never;
+export function refuse(breaches: FieldError[]): void;
 export function refuse(breaches: FieldError[]): void {
   const [first] = breaches;
   if (first) throw new DomainError('invalid', `${first.field}: ${first.message}`, { errors: breaches });

@@ -1,4 +1,11 @@
-import { deviceState, DomainError, mergePatch, type DeviceDetail, type RpcRequest, type RpcResponse } from '@muster/contracts';
+import {
+  deviceState,
+  DomainError,
+  mergePatch,
+  type DeviceDetail,
+  type RpcRequest,
+  type RpcResponse,
+} from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
@@ -14,7 +21,7 @@ type Contracts = typeof deviceState;
 type Request<M extends keyof Contracts> = RpcRequest<Contracts[M]>;
 type Response<M extends keyof Contracts> = RpcResponse<Contracts[M]>;
 
-const notFound = (id: string) => new DomainError('not_found', `no device ${id}`);
+export const noSuchDevice = (id: string) => new DomainError('not_found', `no device ${id}`);
 
 /** Questions about devices. Bodies were checked against the contract where they entered; here stand the rules that a schema cannot say. */
 @Controller()
@@ -45,7 +52,7 @@ export class DevicesRpc {
   @Rpc(deviceState.getDevice)
   async getDevice({ project_id, id }: Request<'getDevice'>): Promise<DeviceDetail> {
     const row = await this.store.get(project_id, id);
-    if (!row) throw notFound(id);
+    if (!row) throw noSuchDevice(id);
     return toDeviceDetail(row);
   }
 
@@ -59,7 +66,7 @@ export class DevicesRpc {
     refuse(breachesOf(patch));
     const row = await this.journal.transaction(project_id, async (tx) => {
       const current = await this.store.lockDocuments(tx, id);
-      if (!current) throw notFound(id);
+      if (!current) throw noSuchDevice(id);
       const fields = {
         ...patch,
         ...(patch.attributes && { attributes: mergePatch(current.attributes, patch.attributes) }),

@@ -1,8 +1,7 @@
-import type { JsonObject } from '@muster/contracts';
+import { isObject, mergePatch, type JsonObject } from '@muster/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { covers, differenceOf, isEmpty } from './difference.js';
-import { isObject, mergePatch } from './merge-patch.js';
 
 const json = (text: string) => JSON.parse(text) as JsonObject;
 

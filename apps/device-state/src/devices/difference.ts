@@ -1,5 +1,4 @@
-import type { JsonObject } from '@muster/contracts';
-import { isObject } from './merge-patch.js';
+import { isObject, type JsonObject } from '@muster/contracts';
 
 export interface DifferenceOptions {
   /** Whether the difference also names what `reported` does not have yet; true unless told. */

@@ -1,6 +1,5 @@
-import { MAX_DRIFT_PATHS, type JsonObject } from '@muster/contracts';
+import { isObject, MAX_DRIFT_PATHS, type JsonObject } from '@muster/contracts';
 import { differenceOf, isEmpty } from '../devices/difference.js';
-import { isObject } from '../devices/merge-patch.js';
 
 /** Where a device stands to what is desired of it. `paths`: what it lost, if it drifted. */
 export interface Convergence {

@@ -4,6 +4,7 @@ import { Drops } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { convergenceAfter } from '../drift/drift.decide.js';
 import { DriftWatch } from '../drift/drift.watch.js';
+import { DeviceOperationProof } from '../device-operations/device-operation.proof.js';
 import type { DocumentFault } from '../devices/document.limits.js';
 import { PresenceStore, type Change, type FoundDevice } from './presence.store.js';
 import { mergeReported, newerThan, type Sender, type Sign, type StateChannel } from './sign.js';
@@ -21,6 +22,7 @@ export class Presence {
     private readonly store: PresenceStore,
     private readonly drops: Drops,
     private readonly drift: DriftWatch,
+    private readonly proof: DeviceOperationProof,
   ) {}
 
   /**
@@ -32,6 +34,12 @@ export class Presence {
     const left = await this.attempt('read', channel, project, signs);
     // In a transaction of its own: rows locked after others were written are not in the order of their keys.
     if (left.length > 0) await this.attempt('lock', channel, project, left);
+    const reporting = signs.filter(({ statements }) => statements.some(({ patch }) => patch));
+    if (reporting.length > 0)
+      await this.proof.onReports(
+        project,
+        reporting.map(({ device_id }) => device_id),
+      );
   }
 
   /**

@@ -1,0 +1,98 @@
+import { BATCH_SIZE, type JsonObject } from '@muster/contracts';
+import { Journal } from '@muster/journal';
+import { LOGGER, Loop, type Logger } from '@muster/service';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { differenceOf, isEmpty } from '../devices/difference.js';
+import { OperationRunner } from '../operations/operation.runner.js';
+import { OperationStore } from '../operations/operation.store.js';
+import { DeviceOperationMove, type Walk } from './device-operation.move.js';
+import { DeviceOperationStore, type ProofKey, type Unproven } from './device-operation.store.js';
+
+const SWEEP_MS = 500;
+/** Documents are compared in portions, for each may be large. */
+const PORTION = 50;
+/** Most paths that a reason lists. */
+const LISTED = 10;
+
+/**
+ * Ends device operations of a CONVERGE by what their devices report: SUCCESS as soon as that shows what was asked for, FAILURE when it does not
+ * in time. Looked at when the command has succeeded, at each report of the device after that, and when the time is up; each time after
+ * the other's commit, so that of a success and a report that cross, the later sees both.
+ */
+@Injectable()
+export class DeviceOperationProof implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly sweep: Loop;
+
+  constructor(
+    private readonly journal: Journal,
+    private readonly operations: OperationStore,
+    private readonly parts: DeviceOperationStore,
+    private readonly move: DeviceOperationMove,
+    private readonly runner: OperationRunner,
+    @Inject(LOGGER) logger: Logger,
+  ) {
+    this.sweep = new Loop('proof sweep', SWEEP_MS, () => this.step(), logger);
+  }
+
+  onApplicationBootstrap(): void {
+    this.sweep.start();
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.sweep.stop();
+  }
+
+  /** Looks at those that the reports of these devices may prove. */
+  async onReports(project: string, deviceIds: readonly string[]): Promise<void> {
+    await this.checkAll(await this.parts.provable(project, deviceIds));
+  }
+
+  /** Looks at device operations of one operation; those that await no proof are left alone. */
+  async check(project: string, operationId: string, ids: readonly string[]): Promise<void> {
+    for (let at = 0; at < ids.length; at += PORTION)
+      await this.checkPortion(project, operationId, ids.slice(at, at + PORTION));
+    if (ids.length > 0) this.runner.wake({ project_id: project, id: operationId });
+  }
+
+  private async step(): Promise<boolean> {
+    const due = await this.parts.proofsDue(BATCH_SIZE);
+    await this.checkAll(due);
+    return due.length === BATCH_SIZE;
+  }
+
+  private async checkAll(keys: readonly ProofKey[]): Promise<void> {
+    for (const [operationId, parts] of Map.groupBy(keys, (key) => key.operation_id))
+      await this.check(
+        parts[0]!.project_id,
+        operationId,
+        parts.map(({ id }) => id),
+      );
+  }
+
+  private async checkPortion(project: string, operationId: string, ids: readonly string[]): Promise<void> {
+    await this.journal.transaction(project, async (tx) => {
+      const operation = await this.operations.lock(tx, operationId);
+      if (!operation) return;
+      const walks = (await this.parts.unproven(tx, ids)).flatMap(judge);
+      await this.move.walk(tx, operationId, walks);
+    });
+  }
+}
+
+function judge({ id, wanted, reported, late }: Unproven): Walk[] {
+  const missing = differenceOf(wanted, reported);
+  if (isEmpty(missing)) return [{ id, way: ['SUCCESS'], reason: '' }];
+  if (!late) return [];
+  return [{ id, way: ['FAILURE'], reason: `the report does not show it: ${listed(pathsOf(missing))}` }];
+}
+
+const listed = (paths: readonly string[]) =>
+  paths.slice(0, LISTED).join(', ') + (paths.length > LISTED ? ` and ${paths.length - LISTED} more` : '');
+
+/** The dotted paths at which a document says something. */
+function pathsOf(document: JsonObject, at = ''): string[] {
+  return Object.entries(document).flatMap(([key, value]) => {
+    const inner = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+    return isEmpty(inner) ? [`${at}${key}`] : pathsOf(inner, `${at}${key}.`);
+  });
+}

@@ -1,0 +1,188 @@
+import { BATCH_SIZE, type DeviceOperationState, type JsonObject } from '@muster/contracts';
+import { batch, type Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+const FIRST_ASK_SECONDS = 60;
+const MOST_ASK_SECONDS = 3_600;
+
+/** SQL: how soon a device operation that has just been asked for is asked about, should nothing come. */
+export const FIRST_ASK_AT = `now() + interval '${FIRST_ASK_SECONDS} seconds'`;
+
+/** SQL over `t`: the pause after another ask. */
+const ASK_PAUSE = `make_interval(secs => least(${FIRST_ASK_SECONDS} * 2 ^ least(t.asks + 1, 16), ${MOST_ASK_SECONDS}))`;
+
+/** SQL: what has a command that has not ended. */
+const WITH_COMMAND = `command_id IS NOT NULL AND state IN ('INITIATED', 'DISPATCHED', 'PROCESSING')`;
+
+/** The most bytes of documents, as they lie in the table, that are compared at once. */
+const COMPARED_BYTES = 4 * 1024 * 1024;
+
+/** A device operation as far as its next move depends on it. */
+export interface Standing {
+  id: string;
+  device_id: string;
+  state: DeviceOperationState;
+  command_id: string | null;
+  cancel_requested: boolean;
+}
+
+/** One whose command is to be asked for, with its device. The documents only where they are to be compared. */
+export interface Undispatched {
+  id: string;
+  device_id: string;
+  timezone: string;
+  desired: JsonObject;
+  reported: JsonObject;
+}
+
+/** One whose command, or the cancel of it, is asked for again. */
+export interface Silent {
+  id: string;
+  device_id: string;
+  command_id: string;
+  wanted: JsonObject | null;
+  cancel_requested: boolean;
+  timezone: string;
+}
+
+/** One that awaits the proof of its success. */
+export interface Unproven {
+  id: string;
+  cancel_requested: boolean;
+  wanted: JsonObject;
+  reported: JsonObject;
+  late: boolean;
+}
+
+export interface ProofKey {
+  project_id: string;
+  operation_id: string;
+  id: string;
+}
+
+const STANDING = 'id, device_id, state, command_id, cancel_requested';
+
+/** The statements on device operations that are no transition. The operation is locked by the transaction, where there is one. */
+@Injectable()
+export class DeviceOperationStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  created(tx: Tx, operationId: string): Promise<Standing[]> {
+    return tx.query(
+      `SELECT ${STANDING} FROM device_operation WHERE project_id = $1 AND operation_id = $2 AND state = 'CREATED'
+       ORDER BY device_id LIMIT ${BATCH_SIZE}`,
+      [tx.project, operationId],
+    );
+  }
+
+  /** A batch to dispatch, without documents; or as many as may be compared at once, with them. */
+  async undispatched(tx: Tx, operationId: string, compared: boolean): Promise<Undispatched[]> {
+    const documents = compared
+      ? `coalesce(d.desired, '{}') AS desired, coalesce(d.reported, '{}') AS reported,
+         coalesce(sum(pg_column_size(d.desired) + pg_column_size(d.reported)) OVER in_order, 0) AS bytes`
+      : `'{}'::jsonb AS desired, '{}'::jsonb AS reported, 0 AS bytes`;
+    return tx.query(
+      `SELECT id, device_id, timezone, desired, reported FROM (
+         SELECT o.id, o.device_id, coalesce(d.timezone, 'UTC') AS timezone, ${documents}, row_number() OVER in_order AS place
+         FROM (
+           SELECT project_id, id, device_id FROM device_operation
+           WHERE project_id = $1 AND operation_id = $2 AND state = 'CREATED' ORDER BY device_id LIMIT ${BATCH_SIZE}
+         ) o LEFT JOIN device d ON d.project_id = o.project_id AND d.id = o.device_id
+         WINDOW in_order AS (ORDER BY o.device_id)
+       ) sized WHERE bytes <= ${COMPARED_BYTES} OR place = 1 ORDER BY device_id`,
+      [tx.project, operationId],
+    );
+  }
+
+  /** Those of the batch that exist and belong to the operation. */
+  standing(tx: Tx, operationId: string, ids: readonly string[]): Promise<Standing[]> {
+    return tx.query(
+      `SELECT ${STANDING} FROM device_operation t JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)
+       WHERE t.operation_id = $3`,
+      [tx.project, ids, operationId],
+    );
+  }
+
+  async ofDevice(tx: Tx, operationId: string, deviceId: string): Promise<Standing | undefined> {
+    const [row] = await tx.query<Standing>(
+      `SELECT ${STANDING} FROM device_operation WHERE project_id = $1 AND operation_id = $2 AND device_id = $3`,
+      [tx.project, operationId, deviceId],
+    );
+    return row;
+  }
+
+  /** A batch of those in flight whose cancel has not been asked for. */
+  unstopped(tx: Tx, operationId: string): Promise<Standing[]> {
+    return tx.query(
+      `SELECT ${STANDING} FROM device_operation
+       WHERE project_id = $1 AND operation_id = $2 AND state IN ('INITIATED', 'DISPATCHED', 'PROCESSING', 'COMPLETED')
+         AND NOT cancel_requested
+       ORDER BY device_id LIMIT ${BATCH_SIZE}`,
+      [tx.project, operationId],
+    );
+  }
+
+  /** Notes that a cancel is asked for; gives how many that is new for. */
+  async requestCancel(tx: Tx, ids: readonly string[]): Promise<number> {
+    const rows = await tx.query(
+      `UPDATE device_operation t
+       SET cancel_requested = true, asks = 0, ask_at = CASE WHEN ${WITH_COMMAND} THEN ${FIRST_ASK_AT} END
+       FROM ${batch(['$2::uuid[]'], ['id'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id AND NOT t.cancel_requested
+       RETURNING t.id`,
+      [tx.project, ids.toSorted()],
+    );
+    return rows.length;
+  }
+
+  /** Claims those whose time to ask again has come; each is left alone after that for twice as long as before. */
+  claimSilent(tx: Tx, operationId: string): Promise<Silent[]> {
+    return tx.query(
+      `WITH claimed AS (
+         UPDATE device_operation t SET ask_at = now() + ${ASK_PAUSE}, asks = t.asks + 1
+         FROM (
+           SELECT id FROM device_operation
+           WHERE project_id = $1 AND operation_id = $2 AND ${WITH_COMMAND} AND (ask_at <= now()) IS TRUE
+           ORDER BY id LIMIT ${BATCH_SIZE}
+         ) AS due
+         WHERE t.project_id = $1 AND t.id = due.id
+         RETURNING t.project_id, t.id, t.device_id, t.command_id, t.wanted, t.cancel_requested
+       )
+       SELECT c.id, c.device_id, c.command_id, c.wanted, c.cancel_requested, coalesce(d.timezone, 'UTC') AS timezone
+       FROM claimed c LEFT JOIN device d ON d.project_id = c.project_id AND d.id = c.device_id`,
+      [tx.project, operationId],
+    );
+  }
+
+  /** Of the batch, those that await their proof, with what their devices report now. What was never asked for is all that is desired. */
+  unproven(tx: Tx, ids: readonly string[]): Promise<Unproven[]> {
+    return tx.query(
+      `SELECT o.id, o.cancel_requested, coalesce(o.wanted, d.desired) AS wanted, d.reported, (o.due_at <= now()) IS TRUE AS late
+       FROM (
+         SELECT t.* FROM device_operation t JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)
+         WHERE t.state = 'COMPLETED'
+       ) o JOIN device d ON d.project_id = o.project_id AND d.id = o.device_id`,
+      [tx.project, ids],
+    );
+  }
+
+  /** What the reports of these devices may prove. */
+  provable(project: string, deviceIds: readonly string[]): Promise<ProofKey[]> {
+    return this.dataSource.query(
+      `SELECT t.project_id, t.operation_id, t.id
+       FROM device_operation t JOIN ${batch(['$2::uuid[]'], ['device_id'])} USING (project_id, device_id)
+       WHERE t.state = 'COMPLETED'`,
+      [project, deviceIds],
+    );
+  }
+
+  /** What has waited for its proof for long enough. */
+  proofsDue(limit: number): Promise<ProofKey[]> {
+    return this.dataSource.query(
+      `SELECT project_id, operation_id, id FROM device_operation
+       WHERE state = 'COMPLETED' AND due_at <= now() ORDER BY due_at LIMIT $1`,
+      [limit],
+    );
+  }
+}

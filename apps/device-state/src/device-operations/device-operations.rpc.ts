@@ -1,0 +1,79 @@
+import { DomainError, operations, type DeviceOperation, type RpcRequest, type RpcResponse } from '@muster/contracts';
+import { Rpc } from '@muster/messaging';
+import { Controller } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { noSuchOperation } from '../operations/operation.cancel.js';
+import { resolvedCount } from '../operations/operation.decide.js';
+import { OperationEntity } from '../operations/operation.entity.js';
+import { DeviceOperationChange, noSuchPart, type PartKey } from './device-operation.change.js';
+import { SHOWN, toDeviceOperation } from './device-operation.document.js';
+import { DeviceOperationEntity } from './device-operation.entity.js';
+import { countOf } from './device-operation.way.js';
+
+type Contracts = typeof operations;
+type Request<M extends keyof Contracts> = RpcRequest<Contracts[M]>;
+type Response<M extends keyof Contracts> = RpcResponse<Contracts[M]>;
+
+/** Questions about device operations, and what users and services ask of them. */
+@Controller()
+export class DeviceOperationsRpc {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly changing: DeviceOperationChange,
+  ) {}
+
+  /** In the order of the devices' ids; how many there are is known from the operation's counts. */
+  @Rpc(operations.listDeviceOperations)
+  listDeviceOperations(request: Request<'listDeviceOperations'>): Promise<Response<'listDeviceOperations'>> {
+    const { project_id, operation_id, state, limit, offset } = request;
+    // One snapshot, so that the page agrees with the count.
+    return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
+      const operation = await operationOf(manager, request);
+      const rows = await manager.getRepository(DeviceOperationEntity).find({
+        where: { project_id, operation_id, ...(state && { state }) },
+        select: SHOWN,
+        order: { device_id: 'ASC' },
+        take: limit,
+        skip: offset,
+      });
+      const count = state ? operation[countOf(state)] : resolvedCount(operation);
+      return { count, results: rows.map(toDeviceOperation) };
+    });
+  }
+
+  @Rpc(operations.getDeviceOperation)
+  async getDeviceOperation(key: Request<'getDeviceOperation'>): Promise<DeviceOperation> {
+    const { project_id, operation_id, device_id } = key;
+    await operationOf(this.dataSource.manager, key);
+    const row = await this.dataSource
+      .getRepository(DeviceOperationEntity)
+      .findOne({ where: { project_id, operation_id, device_id }, select: SHOWN });
+    if (!row) throw noSuchPart(key);
+    return toDeviceOperation(row);
+  }
+
+  @Rpc(operations.cancelDeviceOperation)
+  async cancelDeviceOperation({ reason, ...key }: Request<'cancelDeviceOperation'>): Promise<DeviceOperation> {
+    await this.changing.cancel(key, reason);
+    return this.getDeviceOperation(key);
+  }
+
+  @Rpc(operations.reportDeviceOperation)
+  async reportDeviceOperation({ report, ...key }: Request<'reportDeviceOperation'>): Promise<DeviceOperation> {
+    await this.changing.report(key, report);
+    return this.getDeviceOperation(key);
+  }
+}
+
+/** @throws DomainError `not_found`, also when its device operations are no longer kept. */
+async function operationOf(
+  manager: EntityManager,
+  { project_id, operation_id }: Pick<PartKey, 'project_id' | 'operation_id'>,
+): Promise<OperationEntity> {
+  const operation = await manager.getRepository(OperationEntity).findOneBy({ project_id, id: operation_id });
+  if (!operation) throw noSuchOperation(operation_id);
+  const { devices_deleted_at: deleted } = operation;
+  if (!deleted) return operation;
+  const day = deleted.toISOString().slice(0, 10);
+  throw new DomainError('not_found', `the device operations of the operation were deleted on ${day}`);
+}

@@ -1,0 +1,93 @@
+import { operationWork, type DeviceOperationState, type WorkBatch, type WorkItem } from '@muster/contracts';
+import { Journal } from '@muster/journal';
+import { Work } from '@muster/messaging';
+import { Controller } from '@nestjs/common';
+import { needsProof } from '../operations/operation.advance.js';
+import { OperationRunner } from '../operations/operation.runner.js';
+import { OperationStore, type LockedOperation } from '../operations/operation.store.js';
+import { DeviceOperationMove, type Walk } from './device-operation.move.js';
+import { DeviceOperationProof } from './device-operation.proof.js';
+import { DeviceOperationStore, type Standing } from './device-operation.store.js';
+import { wasSent, wayTo } from './device-operation.way.js';
+
+type Outcome = WorkItem<typeof operationWork.outcome>;
+type Step = WorkItem<typeof operationWork.step>;
+
+const STEP_STATES = {
+  INITIATED: 'DISPATCHED',
+  ACKNOWLEDGED: 'PROCESSING',
+  INPROGRESS: 'PROCESSING',
+} as const satisfies Record<Step['step'], DeviceOperationState>;
+
+/** Where only the device's own word, its command's outcome, leads on. */
+const UNDERWAY: readonly DeviceOperationState[] = ['INITIATED', 'DISPATCHED', 'PROCESSING'];
+
+/** What command-dispatcher tells of commands moves their device operations; what comes late, twice or in another order moves nothing back. */
+@Controller()
+export class DeviceOperationOutcomes {
+  constructor(
+    private readonly journal: Journal,
+    private readonly operations: OperationStore,
+    private readonly parts: DeviceOperationStore,
+    private readonly move: DeviceOperationMove,
+    private readonly proof: DeviceOperationProof,
+    private readonly runner: OperationRunner,
+  ) {}
+
+  @Work(operationWork.outcome, { concurrency: 3 })
+  async onOutcome({ project_id, head, items }: WorkBatch<typeof operationWork.outcome>): Promise<void> {
+    const operation = await this.apply(project_id, head.request_id, items, (item, part, locked) => {
+      const to = endOf(item, locked);
+      const way = wayTo(part.state, to, wasSent(item.status, item.code));
+      return way && { id: part.id, way, reason: item.status === 'SUCCESS' ? item.reason : item.reason || item.code };
+    });
+    if (operation && needsProof(operation)) {
+      const done = items.filter(({ status }) => status === 'SUCCESS').map(({ ref }) => ref);
+      await this.proof.check(project_id, operation.id, done);
+    }
+  }
+
+  @Work(operationWork.step, { concurrency: 3 })
+  async onStep({ project_id, head, items }: WorkBatch<typeof operationWork.step>): Promise<void> {
+    await this.apply(project_id, head.request_id, items, (item, part) => {
+      const way = wayTo(part.state, STEP_STATES[item.step]);
+      return way && { id: part.id, way, reason: '' };
+    });
+  }
+
+  private async apply<Item extends Outcome | Step>(
+    project: string,
+    operationId: string,
+    items: readonly Item[],
+    walkOf: (item: Item, part: Standing, operation: LockedOperation) => Walk | undefined,
+  ): Promise<LockedOperation | undefined> {
+    const operation = await this.journal.transaction(project, async (tx) => {
+      const locked = await this.operations.lock(tx, operationId);
+      if (!locked) return undefined;
+      const found = await this.parts.standing(
+        tx,
+        operationId,
+        items.map(({ ref }) => ref),
+      );
+      const standing = new Map(found.map((part) => [part.id, part]));
+      const walks = new Map<string, Walk>();
+      for (const item of items) {
+        const part = standing.get(item.ref);
+        if (part?.command_id !== item.command_id || !UNDERWAY.includes(part.state)) continue;
+        const walk = walkOf(item, part, locked);
+        // Of two that speak of the same, the one that leads further counts.
+        if (walk && walk.way.length > (walks.get(part.id)?.way.length ?? 0)) walks.set(part.id, walk);
+      }
+      await this.move.walk(tx, operationId, [...walks.values()]);
+      return locked;
+    });
+    if (operation) this.runner.wake({ project_id: project, id: operationId });
+    return operation;
+  }
+}
+
+/** How a device operation ends, or begins to await its proof. What was cancelled because time was up has run out of time. */
+function endOf({ status }: Outcome, operation: LockedOperation): DeviceOperationState {
+  if (status === 'SUCCESS') return needsProof(operation) ? 'COMPLETED' : 'SUCCESS';
+  return status === 'CANCELLED' && operation.wish === 'time_out' ? 'TIMEOUT' : status;
+}

@@ -1,0 +1,128 @@
+import {
+  CONVERGE,
+  DomainError,
+  type FieldError,
+  type NewOperation,
+  type operations,
+  type RpcRequest,
+  type WindowSchedule,
+} from '@muster/contracts';
+import { Journal } from '@muster/journal';
+import { scheduleFaults } from '@muster/schedule';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { refuse } from '../devices/device.rules.js';
+import { DeviceSearch } from '../devices/device.search.js';
+import { DeviceStore } from '../devices/device.store.js';
+import { DOCUMENT_FAULTS, documentFault } from '../devices/document.limits.js';
+import { IN_PROGRESS_SECONDS, LAST_WORDS_SECONDS } from './operation.ask.js';
+import { OperationEntity } from './operation.entity.js';
+import { OperationRunner } from './operation.runner.js';
+import { firstOpening } from './operation.schedule.js';
+import { operationTable } from './operation.table.js';
+
+/** How long the devices of an operation without a window have to come and take its command. */
+const REACHABLE_SECONDS = 604_800;
+const LOOK_UP = 1_000;
+/** Most ids that an error lists. */
+const LISTED = 20;
+
+/** Takes a new operation in. */
+@Injectable()
+export class OperationCreate {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly journal: Journal,
+    private readonly devices: DeviceStore,
+    private readonly search: DeviceSearch,
+    private readonly runner: OperationRunner,
+  ) {}
+
+  /** @throws DomainError `invalid` naming the field; nothing is created then. Asked again with the same id it gives the one that exists. */
+  async create(request: RpcRequest<typeof operations.createOperation>): Promise<OperationEntity> {
+    const { project_id, id, created_by, timezone } = request;
+    const operation = request.operation as NewOperation;
+    const key = { project_id, id };
+    const repository = this.dataSource.getRepository(OperationEntity);
+    // Asked again: the fleet and the time may have changed since, but the operation is there.
+    const existing = await repository.findOneBy(key);
+    if (existing) return existing;
+    const now = Date.now();
+    const { schedule_type = 'IMMEDIATE', schedule_args = {}, operation_device_query: query } = operation;
+    if (schedule_type === 'RECURRING')
+      return refuse([{ field: 'schedule_type', message: 'RECURRING is for commands only' }]);
+    refuse([...argumentFaults(operation), ...scheduleFaults(schedule_type, operation.schedule_args, timezone, now)]);
+    await this.checkQuery(project_id, query);
+    const schedule: WindowSchedule | null =
+      schedule_type === 'WINDOW' ? { schedule: schedule_type, args: schedule_args, console_timezone: timezone } : null;
+    const opensAt = schedule && firstOpening(schedule, now);
+    const opens = opensAt === null ? null : new Date(opensAt).toISOString();
+    const deadline = deadlineOf(schedule, now).toISOString();
+    await this.journal.transaction(project_id, async (tx) => {
+      await tx.create(
+        operationTable,
+        {
+          id: [id],
+          operation: [operation.operation],
+          schedule_type: [schedule_type],
+          schedule_args: [schedule_args],
+          console_timezone: [timezone],
+          query: [query],
+          arguments: [operation.arguments ?? {}],
+          purpose: [operation.reason ?? ''],
+          created_by: [created_by],
+          updated_by: [created_by],
+          opens_at: [opens],
+          deadline: [deadline],
+          due_at: [opens ?? deadline],
+        },
+        { compute: { wake_at: 'now()' } },
+      );
+    });
+    this.runner.wake(key);
+    return repository.findOneByOrFail(key);
+  }
+
+  private async checkQuery(project: string, query: NewOperation['operation_device_query']): Promise<void> {
+    try {
+      await this.search.resolve({ project_id: project, query, limit: 1 });
+    } catch (error) {
+      throw error instanceof DomainError ? below('operation_device_query', error) : error;
+    }
+    const ids = [...new Set(query.ids?.map((id) => id.toLowerCase()))];
+    const unknown: string[] = [];
+    for (let at = 0; at < ids.length; at += LOOK_UP) {
+      const named = ids.slice(at, at + LOOK_UP);
+      const known = new Set((await this.devices.presence(project, named)).map((device) => device.id));
+      unknown.push(...named.filter((id) => !known.has(id)));
+    }
+    if (unknown.length === 0) return;
+    const more = unknown.length > LISTED ? ` and ${unknown.length - LISTED} more` : '';
+    refuse([
+      { field: 'operation_device_query.ids', message: `no such device: ${unknown.slice(0, LISTED).join(', ')}${more}` },
+    ]);
+  }
+}
+
+function argumentFaults({ operation, arguments: given = {} }: NewOperation): FieldError[] {
+  const fault = documentFault(given);
+  if (fault) return [{ field: 'arguments', message: DOCUMENT_FAULTS[fault] }];
+  const provision = given['converge_with_provision'];
+  return operation === CONVERGE && provision !== undefined && typeof provision !== 'boolean'
+    ? [{ field: 'arguments.converge_with_provision', message: 'must be boolean' }]
+    : [];
+}
+
+/** A command may be sent until the schedule's end, and is then given its time. */
+function deadlineOf(schedule: WindowSchedule | null, now: number): Date {
+  const end = schedule?.args.end_datetime;
+  const lastSend = end === undefined ? now + REACHABLE_SECONDS * 1000 : Date.parse(end);
+  return new Date(lastSend + (IN_PROGRESS_SECONDS + LAST_WORDS_SECONDS) * 1000);
+}
+
+/** The same refusal with its fields named as the caller knows them; a query's own begin with `query`. */
+function below(field: string, { kind, message, details }: DomainError): DomainError {
+  const named = (text: string) => text.replace(/^query/, field);
+  const errors = details.errors?.map((error) => ({ ...error, field: named(error.field) }));
+  return new DomainError(kind, named(message), errors && { errors });
+}

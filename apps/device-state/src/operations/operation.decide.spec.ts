@@ -1,0 +1,240 @@
+import type { OperationState } from '@muster/contracts';
+import { canMove, isEnd, statesOf } from '@muster/lifecycle';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { judgeCancel, nextStep, resolvedCount, waitsFor, type OperationFacts, type Wish } from './operation.decide.js';
+import { operationLifecycle } from './operation.lifecycle.js';
+
+interface World extends OperationFacts {
+  /** Devices of the query that have no device operation yet. */
+  unresolved: number;
+  total: number;
+  been: OperationState[];
+  asked: number;
+}
+
+const newWorld = (total: number, open: boolean): World => ({
+  state: 'CREATED',
+  wish: 'run',
+  open,
+  late: false,
+  resolved: false,
+  fault: '',
+  unresolved: total,
+  total,
+  been: ['CREATED'],
+  asked: 0,
+  in_created: 0,
+  in_initiated: 0,
+  in_dispatched: 0,
+  in_processing: 0,
+  in_completed: 0,
+  in_success: 0,
+  in_failure: 0,
+  in_timeout: 0,
+  in_cancelled: 0,
+  sent: 0,
+  unsent: 0,
+  stopping: 0,
+});
+
+const enter = (world: World, to: OperationState) => {
+  expect(canMove(operationLifecycle, world.state, to)).toBe(true);
+  world.state = to;
+  world.been.push(to);
+};
+
+const inFlight = (world: World) => world.in_initiated + world.in_dispatched + world.in_processing + world.in_completed;
+
+/** Carries a step out as the engine does, on numbers alone. */
+function apply(world: World, page: number): boolean {
+  const step = nextStep(world);
+  switch (step.do) {
+    case 'enter':
+      enter(world, step.state);
+      return true;
+    case 'resolve': {
+      const count = Math.min(world.unresolved, page);
+      world.unresolved -= count;
+      world.in_created += count;
+      world.resolved = world.unresolved === 0;
+      return true;
+    }
+    case 'dispatch': {
+      const count = Math.min(world.in_created, page);
+      expect(count).toBeGreaterThan(0);
+      world.in_created -= count;
+      world.in_initiated += count;
+      world.asked += count;
+      return true;
+    }
+    case 'time_out':
+      world.wish = 'time_out';
+      return true;
+    case 'stop_created': {
+      const count = Math.min(world.in_created, page);
+      world.in_created -= count;
+      world.in_cancelled += count;
+      return true;
+    }
+    case 'stop_in_flight':
+      world.stopping = Math.min(inFlight(world), world.stopping + page);
+      return true;
+    case 'end':
+      for (const state of step.through) enter(world, state);
+      return false;
+    case 'wait':
+      return false;
+  }
+}
+
+const settle = (world: World, page: number) => {
+  for (let steps = 0; apply(world, page); steps++) expect(steps).toBeLessThan(10_000);
+};
+
+type Happening = 'step' | 'take' | 'succeed' | 'prove' | 'fail' | 'lose' | 'cancelled' | 'open' | 'late' | 'cancel';
+
+const end = (
+  world: World,
+  from: 'in_initiated' | 'in_processing' | 'in_completed',
+  to: 'in_success' | 'in_failure' | 'in_timeout' | 'in_cancelled',
+) => {
+  if (world[from] === 0) return;
+  world[from]--;
+  world[to]++;
+  world.stopping = Math.min(world.stopping, inFlight(world));
+};
+
+function happen(world: World, what: Happening): void {
+  const move = (
+    from: 'in_initiated' | 'in_dispatched' | 'in_processing',
+    to: 'in_dispatched' | 'in_processing' | 'in_completed',
+  ) => {
+    if (world[from] === 0) return;
+    world[from]--;
+    world[to]++;
+    if (to === 'in_dispatched') world.sent++;
+  };
+  switch (what) {
+    case 'step':
+      return move('in_initiated', 'in_dispatched');
+    case 'take':
+      return move('in_dispatched', 'in_processing');
+    case 'succeed':
+      return move('in_processing', 'in_completed');
+    case 'prove':
+      return end(world, 'in_completed', 'in_success');
+    case 'fail':
+      return end(world, 'in_completed', 'in_failure');
+    case 'lose':
+      return end(world, 'in_initiated', 'in_timeout');
+    case 'cancelled':
+      return end(world, 'in_processing', 'in_cancelled');
+    case 'open':
+      world.open = true;
+      return;
+    case 'late':
+      world.late = true;
+      return;
+    case 'cancel':
+      if (judgeCancel(world) === 'cancel') world.wish = 'cancel';
+  }
+}
+
+const usual: Happening[] = ['step', 'take', 'succeed', 'prove', 'fail', 'lose', 'cancelled', 'open'];
+const happenings = (...others: Happening[]) => fc.array(fc.constantFrom(...usual, ...others), { maxLength: 60 });
+
+/** Lets everything that is open end, as devices and the dispatcher do in the end. */
+function drain(world: World, page: number): void {
+  world.open = true;
+  settle(world, page);
+  for (let left = 0; left <= 5 * world.total && !isEnd(operationLifecycle, world.state); left++) {
+    for (const what of ['step', 'take', 'succeed', 'prove'] as const) happen(world, what);
+    settle(world, page);
+  }
+  expect(isEnd(operationLifecycle, world.state)).toBe(true);
+  expect(inFlight(world) + world.in_created).toBe(0);
+}
+
+const sizes = [fc.integer({ min: 0, max: 20 }), fc.integer({ min: 1, max: 7 }), fc.boolean()] as const;
+
+describe('the next step of an operation', () => {
+  it('given anything at any moment, then it moves only as its lifecycle says, loses no device, and comes to an end', () => {
+    fc.assert(
+      fc.property(...sizes, happenings('cancel', 'late'), (total, page, open, events) => {
+        const world = newWorld(total, open);
+        settle(world, page);
+        for (const event of events) {
+          happen(world, event);
+          settle(world, page);
+          expect(resolvedCount(world) + world.unresolved).toBe(total);
+        }
+        drain(world, page);
+      }),
+    );
+  });
+
+  it('given a cancel at any moment, even between two steps, then no further device is asked and it ends CANCELLED', () => {
+    fc.assert(
+      fc.property(...sizes, happenings(), fc.nat(40), (total, page, open, events, steps) => {
+        const world = newWorld(total, open);
+        for (const event of events) {
+          happen(world, event);
+          for (let i = 0; i < steps % 4; i++) apply(world, page);
+        }
+        for (let i = 0; i < steps; i++) apply(world, page);
+        if (isEnd(operationLifecycle, world.state)) return;
+        happen(world, 'cancel');
+        const { asked } = world;
+        drain(world, page);
+        expect([world.state, world.asked]).toEqual(['CANCELLED', asked]);
+      }),
+    );
+  });
+
+  it('given nobody who stops it, then it succeeds if and only if every device did, and there is one', () => {
+    fc.assert(
+      fc.property(...sizes, happenings(), (total, page, open, events) => {
+        const world = newWorld(total, open);
+        settle(world, page);
+        for (const event of events) {
+          happen(world, event);
+          settle(world, page);
+        }
+        drain(world, page);
+        expect(world.state).toBe(total > 0 && world.in_success === total ? 'SUCCESS' : 'FAILURE');
+        const ways = ['CREATED', ...(open ? [] : ['SCHEDULED']), 'RESOLVING', 'RESOLVED', 'DISPATCHING', 'DISPATCHED'];
+        expect(world.been).toEqual([...ways, 'PROCESSING', 'COMPLETED', world.state]);
+      }),
+    );
+  });
+
+  it('given a window that is not open, then no device is resolved; given that its time is up, then it ends TIMEOUT', () => {
+    const world = newWorld(3, false);
+    settle(world, 5);
+    expect([world.state, resolvedCount(world)]).toEqual(['SCHEDULED', 0]);
+    happen(world, 'late');
+    drain(world, 5);
+    expect(world.state).toBe('TIMEOUT');
+  });
+});
+
+describe('a cancel', () => {
+  it('given any state and wish, then it is taken, is so already, or is refused with the state', () => {
+    const wishes = fc.constantFrom<Wish>('run', 'cancel', 'time_out');
+    fc.assert(
+      fc.property(fc.constantFrom(...statesOf(operationLifecycle)), wishes, (state, wish) => {
+        const verdict = judgeCancel({ state, wish });
+        if (state === 'CANCELLED') expect(verdict).toBeNull();
+        else if (isEnd(operationLifecycle, state))
+          expect(verdict).toEqual({ refused: expect.stringContaining(state) as string });
+        else expect(verdict).toBe(wish === 'run' ? 'cancel' : null);
+      }),
+    );
+  });
+});
+
+it('given an operation that has not ended and does not just pass, then there is a word for what it waits for', () => {
+  for (const state of statesOf(operationLifecycle))
+    expect([state, state in waitsFor]).toEqual([state, !isEnd(operationLifecycle, state) && state !== 'COMPLETED']);
+});

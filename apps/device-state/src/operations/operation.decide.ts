@@ -1,0 +1,111 @@
+import type { OperationState } from '@muster/contracts';
+import { isEnd } from '@muster/lifecycle';
+import type { Counts } from '../device-operations/device-operation.way.js';
+import { operationLifecycle } from './operation.lifecycle.js';
+
+/** What is wanted of an operation. */
+export type Wish = 'run' | 'cancel' | 'time_out';
+
+/** All that the next step of an operation depends on. */
+export interface OperationFacts extends Counts {
+  state: OperationState;
+  wish: Wish;
+  /** No window is to be waited for, or the first may open by now. */
+  open: boolean;
+  /** Its time is up. */
+  late: boolean;
+  /** All devices have their device operation. */
+  resolved: boolean;
+  /** Why not all of its devices could be resolved; empty when they could. */
+  fault: string;
+}
+
+/** The next thing to do; every step touches at most a batch of device operations. */
+export type OperationStep =
+  | { do: 'enter'; state: OperationState }
+  | { do: 'resolve' }
+  | { do: 'dispatch' }
+  | { do: 'time_out' }
+  | { do: 'stop_created' }
+  | { do: 'stop_in_flight' }
+  | { do: 'end'; through: readonly OperationState[]; reason?: string }
+  | { do: 'wait' };
+
+const WAIT: OperationStep = { do: 'wait' };
+
+const enter = (state: OperationState): OperationStep => ({ do: 'enter', state });
+
+/** Decides from counts and wishes alone what an operation does next. */
+export function nextStep(operation: OperationFacts): OperationStep {
+  if (isEnd(operationLifecycle, operation.state)) return WAIT;
+  if (operation.wish !== 'run') return stop(operation, operation.wish === 'cancel' ? 'CANCELLED' : 'TIMEOUT');
+  if (operation.late) return { do: 'time_out' };
+  switch (operation.state) {
+    case 'CREATED':
+      return enter(operation.open ? 'RESOLVING' : 'SCHEDULED');
+    case 'SCHEDULED':
+      return operation.open ? enter('RESOLVING') : WAIT;
+    case 'RESOLVING':
+      return operation.resolved ? enter('RESOLVED') : { do: 'resolve' };
+    case 'RESOLVED':
+      return enter('DISPATCHING');
+    case 'DISPATCHING':
+      return operation.in_created > 0 ? { do: 'dispatch' } : enter('DISPATCHED');
+    case 'DISPATCHED':
+      if (operation.sent > 0 || inFlight(operation) === 0) return enter('PROCESSING');
+      return WAIT;
+    default:
+      return inFlight(operation) === 0 ? { do: 'end', ...resultOf(operation) } : WAIT;
+  }
+}
+
+/** How many device operations have begun and not ended. */
+export const inFlight = (counts: Counts): number =>
+  counts.in_initiated + counts.in_dispatched + counts.in_processing + counts.in_completed;
+
+/** How many device operations there are. */
+export const resolvedCount = (counts: Counts): number => counts.in_created + inFlight(counts) + endedCount(counts);
+
+const endedCount = (counts: Counts): number =>
+  counts.in_success + counts.in_failure + counts.in_timeout + counts.in_cancelled;
+
+function stop(operation: OperationFacts, as: 'CANCELLED' | 'TIMEOUT'): OperationStep {
+  if (operation.in_created > 0) return { do: 'stop_created' };
+  const open = inFlight(operation);
+  if (open > operation.stopping) return { do: 'stop_in_flight' };
+  return open === 0 ? { do: 'end', through: [as] } : WAIT;
+}
+
+/** SUCCESS means that every device did it; an operation without any device did nothing. */
+function resultOf(operation: OperationFacts): { through: OperationState[]; reason?: string } {
+  const all = endedCount(operation);
+  const others = all - operation.in_success;
+  if (all > 0 && others === 0 && operation.fault === '') return { through: ['COMPLETED', 'SUCCESS'] };
+  if (operation.fault !== '') return { through: ['COMPLETED', 'FAILURE'], reason: operation.fault };
+  const reason = all === 0 ? 'no device to work on' : `${others} of ${all} devices did not succeed`;
+  return { through: ['COMPLETED', 'FAILURE'], reason };
+}
+
+/** What a cancel makes of an operation, `null` when that is so already, or why it is refused. */
+export function judgeCancel({
+  state,
+  wish,
+}: {
+  state: OperationState;
+  wish: Wish;
+}): 'cancel' | null | { refused: string } {
+  if (state === 'CANCELLED') return null;
+  if (isEnd(operationLifecycle, state)) return { refused: `an operation that is ${state} cannot be cancelled` };
+  return wish === 'run' ? 'cancel' : null;
+}
+
+/** What an operation that has not ended waits for. */
+export const waitsFor: Readonly<Partial<Record<OperationState, string>>> = {
+  CREATED: 'resolve',
+  SCHEDULED: 'window',
+  RESOLVING: 'resolve',
+  RESOLVED: 'dispatch',
+  DISPATCHING: 'dispatch',
+  DISPATCHED: 'devices',
+  PROCESSING: 'devices',
+};

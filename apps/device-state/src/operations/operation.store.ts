@@ -1,0 +1,106 @@
+import type { Tx } from '@muster/journal';
+import type { RunnerKey } from '@muster/service';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { CountChanges } from '../device-operations/device-operation.way.js';
+import type { OperationFacts, Wish } from './operation.decide.js';
+import type { OperationEntity } from './operation.entity.js';
+
+// Without the query: it may name thousands of devices, and only resolving reads it.
+const LOCKED = [
+  'id',
+  'state',
+  'reason',
+  'traceparent',
+  'operation',
+  'schedule_type',
+  'schedule_args',
+  'console_timezone',
+  'arguments',
+  'wish',
+  'deadline',
+  'resolved',
+  'resolve_cursor',
+  'fault',
+  'in_created',
+  'in_initiated',
+  'in_dispatched',
+  'in_processing',
+  'in_completed',
+  'in_success',
+  'in_failure',
+  'in_timeout',
+  'in_cancelled',
+  'sent',
+  'unsent',
+  'stopping',
+] as const satisfies (keyof OperationEntity)[];
+
+/** An operation as its lock gives it. */
+export type LockedOperation = Pick<OperationEntity, (typeof LOCKED)[number]> & OperationFacts;
+
+/** The statements on operations that are no transition. */
+@Injectable()
+export class OperationStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Locks the operation until the transaction ends: everything that moves its device operations or counts does this first. */
+  async lock(tx: Tx, id: string): Promise<LockedOperation | undefined> {
+    const [operation] = await tx.query<LockedOperation>(
+      `SELECT ${LOCKED.join(', ')}, (opens_at > now()) IS NOT TRUE AS open, deadline <= now() AS late
+       FROM operation WHERE project_id = $1 AND id = $2 FOR UPDATE`,
+      [tx.project, id],
+    );
+    return operation;
+  }
+
+  /** Moves counts by what statements of the same transaction really did. */
+  async count(tx: Tx, id: string, changes: CountChanges): Promise<void> {
+    const counts = Object.entries(changes).filter(([, change]) => change !== 0);
+    if (counts.length === 0) return;
+    const assignments = counts.map(([name], at) => `${name} = ${name} + $${at + 3}`);
+    await tx.query(`UPDATE operation SET ${assignments.join(', ')} WHERE project_id = $1 AND id = $2`, [
+      tx.project,
+      id,
+      ...counts.map(([, change]) => change),
+    ]);
+  }
+
+  /** How far resolving came, and why it can go no further, if so. */
+  async saveCursor(tx: Tx, id: string, cursor: string | null, resolved: boolean, fault: string): Promise<void> {
+    await tx.query(
+      `UPDATE operation SET resolve_cursor = $3, resolved = $4, fault = $5 WHERE project_id = $1 AND id = $2`,
+      [tx.project, id, cursor, resolved, fault],
+    );
+  }
+
+  /** What is wanted of the operation, where its state stays as it is. `by`: who wants it; null: time does. */
+  async saveWish(tx: Tx, id: string, wish: Wish, reason: string, by: string | null): Promise<void> {
+    await tx.query(
+      `UPDATE operation SET wish = $3, reason = $4, updated_by = coalesce($5, updated_by), updated_at = now(), wake_at = now()
+       WHERE project_id = $1 AND id = $2`,
+      [tx.project, id, wish, reason, by],
+    );
+  }
+
+  /** Every open operation is to be looked at now: whoever was doing so may have died. */
+  async makeDue(): Promise<void> {
+    await this.dataSource.query(`UPDATE operation SET wake_at = now() WHERE wake_at > now()`);
+  }
+
+  /**
+   * Operations that the sweep has to look at, of every project; each is claimed for a while, so that replicas do not take the same, and one
+   * that waits for its window until that.
+   */
+  async claimDue(limit: number, seconds: number): Promise<RunnerKey[]> {
+    const [rows] = await this.dataSource.query<[RunnerKey[], number]>(
+      `UPDATE operation o
+       SET wake_at = greatest(now() + make_interval(secs => $2), CASE WHEN o.wish = 'run' THEN o.opens_at END)
+       FROM (SELECT project_id, id FROM operation WHERE wake_at <= now() ORDER BY wake_at LIMIT $1 FOR UPDATE SKIP LOCKED) AS due
+       WHERE o.project_id = due.project_id AND o.id = due.id
+       RETURNING o.project_id, o.id`,
+      [limit, seconds],
+    );
+    return rows;
+  }
+}

@@ -1,0 +1,312 @@
+import { operations } from '@muster/contracts';
+import { v7 as uuid } from 'uuid';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { MAKER, PROJECT, RunningOperations } from '../testing/running-operations.js';
+
+let running: RunningOperations;
+
+beforeAll(async () => {
+  running = await RunningOperations.start();
+});
+afterAll(() => running.stop());
+
+const WHOLE = ['CREATED', 'RESOLVING', 'RESOLVED', 'DISPATCHING', 'DISPATCHED', 'PROCESSING', 'COMPLETED'];
+const PART = ['CREATED', 'INITIATED', 'DISPATCHED', 'PROCESSING', 'COMPLETED'];
+
+describe('an operation', () => {
+  it('given three devices, when all do it, then it passes through every state, and so do its device operations', async () => {
+    const devices = await running.devices(3, { timezone: 'Asia/Tokyo' });
+    const id = await running.create(devices, { arguments: { force: true } });
+    const items = await running.askedFor(id, 3);
+    expect(running.requests.find(({ head }) => head.request_id === id)!.head).toMatchObject({
+      command: 'REBOOT',
+      args: { force: true },
+      in_progress_seconds: 3_600,
+      reply_to: 'muster.work.device-state.operation_outcome',
+      steps_to: 'muster.work.device-state.operation_step',
+    });
+    expect(items.map(({ timezone }) => timezone)).toEqual(['Asia/Tokyo', 'Asia/Tokyo', 'Asia/Tokyo']);
+    expect((await running.reached(id, 'DISPATCHED')).operation_stats.device_operation_statuses_count).toEqual({
+      resolved_device_count: 3,
+      dispatched_device_count: 0,
+      dispatch_failed_count: 0,
+      failed_device_count: 0,
+      success_device_count: 0,
+    });
+    await running.step(id, items, 'INITIATED');
+    await running.reached(id, 'PROCESSING');
+    await running.exact(id);
+    await running.step(id, items, 'ACKNOWLEDGED');
+    await running.partReached(id, devices[0]!, 'PROCESSING');
+    await running.answer(id, items);
+    const operation = await running.reached(id, 'SUCCESS');
+    await running.exact(id);
+    expect(operation.operation_activity.map(({ operation_state }) => operation_state)).toEqual([...WHOLE, 'SUCCESS']);
+    const part = await running.part(id, devices[1]!);
+    const states = part.device_operation_activity.map(({ device_operation_state }) => device_operation_state);
+    expect(states).toEqual([...PART, 'SUCCESS']);
+    const times = part.device_operation_activity.map(({ created_at }) => Date.parse(created_at));
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    await vi.waitUntil(() => running.state.service.statesOf(part.id).at(-1) === 'SUCCESS');
+    expect(running.state.service.statesOf(part.id)).toEqual(states);
+    await vi.waitUntil(() => running.state.service.statesOf(id).at(-1) === 'SUCCESS');
+    expect(running.state.service.statesOf(id)).toEqual([...WHOLE, 'SUCCESS']);
+  });
+
+  it('given outcomes that overtake their steps, then every state is passed all the same, and late steps change nothing', async () => {
+    const [device] = await running.devices(1);
+    const id = await running.create([device!]);
+    const items = await running.askedFor(id, 1);
+    await running.answer(id, items, 'FAILURE', 'exit_1');
+    await running.reached(id, 'FAILURE');
+    await running.step(id, items, 'INITIATED');
+    await running.step(id, items, 'INPROGRESS');
+    await running.answer(id, items, 'SUCCESS');
+    const other = await running.create([device!]);
+    await running.answer(other, await running.askedFor(other, 1));
+    await running.reached(other, 'SUCCESS');
+    const part = await running.part(id, device!);
+    const states = part.device_operation_activity.map(({ device_operation_state }) => device_operation_state);
+    expect([part.reason, states]).toEqual(['exit_1', [...PART, 'FAILURE']]);
+    expect((await running.operation(id)).reason).toBe('1 of 1 devices did not succeed');
+    await running.exact(id);
+  });
+
+  it.each([
+    ['TIMEOUT', 'never_contacted', ['CREATED', 'INITIATED', 'TIMEOUT'], { dispatch_failed_count: 1 }],
+    ['FAILURE', 'unknown_device', ['CREATED', 'INITIATED', 'FAILURE'], { dispatch_failed_count: 1 }],
+    ['TIMEOUT', 'window_missed', ['CREATED', 'INITIATED', 'TIMEOUT'], { dispatch_failed_count: 1 }],
+    [
+      'TIMEOUT',
+      'in_progress_timeout',
+      ['CREATED', 'INITIATED', 'DISPATCHED', 'TIMEOUT'],
+      { dispatched_device_count: 1, failed_device_count: 1 },
+    ],
+  ] as const)('given a command that ended %s by %s, then it is counted by whether it was sent', async (...given) => {
+    const [status, code, states, counts] = given;
+    const [device] = await running.devices(1);
+    const id = await running.create([device!]);
+    await running.answer(id, await running.askedFor(id, 1), status, code);
+    await running.reached(id, 'FAILURE');
+    const part = await running.part(id, device!);
+    expect(part.device_operation_activity.map(({ device_operation_state }) => device_operation_state)).toEqual(states);
+    expect(await running.counts(id)).toEqual({
+      resolved_device_count: 1,
+      dispatched_device_count: 0,
+      dispatch_failed_count: 0,
+      failed_device_count: 0,
+      success_device_count: 0,
+      ...counts,
+    });
+    await running.exact(id);
+  });
+
+  it('given 1,201 devices of a query, then each is asked once, in batches of no more than 500', async () => {
+    const devices = await running.devices(1_201, { tags: ['many'] });
+    const { id } = await running.ask({ operation_device_query: { tags: ['many'] } });
+    const items = await running.askedFor(id, 1_201);
+    expect(new Set(items.map(({ device_id }) => device_id))).toEqual(new Set(devices));
+    const batches = running.requests.filter(({ head }) => head.request_id === id);
+    expect(batches.every((batch) => batch.items.length <= 500)).toBe(true);
+    await running.answer(id, items);
+    expect((await running.reached(id, 'SUCCESS')).operation_stats.device_operation_statuses_count).toMatchObject({
+      resolved_device_count: 1_201,
+      success_device_count: 1_201,
+    });
+    await running.exact(id);
+    const { count, results } = await running.parts(id, 'SUCCESS');
+    expect([count, results.length]).toEqual([1_201, 1_000]);
+  });
+
+  it('given a query that matches nothing, then it fails and says so', async () => {
+    const { id } = await running.ask({ operation_device_query: { tags: ['nobody'] } });
+    const operation = await running.reached(id, 'FAILURE');
+    expect(operation.reason).toBe('no device to work on');
+    expect(operation.operation_activity.map(({ operation_state }) => operation_state)).toEqual([...WHOLE, 'FAILURE']);
+  });
+
+  it('given outcomes twice, late, of an older command and of a stranger, then the counts stay exact', async () => {
+    const devices = await running.devices(20);
+    const id = await running.create(devices);
+    const items = await running.askedFor(id, 20);
+    const storm = [
+      running.answer(id, items.slice(0, 15)),
+      running.step(id, items, 'ACKNOWLEDGED'),
+      running.answer(id, items.slice(5, 20), 'FAILURE', 'exit_1'),
+      running.step(id, items, 'INITIATED'),
+      running.answer(id, items.slice(0, 10).reverse(), 'TIMEOUT', 'never_contacted'),
+      running.answer(
+        id,
+        [
+          { ...items[3]!, command_id: uuid() },
+          { ...items[4]!, ref: uuid() },
+        ],
+        'FAILURE',
+      ),
+      running.answer(id, [...items, ...items], 'CANCELLED'),
+    ];
+    await Promise.all(storm);
+    await running.reached(id, 'SUCCESS', 'FAILURE');
+    await running.exact(id);
+    const ends = ['SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED'] as const;
+    const counted = await Promise.all(ends.map(async (state) => (await running.parts(id, state)).count));
+    expect(counted.reduce((sum, n) => sum + n, 0)).toBe(20);
+  });
+
+  it('given a create that is asked again, then the same operation answers and nothing is asked twice', async () => {
+    const [device] = await running.devices(1);
+    const id = uuid();
+    const body = { operation_device_query: { ids: [device!] } };
+    const first = await running.ask(body, id);
+    await running.askedFor(id, 1);
+    expect((await running.ask(body, id)).created_at).toBe(first.created_at);
+    await running.answer(id, running.asked(id));
+    await running.reached(id, 'SUCCESS');
+    expect(running.asked(id)).toHaveLength(1);
+  });
+
+  it('given a service that was away, then an open operation goes on where it was', async () => {
+    const devices = await running.devices(2);
+    const id = await running.create(devices);
+    const items = await running.askedFor(id, 2);
+    await running.answer(id, items.slice(0, 1));
+    await running.partReached(id, items[0]!.device_id, 'SUCCESS');
+    await running.state.restart(() => running.answer(id, items.slice(1)));
+    await running.reached(id, 'SUCCESS');
+    await running.exact(id);
+  });
+
+  it('given a command without a word for long, then it is asked for again, and nothing else', async () => {
+    const devices = await running.devices(2);
+    const id = await running.create(devices);
+    const items = await running.askedFor(id, 2);
+    await running.answer(id, items.slice(0, 1));
+    await running.partReached(id, items[0]!.device_id, 'SUCCESS');
+    const before = running.requests.length;
+    await running.state.query(
+      `UPDATE device_operation SET ask_at = now() WHERE operation_id = $1 AND ask_at IS NOT NULL`,
+      [id],
+    );
+    await running.state.query(`UPDATE operation SET wake_at = now() WHERE id = $1`, [id]);
+    await vi.waitUntil(() => running.requests.slice(before).some(({ head }) => head.request_id === id), {
+      timeout: 10_000,
+    });
+    const again = running.requests.slice(before).filter(({ head }) => head.request_id === id);
+    expect(again.flatMap((batch) => batch.items)).toEqual([items[1]]);
+    await running.answer(id, items.slice(1));
+    await running.reached(id, 'SUCCESS');
+  });
+
+  it('given an operation whose time is up, then what is open is cancelled and all of it is TIMEOUT', async () => {
+    const devices = await running.devices(2);
+    const id = await running.create(devices);
+    const items = await running.askedFor(id, 2);
+    await running.state.query(`UPDATE operation SET deadline = now(), wake_at = now() WHERE id = $1`, [id]);
+    await vi.waitUntil(() => running.cancelled(id).length === 2, { timeout: 10_000 });
+    await running.answer(id, items, 'CANCELLED');
+    expect((await running.reached(id, 'TIMEOUT')).reason).toBe('its time was up');
+    expect((await running.parts(id, 'TIMEOUT')).count).toBe(2);
+    await running.exact(id);
+  });
+});
+
+describe('what is refused', () => {
+  it.each([
+    [{ operation_device_query: { ids: [MAKER] } }, `operation_device_query.ids: no such device: ${MAKER}`],
+    [{ schedule_type: 'WINDOW' }, 'schedule_args: is required for WINDOW'],
+    [
+      { operation: 'CONVERGE', arguments: { converge_with_provision: 'yes' } },
+      'arguments.converge_with_provision: must be boolean',
+    ],
+  ] as const)('given %j, then it names the field and nothing is created', async (operation, message) => {
+    const id = uuid();
+    await expect(running.ask(operation as object, id)).rejects.toMatchObject({ kind: 'invalid', message });
+    await expect(running.operation(id)).rejects.toMatchObject({ kind: 'not_found' });
+  });
+
+  it('given another project, then nothing of this one is found there', async () => {
+    const [device] = await running.devices(1);
+    const id = await running.create([device!]);
+    await running.askedFor(id, 1);
+    const elsewhere = { project_id: 'elsewhere' };
+    const key = { ...elsewhere, operation_id: id, device_id: device! };
+    const asked = [
+      running.state.call(operations.getOperation, { ...elsewhere, id }),
+      running.state.call(operations.cancelOperation, { ...elsewhere, id, reason: '', by: MAKER }),
+      running.state.call(operations.listDeviceOperations, { ...elsewhere, operation_id: id, limit: 1, offset: 0 }),
+      running.state.call(operations.getDeviceOperation, key),
+      running.state.call(operations.cancelDeviceOperation, { ...key, reason: '' }),
+      running.state.call(operations.listOperationsOfDevice, { ...elsewhere, device_id: device!, limit: 1, offset: 0 }),
+    ];
+    for (const answer of await Promise.allSettled(asked))
+      expect(answer).toMatchObject({ status: 'rejected', reason: { kind: 'not_found' } });
+    await running.cancel(id);
+  });
+});
+
+describe('lists', () => {
+  it('given operations of several kinds, then they are filtered, ordered and paged', async () => {
+    const [device] = await running.devices(1);
+    const ids = [];
+    for (const operation of ['LIST-A', 'LIST-A', 'LIST-B'])
+      ids.push((await running.ask({ operation, operation_device_query: { ids: [device!] } })).id);
+    const list = (rest: object) =>
+      running.state.call(operations.listOperations, {
+        project_id: PROJECT,
+        ordering: 'created_at',
+        limit: 10,
+        offset: 0,
+        ...rest,
+      });
+    const idsOf = async (rest: object) => (await list(rest)).results.map(({ id }) => id);
+    expect(await idsOf({ operation_type: 'LIST-A' })).toEqual(ids.slice(0, 2));
+    expect(await idsOf({ operation_type: 'LIST-A', ordering: '-created_at' })).toEqual([ids[1], ids[0]]);
+    expect(await list({ operation_type: 'LIST-A', limit: 1, offset: 1 })).toMatchObject({
+      count: 2,
+      results: [{ id: ids[1] }],
+    });
+    await running.askedFor(ids[0]!, 1);
+    await running.cancel(ids[0]!);
+    await running.answer(ids[0]!, running.asked(ids[0]!), 'CANCELLED');
+    await running.reached(ids[0]!, 'CANCELLED');
+    expect(await idsOf({ operation_type: 'LIST-A', state: 'CANCELLED' })).toEqual([ids[0]]);
+    expect((await idsOf({ operation_type: 'LIST-A', ordering: '-updated_at' }))[0]).toBe(ids[0]);
+    const ofDevice = await running.state.call(operations.listOperationsOfDevice, {
+      project_id: PROJECT,
+      device_id: device!,
+      limit: 2,
+      offset: 0,
+    });
+    expect([ofDevice.count, ofDevice.results.map(({ id }) => id)]).toEqual([3, [ids[2], ids[1]]]);
+  });
+
+  it('given a device, then its timeline tells each state newest first, and what is open waits in order', async () => {
+    const [device] = await running.devices(1);
+    const id = await running.create([device!]);
+    const items = await running.askedFor(id, 1);
+    await running.answer(id, items);
+    await running.reached(id, 'SUCCESS');
+    const ask = (rest: object) =>
+      running.state.call(operations.operationTimeline, { project_id: PROJECT, device_id: device!, limit: 4, ...rest });
+    const first = (await ask({})).entries;
+    expect(first.map(({ state }) => state)).toEqual(['SUCCESS', 'COMPLETED', 'PROCESSING', 'DISPATCHED']);
+    expect(first[0]).toMatchObject({ entity: 'device-operation', detail: { operation_id: id, operation: 'REBOOT' } });
+    const rest = (await ask({ before: first.at(-1)!.at })).entries;
+    expect(rest.map(({ state }) => state)).toEqual(['INITIATED', 'CREATED']);
+
+    const open = await running.create([device!]);
+    await running.reached(open, 'DISPATCHED');
+    const { waiting } = await running.state.call(operations.waitingOperations, { project_id: PROJECT, limit: 1000 });
+    const mine = waiting.filter((one) => one.id === open || one.device_id === device);
+    expect(mine.map(({ entity, waits_for }) => [entity, waits_for]).toSorted()).toEqual([
+      ['device-operation', 'device'],
+      ['operation', 'devices'],
+    ]);
+    expect(waiting.map(({ due_at }) => due_at)).toEqual(waiting.map(({ due_at }) => due_at).toSorted());
+    const [one, two] = waiting;
+    const after = { due_at: one!.due_at, id: one!.id };
+    const next = await running.state.call(operations.waitingOperations, { project_id: PROJECT, limit: 1, after });
+    expect(next.waiting).toEqual([two]);
+    await running.cancel(open);
+  });
+});

@@ -1,0 +1,50 @@
+import { Module } from '@nestjs/common';
+import { DeviceOperationChange } from '../device-operations/device-operation.change.js';
+import { DeviceOperationDispatch } from '../device-operations/device-operation.dispatch.js';
+import { DeviceOperationMove } from '../device-operations/device-operation.move.js';
+import { DeviceOperationProof } from '../device-operations/device-operation.proof.js';
+import { DeviceOperationStore } from '../device-operations/device-operation.store.js';
+import { DeviceOperationsRpc } from '../device-operations/device-operations.rpc.js';
+import { DeviceOperationOutcomes } from '../device-operations/outcomes.work.js';
+import { DeviceSearch } from '../devices/device.search.js';
+import { DeviceStore } from '../devices/device.store.js';
+import { GroupStore } from '../groups/group.store.js';
+import { DeviceOperationRetentionStore } from '../retention/device-operation-retention.store.js';
+import { DeviceOperationRetention } from '../retention/device-operation.retention.js';
+import { OperationHistoryRpc } from './operation-history.rpc.js';
+import { OperationAdvance } from './operation.advance.js';
+import { OperationCancel } from './operation.cancel.js';
+import { OperationCreate } from './operation.create.js';
+import { OperationHistory } from './operation.history.js';
+import { OperationReconcile } from './operation.reconcile.js';
+import { OperationResolve } from './operation.resolve.js';
+import { OperationRunner } from './operation.runner.js';
+import { OperationStore } from './operation.store.js';
+import { OperationsRpc } from './operations.rpc.js';
+
+/** Operations and their device operations. */
+@Module({
+  controllers: [OperationsRpc, OperationHistoryRpc, DeviceOperationsRpc, DeviceOperationOutcomes],
+  providers: [
+    DeviceStore,
+    DeviceSearch,
+    GroupStore,
+    OperationStore,
+    OperationAdvance,
+    OperationResolve,
+    OperationReconcile,
+    OperationRunner,
+    OperationCreate,
+    OperationCancel,
+    OperationHistory,
+    DeviceOperationStore,
+    DeviceOperationMove,
+    DeviceOperationDispatch,
+    DeviceOperationProof,
+    DeviceOperationChange,
+    DeviceOperationRetentionStore,
+    DeviceOperationRetention,
+  ],
+  exports: [DeviceOperationProof],
+})
+export class OperationsModule {}
