@@ -1,7 +1,8 @@
-import { commandDispatcher, commandEntity, commandWork } from './command-dispatcher.js';
+import { commandDispatcher, commandWork } from './command-dispatcher.js';
+import { commandEntity } from './command.js';
 import { defineDeadLetters, type DeadLetterRpcs } from './dead-letters.js';
 import { deviceGroups } from './device-group.js';
-import { deviceEntity, deviceState } from './device-state.js';
+import { deviceEntity, deviceState, deviceWork } from './device-state.js';
 import { driftEntity, drifts } from './drift.js';
 import type { EntityContract } from './entity.js';
 import { jobEntity, jobPlanner, jobTaskEntity, jobWork } from './job-planner.js';
@@ -43,6 +44,7 @@ export const rpcs: readonly RpcContract[] = [
 /** Every batch that one service may ask of another. */
 export const works: readonly WorkContract[] = [
   ...Object.values<WorkContract>(commandWork),
+  ...Object.values<WorkContract>(deviceWork),
   ...Object.values<WorkContract>(jobWork),
   ...Object.values<WorkContract>(operationWork),
 ];

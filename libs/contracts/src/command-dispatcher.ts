@@ -1,42 +1,10 @@
 import Type, { type Static } from 'typebox';
-import { defineEntity } from './entity.js';
+import { Command, COMMAND_OUTCOMES, COMMAND_STATES, COMMAND_WAITS, CommandName, RetryRule } from './command.js';
+import { CommandRequestDocument, CommandStats, NewCommandRequest } from './command-request.js';
 import { defineRpc } from './rpc.js';
 import { JsonObject, ProjectId, Timestamp, Uuid } from './schema.js';
 import { WindowSchedule } from './schedule.js';
 import { defineWork } from './work.js';
-
-export const commandEntity = defineEntity(
-  'command',
-  'command-dispatcher',
-  ['QUEUED', 'SCHEDULED', 'INITIATED', 'ACKNOWLEDGED', 'INPROGRESS', 'SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED'],
-  { request_id: Uuid, device_id: Uuid },
-);
-
-export type CommandState = (typeof commandEntity.states)[number];
-
-/** How a command may end. */
-export const COMMAND_OUTCOMES = ['SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED'] as const;
-
-/** The name of a command, and of the handler that runs it. */
-export const CommandName = Type.String({ minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9_-]+$' });
-
-/**
- * A class of errors after which a command is tried again (rollout.md, `retry`): at most `max` more times, `backoff_seconds` · `factor`^n apart,
- * each pause longer or shorter by up to `jitter` of it. The first rule that fits decides.
- */
-export const RetryRule = Type.Object(
-  {
-    outcome: Type.Enum(['failed', 'timed_out', 'any']),
-    code: Type.Optional(Type.String({ maxLength: 128, description: 'only failures with this code' })),
-    max: Type.Integer({ minimum: 1, maximum: 100 }),
-    backoff_seconds: Type.Optional(Type.Number({ minimum: 0, maximum: 86_400, default: 10 })),
-    factor: Type.Optional(Type.Number({ minimum: 1, maximum: 10, default: 2 })),
-    jitter: Type.Optional(Type.Number({ minimum: 0, maximum: 1, default: 0 })),
-  },
-  { additionalProperties: false },
-);
-
-export type RetryRule = Static<typeof RetryRule>;
 
 /** What the commands of one request share. Asking twice with the same ids changes nothing. */
 export const CommandRequest = Type.Object({
@@ -66,40 +34,176 @@ export const CommandRequest = Type.Object({
 
 export type CommandRequest = Static<typeof CommandRequest>;
 
-/** One command as a document. */
-export const Command = Type.Object({
-  id: Uuid,
-  project_id: ProjectId,
-  request_id: Uuid,
+/** A lock of a device, as everybody sees it. Every command that is sent after it was taken has a greater fence. */
+export const DeviceLock = Type.Object({
   device_id: Uuid,
-  command: Type.String(),
-  args: JsonObject,
-  state: Type.Enum([...commandEntity.states]),
-  attempt: Type.Integer(),
+  owner: Uuid,
   fence: Type.Integer(),
-  progress: Type.Union([Type.Number(), Type.Null()]),
   reason: Type.String(),
-  code: Type.String(),
-  evidence: Type.Union([JsonObject, Type.Null()]),
-  activity: Type.Array(Type.Object({ state: Type.String(), at: Timestamp })),
-  created_at: Timestamp,
-  due_at: Type.Union([Timestamp, Type.Null()]),
+  expires_at: Timestamp,
 });
 
-export type Command = Static<typeof Command>;
+/** What became of one device of a lock request: locked for the asker, or held by somebody else. */
+export const LockAnswer = Type.Object({
+  device_id: Uuid,
+  locked: Type.Boolean(),
+  owner: Uuid,
+  fence: Type.Integer(),
+  reason: Type.String(),
+  expires_at: Timestamp,
+});
+
+/** A state that a command of a device was in. */
+export const CommandEntry = Type.Object({
+  at: Timestamp,
+  entity: Type.Literal('command'),
+  id: Uuid,
+  state: Type.Enum([...COMMAND_STATES]),
+  reason: Type.String(),
+  detail: Type.Object({ command: Type.String(), request_id: Uuid, attempt: Type.Integer(), code: Type.String() }),
+});
+
+/** A command that has not ended, why it waits, and when it is looked at next. */
+export const WaitingCommand = Type.Object({
+  entity: Type.Literal('command'),
+  id: Uuid,
+  device_id: Uuid,
+  state: Type.Enum([...COMMAND_STATES]),
+  waits_for: Type.Union([Type.Enum([...COMMAND_WAITS]), Type.Null()]),
+  due_at: Timestamp,
+  reason: Type.String(),
+});
+
+export type DeviceLock = Static<typeof DeviceLock>;
+export type LockAnswer = Static<typeof LockAnswer>;
+export type CommandEntry = Static<typeof CommandEntry>;
+export type WaitingCommand = Static<typeof WaitingCommand>;
+
+/** How far beyond a page a list of commands or of requests is counted. */
+export const COUNTED = 10_000;
+
+const pageLimit = Type.Integer({ minimum: 1, maximum: 1000 });
+const offsetPage = { limit: pageLimit, offset: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }) };
+const lockedDevices = Type.Array(Uuid, { minItems: 1, maxItems: 500 });
 
 export const commandDispatcher = {
   getCommand: defineRpc('command-dispatcher', 'getCommand', Type.Object({ project_id: ProjectId, id: Uuid }), Command),
-  /** Creates commands for up to 500 devices; refused as a whole when one of the devices does not exist. */
-  createCommands: defineRpc(
+  /** Commands, the latest first. `request`: of these requests of users. `count` stops {@link COUNTED} beyond the page. */
+  listCommands: defineRpc(
     'command-dispatcher',
-    'createCommands',
+    'listCommands',
     Type.Object({
       project_id: ProjectId,
-      request: CommandRequest,
-      items: Type.Array(Type.Object({ command_id: Uuid, device_id: Uuid }), { minItems: 1, maxItems: 500 }),
+      request: Type.Optional(Type.Array(Uuid, { maxItems: 100 })),
+      device: Type.Optional(Type.Array(Uuid, { maxItems: 100 })),
+      state: Type.Optional(Type.Array(Type.Enum([...COMMAND_STATES]), { maxItems: COMMAND_STATES.length })),
+      ...offsetPage,
     }),
-    Type.Object({ accepted: Type.Integer() }),
+    Type.Object({ count: Type.Integer(), commands: Type.Array(Command) }),
+  ),
+  /** Of one that has ended nothing changes. */
+  cancelCommand: defineRpc(
+    'command-dispatcher',
+    'cancelCommand',
+    Type.Object({ project_id: ProjectId, id: Uuid, reason: Type.String({ maxLength: 2048 }) }),
+    Command,
+  ),
+  /**
+   * A user's request. Asking again with the same id and body gives what there is. `timezone`: the caller's, in which `time_type: console` is
+   * read. Refused naming the field: devices or groups that do not exist, a schedule that never opens.
+   */
+  createCommandRequest: defineRpc(
+    'command-dispatcher',
+    'createCommandRequest',
+    Type.Object({
+      project_id: ProjectId,
+      id: Uuid,
+      request: NewCommandRequest,
+      created_by: Uuid,
+      timezone: Type.String(),
+    }),
+    CommandRequestDocument,
+  ),
+  getCommandRequest: defineRpc(
+    'command-dispatcher',
+    'getCommandRequest',
+    Type.Object({ project_id: ProjectId, id: Uuid }),
+    CommandRequestDocument,
+  ),
+  /** Requests of users, the latest first, each with a few of its devices. */
+  listCommandRequests: defineRpc(
+    'command-dispatcher',
+    'listCommandRequests',
+    Type.Object({ project_id: ProjectId, ...offsetPage }),
+    Type.Object({ count: Type.Integer(), requests: Type.Array(CommandRequestDocument) }),
+  ),
+  /** Makes no further commands of it and cancels those that have not ended; goes on after the answer. */
+  cancelCommandRequest: defineRpc(
+    'command-dispatcher',
+    'cancelCommandRequest',
+    Type.Object({ project_id: ProjectId, id: Uuid, reason: Type.String({ maxLength: 2048 }) }),
+    CommandRequestDocument,
+  ),
+  commandStats: defineRpc(
+    'command-dispatcher',
+    'commandStats',
+    Type.Object({ project_id: ProjectId, id: Uuid }),
+    CommandStats,
+  ),
+  /**
+   * Locks devices for an owner: until it unlocks them or the time is over, only commands whose request names this `lock_owner` go to them. Each
+   * device has its own answer; its own owner lengthens the lock. A device that does not exist is left out.
+   */
+  lockDevices: defineRpc(
+    'command-dispatcher',
+    'lockDevices',
+    Type.Object({
+      project_id: ProjectId,
+      owner: Uuid,
+      reason: Type.String({ maxLength: 2048 }),
+      expires_in_seconds: Type.Integer({ minimum: 1, maximum: 2_592_000 }),
+      device_ids: lockedDevices,
+    }),
+    Type.Object({ devices: Type.Array(LockAnswer) }),
+  ),
+  /** Frees those of the devices that `owner` holds; those of its commands that still wait there fail with `lock_lost`. */
+  unlockDevices: defineRpc(
+    'command-dispatcher',
+    'unlockDevices',
+    Type.Object({ project_id: ProjectId, owner: Uuid, device_ids: lockedDevices }),
+    Type.Object({ unlocked: Type.Array(Uuid) }),
+  ),
+  getLocks: defineRpc(
+    'command-dispatcher',
+    'getLocks',
+    Type.Object({ project_id: ProjectId, device_ids: lockedDevices }),
+    Type.Object({ locks: Type.Array(DeviceLock) }),
+  ),
+  /**
+   * What a device's commands went through, newest first: an entry for each state that one was in. Entries of one moment are not parted, so a
+   * page may be a little longer than `limit`.
+   */
+  timeline: defineRpc(
+    'command-dispatcher',
+    'timeline',
+    Type.Object({
+      project_id: ProjectId,
+      device_id: Uuid,
+      before: Type.Optional(Type.Object({ at: Timestamp, id: Uuid })),
+      limit: pageLimit,
+    }),
+    Type.Object({ entries: Type.Array(CommandEntry) }),
+  ),
+  /** Commands that have not ended, by the time at which each is looked at next. */
+  waiting: defineRpc(
+    'command-dispatcher',
+    'waiting',
+    Type.Object({
+      project_id: ProjectId,
+      after: Type.Optional(Type.Object({ due_at: Timestamp, id: Uuid })),
+      limit: pageLimit,
+    }),
+    Type.Object({ entries: Type.Array(WaitingCommand) }),
   ),
 } as const;
 
@@ -150,5 +254,3 @@ export const StepItem = {
   ref: Uuid,
   step: Type.Enum(['INITIATED', 'ACKNOWLEDGED', 'INPROGRESS']),
 };
-
-export type CommandOutcome = (typeof COMMAND_OUTCOMES)[number];

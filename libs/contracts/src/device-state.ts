@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import { defineEntity } from './entity.js';
 import { defineRpc } from './rpc.js';
 import { JsonObject, ProjectId, Timestamp, Uuid } from './schema.js';
+import { defineWork } from './work.js';
 
 export const deviceEntity = defineEntity('device', 'device-state', ['REGISTERED', 'ONLINE', 'OFFLINE'], {
   name: Type.String(),
@@ -183,5 +184,29 @@ export const deviceState = {
     'presence',
     Type.Object({ project_id: ProjectId, ids: Type.Array(Uuid, { maxItems: 500 }) }),
     Type.Object({ devices: Type.Array(Type.Object({ id: Uuid, online: Type.Boolean(), version: Type.Integer() })) }),
+  ),
+} as const;
+
+/** The commands whose success is a deployment on their device. */
+export const DEPLOYMENT_COMMANDS = ['deployment_deploy', 'deployment_upgrade'] as const;
+
+/** Work for device-state. */
+export const deviceWork = {
+  /**
+   * Commands of {@link DEPLOYMENT_COMMANDS} that succeeded. What all devices were told stands once, in the head: an item's own `args` are laid
+   * over the head's, as they were for the device.
+   */
+  deployed: defineWork(
+    'device-state',
+    'deployed',
+    { command: Type.Enum([...DEPLOYMENT_COMMANDS]), args: JsonObject },
+    {
+      /** `args.deployment_id`, or the command's id where that is not a UUID. */
+      deployment_id: Uuid,
+      device_id: Uuid,
+      command_id: Uuid,
+      args: JsonObject,
+      evidence: Type.Union([JsonObject, Type.Null()]),
+    },
   ),
 } as const;

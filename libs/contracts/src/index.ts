@@ -12,6 +12,8 @@ export * from './device-state.js';
 export * from './device-group.js';
 export * from './drift.js';
 export * from './schedule.js';
+export * from './command.js';
+export * from './command-request.js';
 export * from './command-dispatcher.js';
 export * from './operations.js';
 export * from './job-planner.js';

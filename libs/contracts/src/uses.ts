@@ -1,9 +1,12 @@
-import { commandWork } from './command-dispatcher.js';
+import { commandDispatcher, commandWork } from './command-dispatcher.js';
 import { deadLetters, entities, rpcs, works } from './catalogue.js';
 import { deviceChannels, deviceStream, type ChannelName, type DeviceChannel } from './device-channel.js';
-import { deviceState } from './device-state.js';
+import { deviceGroups } from './device-group.js';
+import { deviceState, deviceWork } from './device-state.js';
+import { drifts } from './drift.js';
 import { eventStream } from './entity.js';
 import { jobPlanner, jobWork } from './job-planner.js';
+import { operations, operationWork } from './operations.js';
 import type { RpcContract } from './rpc.js';
 import type { ServiceName } from './services.js';
 import { WORK_STREAM, type WorkContract } from './work.js';
@@ -24,10 +27,15 @@ const lettersOfAll = [...deadLetters.values()].flatMap((questions) => Object.val
 
 /** Who uses what; whoever comes to use more says it here, or the bus refuses it. */
 export const uses: Readonly<Record<ServiceName, Uses>> = {
-  'device-state': { asks: [], requests: [commandWork.presence], hears: ['hello', 'heartbeat', 'report'], tells: [] },
+  'device-state': {
+    asks: [],
+    requests: [commandWork.presence, commandWork.request, commandWork.cancel],
+    hears: ['hello', 'heartbeat', 'report'],
+    tells: [],
+  },
   'command-dispatcher': {
-    asks: [deviceState.presence],
-    requests: [jobWork.outcome],
+    asks: [deviceState.presence, deviceState.resolve],
+    requests: [jobWork.outcome, operationWork.outcome, operationWork.step, deviceWork.deployed],
     hears: ['status'],
     tells: ['command', 'cancel'],
   },
@@ -43,6 +51,10 @@ export const uses: Readonly<Record<ServiceName, Uses>> = {
       deviceState.getDevice,
       deviceState.listDevices,
       deviceState.patchDevice,
+      ...Object.values<RpcContract>(deviceGroups),
+      ...Object.values<RpcContract>(drifts),
+      ...Object.values<RpcContract>(operations),
+      ...Object.values<RpcContract>(commandDispatcher),
       ...Object.values<RpcContract>(jobPlanner),
       ...lettersOfAll,
     ],

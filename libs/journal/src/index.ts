@@ -7,4 +7,5 @@ export * from './dead-letters.js';
 export { WatchedDeliveries } from './watched-deliveries.js';
 export { Relay, type RelayOptions } from './relay.js';
 export { rebuild, type RebuildOptions } from './rebuild.js';
+export { valueAt } from './move.js';
 export { currentTraceparent } from './trace.js';

@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { Terms } from './terms.js';
 
 /** What the commands of one request share; never changed. */
 @Entity({ name: 'command_request' })
@@ -17,6 +18,14 @@ export class CommandRequestEntity {
 
   @Column('text')
   reply_to!: string;
+
+  /** What is asked beside a plain send; empty for most. */
+  @Column('jsonb')
+  terms!: Terms;
+
+  /** Whether a user asked: then it has a row in `user_request` and one in `request_count`. */
+  @Column('boolean')
+  by_user!: boolean;
 
   @Column('timestamptz', { default: () => 'now()' })
   created_at!: Date;

@@ -1,84 +1,97 @@
 import { deviceState, type CommandRequest } from '@muster/contracts';
-import { Journal, type Tx } from '@muster/journal';
+import type { Tx } from '@muster/journal';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
+import { CommandJournal } from './command.journal.js';
 import { LaneStore } from '../lanes/lane.store.js';
 import { CommandDispatch } from './command.dispatch.js';
 import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
 import { CommandSender } from './command.sender.js';
 import { CommandStore, deadlineOf, resendAt, SENDABLE_COLUMNS, type Sendable } from './command.store.js';
+import { CommandSchedule } from './command.schedule.js';
 import { commandTable } from './command.table.js';
+import { expiryOf } from './command.expiry.js';
+import { mayGoAtOnce, termsOf } from './terms.js';
+import { DeviceLocks } from '../locks/device.locks.js';
 
 export interface CommandItem {
   command_id: string;
   device_id: string;
   ref: string;
   args: Record<string, unknown>;
+  timezone?: string;
 }
 
 /** Takes commands in: queues them, and sends those whose device is idle and can be reached. */
 @Injectable()
 export class CommandAccept {
   constructor(
-    private readonly journal: Journal,
+    private readonly journal: CommandJournal,
     private readonly rpc: RpcClient,
     private readonly store: CommandStore,
     private readonly lanes: LaneStore,
     private readonly dispatch: CommandDispatch,
     private readonly sender: CommandSender,
     private readonly end: CommandEnd,
+    private readonly schedule: CommandSchedule,
+    private readonly locks: DeviceLocks,
   ) {}
 
   /** Up to 500 commands of one request. Commands that are known are not created again; of those that have ended the outcome is told again. */
   async accept(project: string, request: CommandRequest, items: readonly CommandItem[]): Promise<void> {
-    await this.makeLanes(project, items);
+    await this.makeLanes(
+      project,
+      items.map((item) => item.device_id),
+    );
     await this.journal.transaction(project, async (tx) => {
-      await this.store.openRequest(tx, request);
-      const ids = items.map((item) => item.command_id);
-      const { existing, cancelled } = await this.store.known(tx, ids);
-      const firsts = firstOfEachDevice(items, (id) => existing.has(id) || cancelled.has(id));
-      const devices = [...new Set(items.map((item) => item.device_id))];
-      const lanes = await this.lanes.offer(
-        tx,
-        devices.map((device_id) => ({ device_id, command_id: firsts.get(device_id)?.command_id ?? null })),
-      );
-      const direct = [...firsts.values()].filter((item) => lanes.get(item.device_id) != null);
-      const sent = await this.createSent(tx, request, direct, lanes);
-      const queued = await this.createQueued(
-        tx,
-        request,
-        items.filter((item) => !sent.has(item.command_id) && !existing.has(item.command_id)),
-      );
-      const repeated = ids.filter((id) => !sent.has(id) && !queued.has(id));
-      if (repeated.length > 0) await this.end.tell(tx, (await this.store.ended(tx, repeated)) as Ended[]);
-      await this.endCancelled(tx, cancelled);
-      await this.refuseUnknown(
-        tx,
-        items.filter((item) => queued.has(item.command_id) && !lanes.has(item.device_id)),
-      );
-      const served = new Set(direct.filter((item) => sent.has(item.command_id)).map((item) => item.device_id));
-      await this.dispatch.dispatch(
-        tx,
-        devices.filter((device) => lanes.has(device) && !served.has(device)),
-      );
+      await this.store.openRequest(tx, request, false);
+      await this.take(tx, request, items, false);
     });
   }
 
-  /** Of these devices, those that do not exist. */
-  async unknownDevices(project: string, deviceIds: readonly string[]): Promise<string[]> {
-    const { devices } = await this.rpc.call(deviceState.presence, { project_id: project, ids: [...deviceIds] });
-    const known = new Set(devices.map((device) => device.id));
-    return deviceIds.filter((id) => !known.has(id));
+  /** The same within a transaction, which has opened the request; the devices' lanes are made. `byUser`: whether the request keeps counts. */
+  async take(tx: Tx, request: CommandRequest, items: readonly CommandItem[], byUser: boolean): Promise<void> {
+    const terms = termsOf(request);
+    const ids = items.map((item) => item.command_id);
+    const { existing, cancelled } = await this.store.known(tx, ids);
+    const isLeftOut = (id: string) => existing.has(id) || cancelled.has(id);
+    const firsts = mayGoAtOnce(terms) ? firstOfEachDevice(items, isLeftOut) : new Map<string, CommandItem>();
+    const devices = [...new Set(items.map((item) => item.device_id))];
+    const lanes = await this.lanes.offer(
+      tx,
+      devices.map((device_id) => ({ device_id, command_id: firsts.get(device_id)?.command_id ?? null })),
+    );
+    const direct = [...firsts.values()].filter((item) => lanes.get(item.device_id) != null);
+    const sent = await this.createSent(tx, request, direct, lanes, byUser);
+    const rest = items.filter((item) => !sent.has(item.command_id) && !existing.has(item.command_id));
+    const waiting = await this.createWaiting(tx, request, rest, lanes, byUser);
+    const repeated = ids.filter((id) => !sent.has(id) && !waiting.has(id));
+    if (repeated.length > 0) await this.end.tell(tx, (await this.store.ended(tx, repeated)) as Ended[]);
+    await this.endCancelled(tx, cancelled);
+    await this.refuseUnknown(
+      tx,
+      items.filter((item) => waiting.has(item.command_id) && !lanes.has(item.device_id)),
+    );
+    const reached = devices.filter((device) => lanes.has(device));
+    if (terms.concurrent) await this.lanes.expectConcurrent(tx, reached);
+    if (terms.lock_owner !== undefined) await this.end.tell(tx, await this.locks.failLost(tx, reached));
+    const served = new Set(direct.filter((item) => sent.has(item.command_id)).map((item) => item.device_id));
+    await this.dispatch.dispatch(
+      tx,
+      reached.filter((device) => !served.has(device)),
+    );
   }
 
-  // Asked before the transaction, so that no lock is held while another service thinks; noted in one of its own, so that lanes are taken in
-  // one pass afterwards.
-  private async makeLanes(project: string, items: readonly CommandItem[]): Promise<void> {
-    const ids = await this.lanes.missing(project, [...new Set(items.map((item) => item.device_id))]);
+  /**
+   * Gives those of these devices a lane that have none and exist. Asked before the transaction, so that no lock is held while another service
+   * thinks; noted in one of its own, so that lanes are taken in one pass afterwards.
+   */
+  async makeLanes(project: string, deviceIds: readonly string[]): Promise<void> {
+    const ids = await this.lanes.missing(project, [...new Set(deviceIds)]);
     if (ids.length === 0) return;
     const { devices } = await this.rpc.call(deviceState.presence, { project_id: project, ids });
     const presence = devices.map(({ id, online, version }) => ({ device_id: id, online, version }));
-    await this.journal.transaction(project, (tx) => this.lanes.applyPresence(tx, presence));
+    await this.journal.transaction(project, async (tx) => void (await this.lanes.applyPresence(tx, presence)));
   }
 
   private async createSent(
@@ -86,17 +99,18 @@ export class CommandAccept {
     request: CommandRequest,
     items: readonly CommandItem[],
     lanes: ReadonlyMap<string, number | null>,
+    byUser: boolean,
   ): Promise<Set<string>> {
     const created = await tx.create(
       commandTable,
       {
-        ...columnsOf(request, items),
+        ...columnsOf(request, items, byUser),
         attempt: items.map(() => 1),
         sends: items.map(() => 1),
         fence: items.map((item) => lanes.get(item.device_id)),
       },
       {
-        compute: { expires_at: EXPIRY, deadline: DEADLINE, due_at: resendAt(DEADLINE, '0') },
+        compute: { expires_at: expiryOf(request.expires_at), deadline: DEADLINE, due_at: resendAt(DEADLINE, '0') },
         through: ['INITIATED'],
         returning: SENDABLE_COLUMNS,
       },
@@ -112,10 +126,38 @@ export class CommandAccept {
     return ids;
   }
 
-  private async createQueued(tx: Tx, request: CommandRequest, items: readonly CommandItem[]): Promise<Set<string>> {
-    const compute = { expires_at: EXPIRY, due_at: EXPIRY };
-    const created = await tx.create(commandTable, columnsOf(request, items), { compute });
-    return new Set(created.map(({ id }) => id));
+  private async createWaiting(
+    tx: Tx,
+    request: CommandRequest,
+    items: readonly CommandItem[],
+    lanes: ReadonlyMap<string, number | null>,
+    byUser: boolean,
+  ): Promise<Set<string>> {
+    const { schedule } = request;
+    const isScheduled = (item: CommandItem) => schedule !== undefined && lanes.has(item.device_id);
+    const expires_at = expiryOf(request.expires_at);
+    const queued = await tx.create(
+      commandTable,
+      columnsOf(
+        request,
+        items.filter((item) => !isScheduled(item)),
+        byUser,
+      ),
+      { compute: { expires_at, due_at: expires_at } },
+    );
+    const ids = new Set(queued.map(({ id }) => id));
+    const scheduled = items.filter(isScheduled);
+    if (schedule && scheduled.length > 0) {
+      const { created, ended } = await this.schedule.create(
+        tx,
+        { ...request, schedule },
+        columnsOf(request, scheduled, byUser),
+        scheduled.map((item) => item.timezone ?? 'UTC'),
+      );
+      for (const id of created) ids.add(id);
+      await this.end.tell(tx, ended);
+    }
+    return ids;
   }
 
   private async endCancelled(tx: Tx, cancelled: ReadonlyMap<string, string>): Promise<void> {
@@ -151,16 +193,24 @@ function firstOfEachDevice(
   return firsts;
 }
 
-const EXPIRY = 'now() + make_interval(secs => i.offline_seconds)';
 const DEADLINE = deadlineOf('i');
 
-const columnsOf = (request: CommandRequest, items: readonly CommandItem[]) => ({
-  id: items.map((item) => item.command_id),
-  request_id: items.map(() => request.request_id),
-  device_id: items.map((item) => item.device_id),
-  ref: items.map((item) => item.ref),
-  args: items.map((item) => item.args),
-  priority: items.map(() => request.priority),
-  in_progress_seconds: items.map(() => request.in_progress_seconds),
-  offline_seconds: items.map(() => request.offline_seconds),
-});
+function columnsOf(request: CommandRequest, items: readonly CommandItem[], byUser: boolean) {
+  const { concurrent, retry, lock_owner } = termsOf(request);
+  const all = <T>(value: T) => items.map(() => value);
+  return {
+    id: items.map((item) => item.command_id),
+    request_id: all(request.request_id),
+    device_id: items.map((item) => item.device_id),
+    ref: items.map((item) => item.ref),
+    args: items.map((item) => item.args),
+    priority: all(request.priority),
+    in_progress_seconds: all(request.in_progress_seconds),
+    offline_seconds: all(request.offline_seconds),
+    // What few requests ask for has a default, and costs the others nothing.
+    ...(byUser && { by_user: all(true) }),
+    ...(retry && { retries: all(true) }),
+    ...(concurrent && { concurrent: all(true) }),
+    ...(lock_owner !== undefined && { lock_owner: all(lock_owner) }),
+  };
+}

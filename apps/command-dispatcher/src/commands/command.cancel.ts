@@ -1,6 +1,7 @@
 import type { commandWork, WorkBatch, WorkHead, WorkItem } from '@muster/contracts';
-import { Journal, type Tx } from '@muster/journal';
+import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
+import { CommandJournal } from './command.journal.js';
 import { LaneStore } from '../lanes/lane.store.js';
 import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
 import { CommandSender } from './command.sender.js';
@@ -14,7 +15,7 @@ const GRACE_SECONDS = 30;
 @Injectable()
 export class CommandCancel {
   constructor(
-    private readonly journal: Journal,
+    private readonly journal: CommandJournal,
     private readonly store: CommandStore,
     private readonly lanes: LaneStore,
     private readonly end: CommandEnd,
@@ -35,14 +36,7 @@ export class CommandCancel {
         known.map((command) => command.device_id),
       );
       await this.end.tell(tx, (await this.store.ended(tx, ids)) as Ended[]);
-      const waiting = await tx.transition(commandTable, 'CANCELLED', {
-        ids,
-        from: ['QUEUED', 'SCHEDULED'],
-        set: { reason, code: 'cancelled', due_at: null },
-        returning: ENDED_COLUMNS,
-      });
-      await this.end.settle(tx, toEnded('CANCELLED', waiting));
-      this.sender.sendCancel(tx, await this.store.requestCancel(tx, ids, reason, GRACE_SECONDS));
+      await this.cancelLocked(tx, ids, reason);
       const knownIds = new Set(known.map((command) => command.id));
       await this.cancelUnknown(
         tx,
@@ -50,6 +44,30 @@ export class CommandCancel {
         items.filter((item) => !knownIds.has(item.command_id)),
       );
     });
+  }
+
+  /** Cancels those of these commands that have not ended. */
+  async cancelOpen(tx: Tx, commands: readonly { id: string; device_id: string }[], reason: string): Promise<void> {
+    await this.lanes.lock(
+      tx,
+      commands.map((command) => command.device_id),
+    );
+    await this.cancelLocked(
+      tx,
+      commands.map((command) => command.id),
+      reason,
+    );
+  }
+
+  private async cancelLocked(tx: Tx, ids: readonly string[], reason: string): Promise<void> {
+    const waiting = await tx.transition(commandTable, 'CANCELLED', {
+      ids,
+      from: ['QUEUED', 'SCHEDULED'],
+      set: { reason, code: 'cancelled', due_at: null },
+      returning: ENDED_COLUMNS,
+    });
+    await this.end.settle(tx, toEnded('CANCELLED', waiting));
+    this.sender.sendCancel(tx, await this.store.requestCancel(tx, ids, reason, GRACE_SECONDS));
   }
 
   /** The request is lost or still on its way: it must find the cancel, and whoever asks must not wait for it. */

@@ -10,7 +10,7 @@ import type { Moved, Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { LaneStore } from '../lanes/lane.store.js';
 import { CommandDispatch } from './command.dispatch.js';
-import { CommandStore } from './command.store.js';
+import { RequestFacts } from './request.facts.js';
 
 /** A command that has ended, as its asker wants to hear it. */
 export interface Ended {
@@ -35,35 +35,38 @@ type OutcomeContract = WorkContract<typeof OutcomeHead, typeof OutcomeItem>;
 
 const byReplyTo = new Map<string, WorkContract>(works.map((contract) => [contract.subject, contract]));
 
-/** Whether outcomes can be sent there. */
-export const isReplyTo = (subject: string) => subject === '' || byReplyTo.has(subject);
+/** A command that left its lane without an end: it is to be tried again. */
+export interface Resting {
+  id: string;
+  device_id: string;
+}
 
 /** What follows from the end of commands: the lanes go on, and whoever asked is told. */
 @Injectable()
 export class CommandEnd {
   constructor(
-    private readonly store: CommandStore,
+    private readonly facts: RequestFacts,
     private readonly lanes: LaneStore,
     private readonly dispatch: CommandDispatch,
   ) {}
 
   /** Frees the lanes of these commands and lets them go on. They must be locked by the transaction. */
-  async settle(tx: Tx, ended: readonly Ended[]): Promise<void> {
-    if (ended.length > 0) await this.lanes.free(tx, ended);
-    await this.goOn(tx, ended);
+  async settle(tx: Tx, ended: readonly Ended[], resting: readonly Resting[] = []): Promise<void> {
+    if (ended.length + resting.length > 0) await this.lanes.free(tx, [...ended, ...resting]);
+    await this.goOn(tx, ended, resting);
   }
 
   /** What follows once the lanes of these commands are free. */
-  async goOn(tx: Tx, ended: readonly Ended[]): Promise<void> {
-    if (ended.length === 0) return;
+  async goOn(tx: Tx, ended: readonly Ended[], resting: readonly Resting[] = []): Promise<void> {
+    if (ended.length + resting.length === 0) return;
     await this.tell(tx, ended);
-    await this.dispatch.dispatch(tx, [...new Set(ended.map((command) => command.device_id))]);
+    await this.dispatch.dispatch(tx, [...new Set([...ended, ...resting].map((command) => command.device_id))]);
   }
 
   /** Sends outcomes, one batch a request. */
   async tell(tx: Tx, ended: readonly Ended[]): Promise<void> {
     if (ended.length === 0) return;
-    const requests = await this.store.requests(
+    const requests = await this.facts.of(
       tx,
       ended.map((command) => command.request_id),
     );

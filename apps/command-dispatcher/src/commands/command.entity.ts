@@ -1,9 +1,14 @@
-import type { CommandState } from '@muster/contracts';
+import type { CommandState, FailedAttempt, LateAnswer } from '@muster/contracts';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** One command to one device. Times: `expires_at` ends the wait in the queue, `deadline` the work, `due_at` is when the sweep looks next. */
 @Entity({ name: 'command' })
 @Index('command_queue', { synchronize: false })
+@Index('command_queue_concurrent', { synchronize: false })
+@Index('command_concurrent', { synchronize: false })
+@Index('command_of_lock', { synchronize: false })
+@Index('command_of_request', ['project_id', 'request_id', 'id'], { where: 'by_user' })
+@Index('command_of_device', ['project_id', 'device_id', 'id'])
 @Index('command_due', ['due_at'], { where: 'due_at IS NOT NULL' })
 export class CommandEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'command_pkey' })
@@ -90,4 +95,38 @@ export class CommandEntity {
 
   @Column('jsonb', { nullable: true })
   evidence!: Record<string, unknown> | null;
+
+  /** Whether a user asked for it: then its request keeps counts. */
+  @Column('boolean', { default: false })
+  by_user!: boolean;
+
+  /** Whether its request has rules for trying again. */
+  @Column('boolean', { default: false })
+  retries!: boolean;
+
+  @Column('boolean', { default: false })
+  concurrent!: boolean;
+
+  /** It goes while this owner holds the device's lock, and fails without it. */
+  @Column('uuid', { nullable: true })
+  lock_owner!: string | null;
+
+  /** The device's own zone, of a command with a schedule. */
+  @Column('text', { nullable: true })
+  timezone!: string | null;
+
+  /** The window that it may be sent in, or waits for. */
+  @Column('timestamptz', { nullable: true })
+  window_opens!: Date | null;
+
+  @Column('timestamptz', { nullable: true })
+  window_closes!: Date | null;
+
+  /** The attempts that another one followed. */
+  @Column('jsonb', { default: [] })
+  failures!: FailedAttempt[];
+
+  /** What the device said of it after it had ended. */
+  @Column('jsonb', { nullable: true })
+  late_answer!: LateAnswer | null;
 }

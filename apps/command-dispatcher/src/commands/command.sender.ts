@@ -4,20 +4,21 @@ import { producerHeaders } from '@muster/messaging';
 import { NATS } from '@muster/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { NatsConnection } from 'nats';
-import { CommandStore, type Sendable } from './command.store.js';
+import type { Sendable } from './command.store.js';
+import { RequestFacts } from './request.facts.js';
 
 /** Speaks to devices. What it sends may be lost: the sweep and the device's next hello send it again, with the same fence. */
 @Injectable()
 export class CommandSender {
   constructor(
-    private readonly store: CommandStore,
+    private readonly facts: RequestFacts,
     @Inject(NATS) private readonly connection: NatsConnection,
   ) {}
 
   /** Sends these commands once the transaction has committed; a send before it could tell of a state that never was. */
   async send(tx: Tx, commands: readonly Sendable[]): Promise<void> {
     if (commands.length === 0) return;
-    const requests = await this.store.requests(
+    const requests = await this.facts.of(
       tx,
       commands.map((command) => command.request_id),
     );

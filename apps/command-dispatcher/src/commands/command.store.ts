@@ -1,8 +1,11 @@
-import { DomainError, type CommandRequest, type CommandState } from '@muster/contracts';
+import { DomainError, type CommandRequest, type CommandState, type LateAnswer } from '@muster/contracts';
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { IN_FLIGHT } from './command.lifecycle.js';
+import type { DueCommand } from './due.judge.js';
+import { RequestFacts, type SharedRequest } from './request.facts.js';
+import { termsOf } from './terms.js';
 
 /** How long a device may keep silent about a command it has taken before it is asked again. */
 const SILENCE_SECONDS = 60;
@@ -37,6 +40,12 @@ export interface Sendable {
 /** What a statement that makes a command {@link Sendable} must return beside its id. */
 export const SENDABLE_COLUMNS = ['request_id', 'device_id', 'args', 'attempt', 'fence', 'deadline'] as const;
 
+/**
+ * SQL over `t`: whether it may be sent once more. Outside its window a device that never took a command must not start it; one that did only
+ * tells of it.
+ */
+const MAY_BE_REPEATED = `(t.window_closes IS NULL OR t.window_closes > now() OR t.state <> 'INITIATED' OR t.cancel_requested)`;
+
 const SENDABLE = `id, ${SENDABLE_COLUMNS.join(', ')}, traceparent`;
 const t = (columns: string) => columns.replaceAll(/\w+/g, (column) => `t.${column}`);
 
@@ -49,12 +58,6 @@ export interface Standing {
   cancel_requested: boolean;
 }
 
-export interface SharedRequest {
-  command: string;
-  args: Record<string, unknown>;
-  reply_to: string;
-}
-
 /** A command with the device whose lane has to be locked before it is touched. */
 export interface CommandOfDevice {
   project_id: string;
@@ -65,28 +68,43 @@ export interface CommandOfDevice {
 /** The statements on commands that are no transition. */
 @Injectable()
 export class CommandStore {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly facts: RequestFacts,
+  ) {}
 
   /**
    * Saves the request of an accept and locks it, before any lane: accepts of one request run beside each other, a cancel runs alone; so either
    * it sees their commands, or they see its mark.
    * @throws DomainError `conflict` when the id belongs to a request for something else.
    */
-  async openRequest(tx: Tx, request: CommandRequest): Promise<void> {
-    const values = [tx.project, request.request_id, request.command, JSON.stringify(request.args), request.reply_to];
+  async openRequest(tx: Tx, request: CommandRequest, byUser: boolean): Promise<void> {
+    const { command, args, reply_to } = request;
+    const shared: SharedRequest = { command, args, reply_to, terms: termsOf(request), by_user: byUser };
+    const values = [
+      tx.project,
+      request.request_id,
+      command,
+      JSON.stringify(args),
+      reply_to,
+      JSON.stringify(shared.terms),
+      byUser,
+    ];
     const saved = await tx.query(
-      `INSERT INTO command_request (project_id, id, command, args, reply_to)
-       SELECT $1::text, $2::uuid, $3::text, $4::jsonb, $5::text FROM pg_advisory_xact_lock_shared(${requestLock('$1', '$2')})
+      `INSERT INTO command_request (project_id, id, command, args, reply_to, terms, by_user)
+       SELECT $1::text, $2::uuid, $3::text, $4::jsonb, $5::text, $6::jsonb, $7::boolean
+       FROM pg_advisory_xact_lock_shared(${requestLock('$1', '$2')})
        ON CONFLICT DO NOTHING RETURNING id`,
       values,
     );
-    if (saved.length > 0) return;
+    if (saved.length > 0) return this.facts.note(tx, request.request_id, shared);
     const [same] = await tx.query<{ asked_long_ago: boolean }>(
       `SELECT asked_at < now() - interval '1 day' AS asked_long_ago FROM command_request
-       WHERE project_id = $1 AND id = $2 AND command = $3 AND args = $4::jsonb AND reply_to = $5`,
+       WHERE project_id = $1 AND id = $2 AND command = $3 AND args = $4::jsonb AND reply_to = $5 AND terms = $6::jsonb AND by_user = $7`,
       values,
     );
     if (!same) throw new DomainError('conflict', `request ${request.request_id} exists and asks for something else`);
+    this.facts.note(tx, request.request_id, shared);
     // Not each time: the batches of a request would wait for each other.
     if (same.asked_long_ago)
       await tx.query(`UPDATE command_request SET asked_at = now() WHERE project_id = $1 AND id = $2`, [
@@ -122,14 +140,6 @@ export class CommandStore {
       else marks.set(id, cancelled);
     }
     return { existing, cancelled: marks };
-  }
-
-  async requests(tx: Tx, ids: readonly string[]): Promise<Map<string, SharedRequest>> {
-    const rows = await tx.query<SharedRequest & { id: string }>(
-      `SELECT id, command, args, reply_to FROM command_request WHERE project_id = $1 AND id = ANY($2)`,
-      [tx.project, [...new Set(ids)]],
-    );
-    return new Map(rows.map((row) => [row.id, row]));
   }
 
   async standing(tx: Tx, ids: readonly string[]): Promise<Map<string, Standing>> {
@@ -178,15 +188,27 @@ export class CommandStore {
     );
   }
 
-  /** The commands that these devices work on, ready to be sent once more. */
-  async inFlight(tx: Tx, deviceIds: readonly string[]): Promise<(Sendable & { cancel_requested: boolean })[]> {
-    return tx.query(
-      `UPDATE command t SET sends = t.sends + 1, due_at = ${RESEND_AT}
-       FROM ${batch(['$2::uuid[]'], ['device_id'])} JOIN lane USING (project_id, device_id)
-       WHERE t.project_id = i.project_id AND t.id = lane.in_flight AND t.state = ANY($3)
-       RETURNING ${t(SENDABLE)}, t.cancel_requested`,
+  /** The commands that these devices work on, ready to be sent once more. `concurrent`: those of the devices that may work on several. */
+  async inFlight(
+    tx: Tx,
+    deviceIds: readonly string[],
+    concurrent: readonly string[],
+  ): Promise<(Sendable & { cancel_requested: boolean })[]> {
+    const repeat = `UPDATE command t SET sends = t.sends + 1, due_at = ${RESEND_AT}`;
+    const which = `t.state = ANY($3) AND ${MAY_BE_REPEATED} RETURNING ${t(SENDABLE)}, t.cancel_requested`;
+    const ofLanes = await tx.query<Sendable & { cancel_requested: boolean }>(
+      `${repeat} FROM ${batch(['$2::uuid[]'], ['device_id'])} JOIN lane USING (project_id, device_id)
+       WHERE t.project_id = i.project_id AND t.id = lane.in_flight AND ${which}`,
       [tx.project, deviceIds, IN_FLIGHT],
     );
+    if (concurrent.length === 0) return ofLanes;
+    const beside = await tx.query<Sendable & { cancel_requested: boolean }>(
+      `${repeat} FROM ${batch(['$2::uuid[]'], ['device_id'])}
+       WHERE t.project_id = i.project_id AND t.device_id = i.device_id AND t.concurrent
+         AND t.state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS') AND ${which}`,
+      [tx.project, concurrent, IN_FLIGHT],
+    );
+    return [...ofLanes, ...beside];
   }
 
   /** Commands that the sweep has to look at, of every project. */
@@ -197,23 +219,54 @@ export class CommandStore {
     );
   }
 
+  /** Of these commands, those that are due, for judging what becomes of them. Their lanes must be locked. */
+  async judged(tx: Tx, ids: readonly string[]): Promise<DueCommand[]> {
+    return tx.query<DueCommand & Record<string, unknown>>(
+      `SELECT t.id, t.state, t.attempt, t.cancel_requested, t.retries, t.expires_at <= now() AS expired,
+         coalesce(t.window_closes <= now(), false) AS missed, coalesce(t.deadline <= now(), false) AS overdue
+       FROM ${batch(['$2::uuid[]'], ['id'])} JOIN command t USING (project_id, id) WHERE (t.due_at <= now()) IS TRUE`,
+      [tx.project, ids],
+    );
+  }
+
   /**
-   * Those that are due, in flight and not past their deadline: to be sent again when the device is `online`, left to its hello when not.
+   * Those that are due, in flight and not past their deadline: to be sent again when the device is `online`, left to its hello when not, and put
+   * off when what devices say waits unread (`isBehind`): the answer may be there.
    * `IS TRUE` keeps the index of what is due out of it: through that, each due command would be looked for among all that are given.
    */
   async takeResends(
     tx: Tx,
     commands: readonly { id: string; online: boolean }[],
+    isBehind: boolean,
   ): Promise<(Sendable & { cancel_requested: boolean })[]> {
-    const rows = await tx.query<Sendable & { cancel_requested: boolean; online: boolean }>(
+    const sending = `(i.online AND NOT $5 AND ${MAY_BE_REPEATED})`;
+    const rows = await tx.query<Sendable & { cancel_requested: boolean; sending: boolean }>(
       `UPDATE command t
-       SET sends = t.sends + i.online::integer, due_at = CASE WHEN i.online THEN ${RESEND_AT} ELSE t.deadline END
+       SET sends = t.sends + ${sending}::integer,
+         due_at = CASE WHEN ${sending} THEN ${RESEND_AT}
+           WHEN i.online AND $5 THEN least(t.deadline, now() + interval '${RESEND_SECONDS} seconds') ELSE t.deadline END
        FROM ${batch(['$2::uuid[]', '$4::boolean[]'], ['id', 'online'])}
        WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = ANY($3) AND (t.due_at <= now()) IS TRUE AND t.deadline > now()
-       RETURNING ${t(SENDABLE)}, t.cancel_requested, i.online`,
-      [tx.project, commands.map((command) => command.id), IN_FLIGHT, commands.map((command) => command.online)],
+       RETURNING ${t(SENDABLE)}, t.cancel_requested, ${sending} AS sending`,
+      [
+        tx.project,
+        commands.map((command) => command.id),
+        IN_FLIGHT,
+        commands.map((command) => command.online),
+        isBehind,
+      ],
     );
-    return rows.filter((row) => row.online);
+    return rows.filter((row) => row.sending);
+  }
+
+  /** Notes the end that a device tells of a command that had ended without it; the first one counts. */
+  async saveLateAnswers(tx: Tx, answers: readonly { id: string; answer: Omit<LateAnswer, 'at'> }[]): Promise<void> {
+    await tx.query(
+      `UPDATE command t SET late_answer = i.answer::jsonb || jsonb_build_object('at', now())
+       FROM ${batch(['$2::uuid[]', '$3::text[]'], ['id', 'answer'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.state IN ('TIMEOUT', 'CANCELLED') AND t.late_answer IS NULL`,
+      [tx.project, answers.map(({ id }) => id), answers.map(({ answer }) => JSON.stringify(answer))],
+    );
   }
 
   /** Marks commands in flight as to be cancelled: the device is asked, and after `graceSeconds` without an answer nobody waits any longer. */

@@ -26,5 +26,13 @@ export const commandTable = defineStateTable(commandEntity, {
     progress: 'double precision',
     code: 'text',
     evidence: 'jsonb',
+    by_user: 'boolean',
+    retries: 'boolean',
+    concurrent: 'boolean',
+    lock_owner: 'uuid',
+    timezone: 'text',
+    window_opens: 'timestamptz',
+    window_closes: 'timestamptz',
+    failures: 'jsonb',
   },
 });

@@ -1,4 +1,4 @@
-import { commandDispatcher, commandWork } from '@muster/contracts';
+import { commandWork } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -155,7 +155,7 @@ describe('many commands that are due at once', () => {
     const read = await dispatcher.service.get(Journal).transaction(PROJECT, async (tx) => {
       await tx.query(`UPDATE command SET due_at = now() WHERE project_id = $1 AND id = ANY($2)`, [PROJECT, ids]);
       const before = await commandsRead(tx);
-      expect(await dispatcher.service.get(CommandStore).takeResends(tx, commands)).toHaveLength(50);
+      expect(await dispatcher.service.get(CommandStore).takeResends(tx, commands, false)).toHaveLength(50);
       return (await commandsRead(tx)) - before;
     });
     expect(read).toBe(50);
@@ -230,24 +230,6 @@ describe('bad input', () => {
     expect(await dispatcher.reached(id, 'FAILURE')).toMatchObject({ code: 'unknown_device' });
     expect(await dispatcher.outcome(id)).toEqual(['FAILURE']);
   });
-
-  it('given a request over rpc for a device that does not exist, then it is refused naming the device, and nothing is created', async () => {
-    const [known, unknown] = [dispatcher.device(), uuid()];
-    const items = [known, unknown].map((device_id) => ({ command_id: uuid(), device_id }));
-    const request = {
-      request_id: uuid(),
-      command: 'x',
-      args: {},
-      in_progress_seconds: 60,
-      offline_seconds: 60,
-      priority: 0,
-      reply_to: '',
-    };
-    await expect(
-      dispatcher.service.call(commandDispatcher.createCommands, { project_id: PROJECT, request, items }),
-    ).rejects.toThrow(unknown);
-    await expect(dispatcher.command(items[0]!.command_id)).rejects.toThrow('does not exist');
-  });
 });
 
 describe('a lost word of presence', () => {
@@ -261,30 +243,6 @@ describe('a lost word of presence', () => {
     );
     await dispatcher.service.get(PresenceCheck).step();
     expect((await dispatcher.sentTo(device, 2))[1]).toMatchObject({ command_id: id, fence: 1 });
-  });
-});
-
-describe('a request over rpc', () => {
-  it('given the id of another request, then it is refused', async () => {
-    const device = dispatcher.device();
-    const request = {
-      request_id: uuid(),
-      command: 'x',
-      args: { a: 1 },
-      in_progress_seconds: 60,
-      offline_seconds: 60,
-      priority: 0,
-      reply_to: '',
-    };
-    const create = (args: { a: number }) =>
-      dispatcher.service.call(commandDispatcher.createCommands, {
-        project_id: PROJECT,
-        request: { ...request, args },
-        items: [{ command_id: uuid(), device_id: device }],
-      });
-    expect(await create({ a: 1 })).toEqual({ accepted: 1 });
-    await expect(create({ a: 2 })).rejects.toMatchObject({ kind: 'conflict' });
-    expect(await create({ a: 1 })).toEqual({ accepted: 1 });
   });
 });
 

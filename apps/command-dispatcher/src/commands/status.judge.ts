@@ -17,6 +17,8 @@ export interface Judged {
   acknowledged: StatusMessage[];
   inprogress: StatusMessage[];
   ended: StatusMessage[];
+  /** Ends of commands that had ended without the device: noted, and dropped all the same. */
+  late: StatusMessage[];
   dropped: { status: DeviceStatus; reason: StatusDrop }[];
 }
 
@@ -28,10 +30,19 @@ export function judgeStatuses(statuses: readonly DeviceStatus[], standing: Reado
   const acknowledged = new Map<string, StatusMessage>();
   const inprogress = new Map<string, StatusMessage>();
   const ended = new Map<string, StatusMessage>();
+  const late = new Map<string, StatusMessage>();
   const dropped: Judged['dropped'] = [];
   for (const status of statuses) {
     const { payload } = status;
-    const reason = dropReason(status, standing.get(payload.command_id));
+    const command = standing.get(payload.command_id);
+    const reason = dropReason(status, command);
+    if (
+      reason === 'already_ended' &&
+      endedWithoutDevice(command!) &&
+      isAnswer(payload) &&
+      !late.has(payload.command_id)
+    )
+      late.set(payload.command_id, payload);
     if (reason) dropped.push({ status, reason });
     else if (payload.status === 'acknowledged') acknowledged.set(payload.command_id, payload);
     else if (payload.status === 'inprogress') inprogress.set(payload.command_id, payload);
@@ -42,6 +53,7 @@ export function judgeStatuses(statuses: readonly DeviceStatus[], standing: Reado
     acknowledged: [...acknowledged.values()],
     inprogress: [...inprogress.values()],
     ended: [...ended.values()],
+    late: [...late.values()],
     dropped,
   };
 }
@@ -60,6 +72,10 @@ export function plainEnds<S extends DeviceStatus>(statuses: readonly S[]): Map<s
   }
   return ends;
 }
+
+const isAnswer = ({ status }: StatusMessage) => status === 'success' || status === 'failure';
+
+const endedWithoutDevice = ({ state }: Standing) => state === 'TIMEOUT' || state === 'CANCELLED';
 
 function dropReason(status: DeviceStatus, command: Standing | undefined): StatusDrop | undefined {
   if (!command) return 'unknown_command';

@@ -1,10 +1,13 @@
 import type { CommandOutcome, StatusMessage } from '@muster/contracts';
-import { Journal, type Tx } from '@muster/journal';
+import type { Tx } from '@muster/journal';
 import { DeviceMessages, type ChannelMessage } from '@muster/messaging';
 import { Drops } from '@muster/service';
 import { Controller } from '@nestjs/common';
+import { CommandJournal } from './command.journal.js';
 import { LaneStore } from '../lanes/lane.store.js';
-import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
+import { CommandDeployed, type Succeeded } from './command.deployed.js';
+import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended, type Resting } from './command.end.js';
+import { CommandRetry } from './command.retry.js';
 import { CommandStore, LOOK_AGAIN_AT, type Standing } from './command.store.js';
 import { commandTable } from './command.table.js';
 import { judgeStatuses, plainEnds } from './status.judge.js';
@@ -13,10 +16,12 @@ import { judgeStatuses, plainEnds } from './status.judge.js';
 @Controller()
 export class StatusesDevice {
   constructor(
-    private readonly journal: Journal,
+    private readonly journal: CommandJournal,
     private readonly store: CommandStore,
     private readonly lanes: LaneStore,
     private readonly end: CommandEnd,
+    private readonly retry: CommandRetry,
+    private readonly deployed: CommandDeployed,
     private readonly drops: Drops,
   ) {}
 
@@ -42,13 +47,13 @@ export class StatusesDevice {
       direct.map((status) => status.payload),
       (status) => status.status === 'failure',
     );
-    const ended = [...(await this.finish(tx, 'FAILURE', failures)), ...(await this.finish(tx, 'SUCCESS', successes))];
-    await this.end.goOn(tx, ended);
-    if (others.length > 0) await this.end.settle(tx, await this.judge(tx, others));
+    const { ended, resting } = await this.fail(tx, failures);
+    await this.end.goOn(tx, [...ended, ...(await this.succeed(tx, successes))], resting);
+    if (others.length > 0) await this.judge(tx, others);
   }
 
-  /** Statuses that say something of a command besides its end, or not of the one that its lane knows. Gives those that ended. */
-  private async judge(tx: Tx, statuses: readonly ChannelMessage<'status'>[]): Promise<Ended[]> {
+  /** Statuses that say something of a command besides its end, or not of the one that its lane knows. */
+  private async judge(tx: Tx, statuses: readonly ChannelMessage<'status'>[]): Promise<void> {
     const standing = await this.store.standing(tx, [...new Set(statuses.map((status) => status.payload.command_id))]);
     const judged = judgeStatuses(statuses, standing);
     await tx.transition(commandTable, 'ACKNOWLEDGED', {
@@ -57,17 +62,15 @@ export class StatusesDevice {
     });
     await this.progress(tx, judged.inprogress, standing);
     const [cancelled, failed, succeeded] = partition(judged.ended, standing);
-    const ended = [
-      ...(await this.finish(tx, 'CANCELLED', cancelled)),
-      ...(await this.finish(tx, 'FAILURE', failed)),
-      ...(await this.finish(tx, 'SUCCESS', succeeded)),
-    ];
+    const { ended, resting } = await this.fail(tx, failed);
+    const others = [...(await this.finish(tx, 'CANCELLED', cancelled)), ...(await this.succeed(tx, succeeded))];
+    await this.end.settle(tx, [...ended, ...others], resting);
+    if (judged.late.length > 0) await this.store.saveLateAnswers(tx, judged.late.map(lateAnswer));
     tx.afterCommit(() => {
       for (const { status, reason } of judged.dropped) {
         this.drops.count('status', reason, { device_id: status.device_id, command_id: status.payload.command_id });
       }
     });
-    return ended;
   }
 
   private async progress(
@@ -93,7 +96,41 @@ export class StatusesDevice {
     }
   }
 
-  private async finish(tx: Tx, state: CommandOutcome, statuses: readonly StatusMessage[]): Promise<Ended[]> {
+  /** Commands whose request has no rules for trying again end at once; what is left then has such rules. */
+  private async fail(tx: Tx, statuses: readonly StatusMessage[]): Promise<{ ended: Ended[]; resting: Resting[] }> {
+    const ended = await this.finish(tx, 'FAILURE', statuses, { guard: 'NOT t.retries' });
+    if (ended.length === statuses.length) return { ended, resting: [] };
+    const done = new Set(ended.map(({ id }) => id));
+    const tried = await this.retry.end(
+      tx,
+      statuses
+        .filter((status) => !done.has(status.command_id))
+        .map(({ command_id, reason = '', code = '', evidence }) => ({
+          id: command_id,
+          state: 'FAILURE',
+          reason,
+          code,
+          evidence: evidence ?? null,
+        })),
+    );
+    return { ended: [...ended, ...tried.ended], resting: tried.resting };
+  }
+
+  private async succeed(tx: Tx, statuses: readonly StatusMessage[]): Promise<Ended[]> {
+    const ended = await this.finish(tx, 'SUCCESS', statuses, { returning: [...ENDED_COLUMNS, 'args'] });
+    await this.deployed.tell(tx, ended as Succeeded[], statuses);
+    return ended;
+  }
+
+  private async finish(
+    tx: Tx,
+    state: CommandOutcome,
+    statuses: readonly StatusMessage[],
+    {
+      guard,
+      returning = ENDED_COLUMNS,
+    }: { guard?: string; returning?: readonly (keyof typeof commandTable.columns)[] } = {},
+  ): Promise<Ended[]> {
     const moved = await tx.transition(commandTable, state, {
       ids: statuses.map((status) => status.command_id),
       each: {
@@ -102,11 +139,22 @@ export class StatusesDevice {
         evidence: statuses.map((status) => status.evidence ?? null),
       },
       set: { due_at: null },
-      returning: ENDED_COLUMNS,
+      ...(guard !== undefined && { guard }),
+      returning,
     });
     return toEnded(state, moved);
   }
 }
+
+const lateAnswer = ({ command_id, status, reason = '', code = '', evidence }: StatusMessage) => ({
+  id: command_id,
+  answer: {
+    status: status === 'success' ? ('success' as const) : ('failure' as const),
+    reason,
+    code,
+    evidence: evidence ?? null,
+  },
+});
 
 /** A UUID may be written in capitals; ours are compared as text, and are not. */
 const withPlainId = (message: ChannelMessage<'status'>): ChannelMessage<'status'> => ({

@@ -3,6 +3,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 /** A device's lane: whether it can be reached, and the one command that it works on. Everything that touches its commands locks it first. */
 @Entity({ name: 'lane' })
 @Index('lane_unchecked', ['checked_at'], { where: 'NOT online' })
+@Index('lane_lock', ['lock_expires_at'], { where: 'lock_expires_at IS NOT NULL' })
 export class LaneEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'lane_pkey' })
   project_id!: string;
@@ -20,6 +21,10 @@ export class LaneEntity {
   @Column('uuid', { nullable: true })
   in_flight!: string | null;
 
+  /** The fence that it went out with: concurrent commands and locks have taken others since. */
+  @Column('integer', { nullable: true })
+  in_flight_fence!: number | null;
+
   /** The command that the last report of ends took out of flight, if it did. */
   @Column('uuid', { nullable: true })
   released!: string | null;
@@ -27,6 +32,23 @@ export class LaneEntity {
   /** The last fence given out. */
   @Column('integer', { default: 0 })
   fence!: number;
+
+  /** Whether commands were ever asked for that go out beside the one in flight: else nobody looks for them. */
+  @Column('boolean', { default: false })
+  concurrent!: boolean;
+
+  /** Who alone may send commands until `lock_expires_at`. */
+  @Column('uuid', { nullable: true })
+  lock_owner!: string | null;
+
+  @Column('integer', { nullable: true })
+  lock_fence!: number | null;
+
+  @Column('text', { default: '' })
+  lock_reason!: string;
+
+  @Column('timestamptz', { nullable: true })
+  lock_expires_at!: Date | null;
 
   /** When presence was last heard or asked for. */
   @Column('timestamptz', { default: () => 'now()' })

@@ -9,6 +9,20 @@ export interface Presence {
   version: number;
 }
 
+/** A command whose turn it is, with the fence that it gets. */
+export interface Head {
+  id: string;
+  device_id: string;
+  fence: number;
+  concurrent: boolean;
+}
+
+/** Most concurrent commands that a device has at a time. */
+const CONCURRENT = 20;
+
+/** SQL over `lane`: whether somebody holds the device's lock. */
+export const IS_LOCKED = `coalesce(lane.lock_expires_at > now(), false)`;
+
 /** The statements on lanes. All of them take lanes in the order of their device ids, so that batches that overlap wait and never deadlock. */
 @Injectable()
 export class LaneStore {
@@ -49,17 +63,20 @@ export class LaneStore {
     tx: Tx,
     offers: readonly { device_id: string; command_id: string | null }[],
   ): Promise<Map<string, number | null>> {
-    const taken = `lane.online AND lane.in_flight IS NULL AND i.command_id IS NOT NULL AND NOT EXISTS (
-      SELECT FROM command WHERE command.project_id = i.project_id AND command.device_id = i.device_id AND command.state = 'QUEUED'
+    const taken = `lane.online AND lane.in_flight IS NULL AND i.command_id IS NOT NULL AND NOT ${IS_LOCKED} AND NOT EXISTS (
+      SELECT FROM command WHERE command.project_id = i.project_id AND command.device_id = i.device_id
+        AND command.state = 'QUEUED' AND NOT command.concurrent
     )`;
     const ordered = byDevice(offers);
     // What was queued by whoever held the lane until now is not seen here: it is overtaken by one command, never lost.
     const rows = await tx.query<{ device_id: string; fence: number | null }>(
-      `UPDATE lane SET (in_flight, fence) = (
-         SELECT CASE WHEN taken THEN i.command_id ELSE lane.in_flight END, lane.fence + taken::integer FROM (SELECT ${taken} AS taken OFFSET 0) t)
+      `UPDATE lane SET (in_flight, in_flight_fence, fence) = (
+         SELECT CASE WHEN taken THEN i.command_id ELSE lane.in_flight END,
+           CASE WHEN taken THEN lane.fence + 1 ELSE lane.in_flight_fence END, lane.fence + taken::integer
+         FROM (SELECT ${taken} AS taken OFFSET 0) t)
        FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['device_id', 'command_id'])}
        WHERE lane.project_id = i.project_id AND lane.device_id = i.device_id
-       RETURNING lane.device_id, CASE WHEN lane.in_flight = i.command_id THEN lane.fence END AS fence`,
+       RETURNING lane.device_id, CASE WHEN lane.in_flight = i.command_id THEN lane.in_flight_fence END AS fence`,
       [tx.project, ordered.map((offer) => offer.device_id), ordered.map((offer) => offer.command_id)],
     );
     return new Map(rows.map((row) => [row.device_id, row.fence]));
@@ -89,7 +106,7 @@ export class LaneStore {
       `WITH touched AS (
          UPDATE lane SET (in_flight, released) = (
            SELECT CASE WHEN ended THEN NULL ELSE lane.in_flight END, CASE WHEN ended THEN i.command_id END
-           FROM (SELECT coalesce(lane.in_flight = i.command_id AND lane.fence = i.fence, false) AS ended OFFSET 0) t)
+           FROM (SELECT coalesce(lane.in_flight = i.command_id AND lane.in_flight_fence = i.fence, false) AS ended OFFSET 0) t)
          FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::integer[]'], ['device_id', 'command_id', 'fence'])}
          WHERE lane.project_id = i.project_id AND lane.device_id = i.device_id
          RETURNING lane.released
@@ -105,17 +122,24 @@ export class LaneStore {
     return new Set(rows.map((row) => row.released));
   }
 
-  /** Takes in what device-state says, at most one word a device; an older one changes nothing. Locks the lanes. */
-  async applyPresence(tx: Tx, presence: readonly Presence[]): Promise<void> {
-    await tx.query(
-      `INSERT INTO lane (project_id, device_id, online, presence_version)
+  /**
+   * Takes in what device-state says, at most one word a device; an older one changes nothing. Locks the lanes. Gives the devices that may have
+   * concurrent commands.
+   */
+  async applyPresence(tx: Tx, presence: readonly Presence[]): Promise<string[]> {
+    const rows = await tx.query<{ device_id: string }>(
+      `WITH said AS (
+       INSERT INTO lane (project_id, device_id, online, presence_version)
        SELECT $1, i.device_id, i.online, i.version
        FROM unnest($2::uuid[], $3::boolean[], $4::integer[]) AS i(device_id, online, version) ORDER BY i.device_id
        ON CONFLICT (project_id, device_id) DO UPDATE
        SET online = excluded.online, presence_version = excluded.presence_version, checked_at = now()
-       WHERE lane.presence_version <= excluded.presence_version`,
+       WHERE lane.presence_version <= excluded.presence_version
+       RETURNING lane.device_id, lane.concurrent
+       ) SELECT device_id FROM said WHERE concurrent`,
       [tx.project, presence.map((p) => p.device_id), presence.map((p) => p.online), presence.map((p) => p.version)],
     );
+    return rows.map((row) => row.device_id);
   }
 
   /** Frees the lanes that these commands held. */
@@ -127,29 +151,67 @@ export class LaneStore {
     );
   }
 
-  /**
-   * For each of these devices that is online and idle, the next command of its queue and the fence it would get: the highest priority first, and
-   * within it the oldest; ids are UUIDv7, made by whoever asked, so a batch that was delayed or came again keeps its place.
-   */
-  async heads(tx: Tx, deviceIds: readonly string[]): Promise<{ id: string; device_id: string; fence: number }[]> {
-    return tx.query(
-      `SELECT next.id, lane.device_id, lane.fence + 1 AS fence
-       FROM lane CROSS JOIN LATERAL (
-         SELECT command.id FROM command
-         WHERE command.project_id = $1 AND command.device_id = lane.device_id AND command.state = 'QUEUED' AND command.expires_at > now()
-         ORDER BY command.priority DESC, command.id LIMIT 1
-       ) AS next
-       WHERE lane.project_id = $1 AND lane.device_id = ANY($2) AND lane.online AND lane.in_flight IS NULL`,
+  /** Notes that concurrent commands are asked for of these devices. */
+  async expectConcurrent(tx: Tx, deviceIds: readonly string[]): Promise<void> {
+    await tx.query(
+      `UPDATE lane SET concurrent = true FROM ${batch(['$2::uuid[]'], ['device_id'])}
+       WHERE lane.project_id = i.project_id AND lane.device_id = i.device_id AND NOT lane.concurrent`,
       [tx.project, deviceIds],
     );
   }
 
-  async occupy(tx: Tx, commands: readonly { id: string; device_id: string; fence: number }[]): Promise<void> {
+  /**
+   * The commands whose turn it is on these devices, as far as they are online, with the fences they get: the next of the queue where nothing is
+   * in flight, and concurrent ones as far as there is place. The highest priority first, and within it the oldest; ids are UUIDv7, made by
+   * whoever asked, so a batch that was delayed or came again keeps its place. While a device is locked, its owner's only.
+   */
+  async heads(tx: Tx, deviceIds: readonly string[], limit: number): Promise<Head[]> {
+    const ready = `command.project_id = $1 AND command.device_id = lane.device_id AND command.state = 'QUEUED'
+      AND command.expires_at > now() AND (command.window_closes IS NULL OR command.window_closes > now())
+      AND CASE WHEN ${IS_LOCKED} THEN coalesce(command.lock_owner = lane.lock_owner, false) ELSE command.lock_owner IS NULL END`;
+    return tx.query<Head & Record<string, unknown>>(
+      `SELECT next.id, lane.device_id, next.concurrent,
+         (lane.fence + row_number() OVER (PARTITION BY lane.device_id ORDER BY next.concurrent, next.id))::integer AS fence
+       FROM lane CROSS JOIN LATERAL (
+         (SELECT command.id, false AS concurrent FROM command
+          WHERE lane.in_flight IS NULL AND NOT command.concurrent AND ${ready}
+          ORDER BY command.priority DESC, command.id LIMIT 1)
+         UNION ALL
+         (SELECT command.id, true FROM command
+          WHERE lane.concurrent AND command.concurrent AND ${ready}
+          ORDER BY command.priority DESC, command.id
+          LIMIT (SELECT greatest(0, ${CONCURRENT} - count(*)) FROM command going
+                 WHERE lane.concurrent AND going.project_id = $1 AND going.device_id = lane.device_id AND going.concurrent
+                   AND going.state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')))
+       ) AS next
+       WHERE lane.project_id = $1 AND lane.device_id = ANY($2) AND lane.online AND (lane.in_flight IS NULL OR lane.concurrent)
+       LIMIT $3`,
+      [tx.project, deviceIds, limit],
+    );
+  }
+
+  /** Notes what was sent: which command each lane works on now, and the last fence that it gave. */
+  async occupy(tx: Tx, heads: readonly Head[]): Promise<void> {
+    const lanes = [...Map.groupBy(heads, (head) => head.device_id)].map(([device_id, sent]) => {
+      const inFlight = sent.find((head) => !head.concurrent);
+      return {
+        device_id,
+        id: inFlight?.id ?? null,
+        of: inFlight?.fence ?? null,
+        last: Math.max(...sent.map((head) => head.fence)),
+      };
+    });
     await tx.query(
-      `UPDATE lane SET in_flight = i.id, fence = i.fence
-       FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::integer[]'], ['device_id', 'id', 'fence'])}
+      `UPDATE lane SET in_flight = coalesce(i.id, lane.in_flight), in_flight_fence = coalesce(i.of_id, lane.in_flight_fence), fence = i.last
+       FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::integer[]', '$5::integer[]'], ['device_id', 'id', 'of_id', 'last'])}
        WHERE lane.project_id = i.project_id AND lane.device_id = i.device_id`,
-      [tx.project, commands.map((c) => c.device_id), commands.map((c) => c.id), commands.map((c) => c.fence)],
+      [
+        tx.project,
+        lanes.map((lane) => lane.device_id),
+        lanes.map((lane) => lane.id),
+        lanes.map((lane) => lane.of),
+        lanes.map((lane) => lane.last),
+      ],
     );
   }
 
@@ -167,7 +229,9 @@ export class LaneStore {
        ) AS due
        WHERE lane.project_id = due.project_id AND lane.device_id = due.device_id
        RETURNING lane.project_id, lane.device_id,
-         lane.in_flight IS NOT NULL OR EXISTS (SELECT FROM command c WHERE c.project_id = lane.project_id AND c.device_id = lane.device_id AND c.state = 'QUEUED') AS waits`,
+         lane.in_flight IS NOT NULL OR lane.concurrent OR EXISTS (
+           SELECT FROM command c
+           WHERE c.project_id = lane.project_id AND c.device_id = lane.device_id AND c.state = 'QUEUED' AND NOT c.concurrent) AS waits`,
       [seconds, limit],
     );
     return result[0];

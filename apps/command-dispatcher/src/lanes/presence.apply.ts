@@ -21,10 +21,14 @@ export class PresenceApply {
       const known = latest.get(word.device_id);
       if (!known || known.version <= word.version) latest.set(word.device_id, word);
     }
-    await this.lanes.applyPresence(tx, [...latest.values()]);
+    const concurrent = await this.lanes.applyPresence(tx, [...latest.values()]);
     const arrived = [...latest.values()].filter((word) => word.online).map((word) => word.device_id);
     if (arrived.length === 0) return;
-    const again = await this.store.inFlight(tx, arrived);
+    const again = await this.store.inFlight(
+      tx,
+      arrived,
+      concurrent.filter((device) => latest.get(device)!.online),
+    );
     await this.sender.sendAgain(tx, again);
     await this.dispatch.dispatch(tx, arrived);
   }

@@ -1,8 +1,8 @@
 import { deviceState } from '@muster/contracts';
-import { Journal } from '@muster/journal';
 import { RpcClient } from '@muster/messaging';
 import { LOGGER, Loop, type Logger } from '@muster/service';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { CommandJournal } from '../commands/command.journal.js';
 import { LaneStore } from './lane.store.js';
 import { PresenceApply } from './presence.apply.js';
 
@@ -16,7 +16,7 @@ export class PresenceCheck implements OnApplicationBootstrap, OnApplicationShutd
   private readonly loop: Loop;
 
   constructor(
-    private readonly journal: Journal,
+    private readonly journal: CommandJournal,
     private readonly rpc: RpcClient,
     private readonly lanes: LaneStore,
     private readonly presence: PresenceApply,

@@ -1,14 +1,14 @@
 import { commandWork, type WorkBatch } from '@muster/contracts';
-import { Journal } from '@muster/journal';
 import { Work } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
+import { CommandJournal } from '../commands/command.journal.js';
 import { PresenceApply } from './presence.apply.js';
 
 /** What device-state says of presence. */
 @Controller()
 export class PresenceWork {
   constructor(
-    private readonly journal: Journal,
+    private readonly journal: CommandJournal,
     private readonly presence: PresenceApply,
   ) {}
 

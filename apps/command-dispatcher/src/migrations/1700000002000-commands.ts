@@ -1,3 +1,4 @@
+import { COMMAND_STATES } from '@muster/contracts';
 import { stateTableColumns } from '@muster/journal';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
@@ -10,6 +11,8 @@ export class Commands1700000002000 implements MigrationInterface {
         command text NOT NULL,
         args jsonb NOT NULL,
         reply_to text NOT NULL,
+        terms jsonb NOT NULL,
+        by_user boolean NOT NULL,
         created_at timestamptz NOT NULL DEFAULT now(),
         asked_at timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (project_id, id)
@@ -21,12 +24,44 @@ export class Commands1700000002000 implements MigrationInterface {
         online boolean NOT NULL,
         presence_version integer NOT NULL,
         in_flight uuid,
+        in_flight_fence integer,
         released uuid,
         fence integer NOT NULL DEFAULT 0,
+        concurrent boolean NOT NULL DEFAULT false,
+        lock_owner uuid,
+        lock_fence integer,
+        lock_reason text NOT NULL DEFAULT '',
+        lock_expires_at timestamptz,
         checked_at timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (project_id, device_id)
       ) WITH (fillfactor = 70)`);
     await runner.query(`CREATE INDEX lane_unchecked ON lane (checked_at) WHERE NOT online`);
+    await runner.query(`CREATE INDEX lane_lock ON lane (lock_expires_at) WHERE lock_expires_at IS NOT NULL`);
+    await runner.query(`
+      CREATE TABLE user_request (
+        project_id text NOT NULL,
+        id uuid NOT NULL,
+        body jsonb NOT NULL,
+        timezone text NOT NULL,
+        created_by uuid NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        expanded boolean NOT NULL DEFAULT false,
+        cursor text NOT NULL DEFAULT '',
+        cancelled_at timestamptz,
+        reason text NOT NULL DEFAULT '',
+        due_at timestamptz,
+        PRIMARY KEY (project_id, id)
+      )`);
+    await runner.query(`CREATE INDEX user_request_due ON user_request (due_at) WHERE due_at IS NOT NULL`);
+    await runner.query(`
+      CREATE TABLE request_count (
+        project_id text NOT NULL,
+        id uuid NOT NULL,
+        total integer NOT NULL DEFAULT 0,
+        ${COMMAND_STATES.map((state) => `"${state}" integer NOT NULL DEFAULT 0`).join(', ')},
+        updated_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (project_id, id)
+      ) WITH (fillfactor = 70)`);
     await runner.query(`
       CREATE TABLE command_cancel (
         project_id text NOT NULL,
@@ -55,11 +90,31 @@ export class Commands1700000002000 implements MigrationInterface {
         progress double precision,
         code text NOT NULL DEFAULT '',
         evidence jsonb,
+        by_user boolean NOT NULL DEFAULT false,
+        retries boolean NOT NULL DEFAULT false,
+        concurrent boolean NOT NULL DEFAULT false,
+        lock_owner uuid,
+        timezone text,
+        window_opens timestamptz,
+        window_closes timestamptz,
+        failures jsonb NOT NULL DEFAULT '[]',
+        late_answer jsonb,
         PRIMARY KEY (project_id, id)
       ) WITH (fillfactor = 70)`);
     await runner.query(
-      `CREATE INDEX command_queue ON command (project_id, device_id, priority DESC, id) WHERE state = 'QUEUED'`,
+      `CREATE INDEX command_queue ON command (project_id, device_id, priority DESC, id) WHERE state = 'QUEUED' AND NOT concurrent`,
     );
+    await runner.query(
+      `CREATE INDEX command_queue_concurrent ON command (project_id, device_id, priority DESC, id) WHERE state = 'QUEUED' AND concurrent`,
+    );
+    await runner.query(
+      `CREATE INDEX command_concurrent ON command (project_id, device_id) WHERE concurrent AND state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')`,
+    );
+    await runner.query(
+      `CREATE INDEX command_of_lock ON command (project_id, device_id) WHERE lock_owner IS NOT NULL AND state = 'QUEUED'`,
+    );
+    await runner.query(`CREATE INDEX command_of_request ON command (project_id, request_id, id) WHERE by_user`);
+    await runner.query(`CREATE INDEX command_of_device ON command (project_id, device_id, id)`);
     await runner.query(`CREATE INDEX command_due ON command (due_at) WHERE due_at IS NOT NULL`);
   }
 

@@ -3,9 +3,16 @@ import {
   commandWork,
   deviceState,
   deviceSubject,
+  DomainError,
   jobWork,
   type Command,
   type CommandMessage,
+  type CommandRequest,
+  type CommandRequestDocument,
+  type CommandStats,
+  type DeviceQuery,
+  type NewCommandRequest,
+  type RpcRequest,
   type StatusMessage,
 } from '@muster/contracts';
 import { RunningService } from '@muster/service/testing';
@@ -15,11 +22,14 @@ import { CommandDispatcherModule } from '../command-dispatcher.module.js';
 import { entities, migrations } from '../schema.js';
 
 export const PROJECT = 'acme';
+export const ACTOR = '01890000-0000-7000-8000-00000000000a';
 
 /** The real dispatcher; the test is device-state, the asker and the devices. */
 export class RunningDispatcher {
   /** Devices that exist, and whether they are online, as device-state would say. */
-  readonly devices = new Map<string, { online: boolean; version: number }>();
+  readonly devices = new Map<string, { online: boolean; version: number; timezone?: string }>();
+  /** Groups that exist, with their devices. */
+  readonly groups = new Map<string, readonly string[]>();
   /** Every command that was sent to a device, in order. */
   readonly sent: (CommandMessage & { device_id: string; traceparent: string | undefined })[] = [];
   readonly cancels: { device_id: string; command_id: string; fence: number }[] = [];
@@ -30,9 +40,10 @@ export class RunningDispatcher {
     service.answer(deviceState.presence, ({ ids }) => ({
       devices: ids.flatMap((id) => {
         const device = this.devices.get(id);
-        return device ? [{ id, ...device }] : [];
+        return device ? [{ id, online: device.online, version: device.version }] : [];
       }),
     }));
+    this.answerResolve();
     service.connection.subscribe(deviceSubject(PROJECT, '*', 'command'), {
       callback: (_error, message) =>
         void this.sent.push({
@@ -62,10 +73,74 @@ export class RunningDispatcher {
     return running;
   }
 
-  device(online = true): string {
+  device(online = true, timezone?: string): string {
     const id = uuid();
-    this.devices.set(id, { online, version: online ? 2 : 1 });
+    this.devices.set(id, { online, version: online ? 2 : 1, ...(timezone !== undefined && { timezone }) });
     return id;
+  }
+
+  group(devices: readonly string[]): string {
+    const id = uuid();
+    this.groups.set(id, devices);
+    return id;
+  }
+
+  /** Asks for commands as a user does. */
+  create(request: Partial<NewCommandRequest>, { id = uuid(), timezone = 'UTC' } = {}): Promise<CommandRequestDocument> {
+    const whole = { command: 'ping', ...request };
+    return this.service.call(commandDispatcher.createCommandRequest, {
+      project_id: PROJECT,
+      id,
+      request: whole,
+      created_by: ACTOR,
+      timezone,
+    });
+  }
+
+  stats(id: string): Promise<CommandStats> {
+    return this.service.call(commandDispatcher.commandStats, { project_id: PROJECT, id });
+  }
+
+  cancelRequest(id: string, reason = 'no longer wanted'): Promise<CommandRequestDocument> {
+    return this.service.call(commandDispatcher.cancelCommandRequest, { project_id: PROJECT, id, reason });
+  }
+
+  /** The commands of a user's request, in the order of their making. */
+  async commandsOf(request: string): Promise<Command[]> {
+    const asked = { project_id: PROJECT, request: [request], limit: 1000, offset: 0 };
+    return (await this.service.call(commandDispatcher.listCommands, asked)).commands.reverse();
+  }
+
+  private answerResolve(): void {
+    const resolve = ({ query, after = '', limit }: RpcRequest<typeof deviceState.resolve>) => {
+      const found = [...this.devices.keys()].filter((id) => id > after && this.fits(query, id)).sort();
+      const devices = found
+        .slice(0, limit)
+        .map((id) => ({ id, name: id, timezone: this.devices.get(id)!.timezone ?? 'UTC' }));
+      return { devices, next: found.length > limit ? devices.at(-1)!.id : null };
+    };
+    this.service.connection.subscribe(deviceState.resolve.subject, {
+      callback: (_error, message) => {
+        try {
+          message.respond(JSON.stringify({ ok: resolve(message.json<RpcRequest<typeof deviceState.resolve>>()) }));
+        } catch (error) {
+          const { kind, message: text, details } = error as DomainError;
+          message.respond(JSON.stringify({ error: { kind, message: text, details } }));
+        }
+      },
+    });
+  }
+
+  private fits(query: DeviceQuery, id: string): boolean {
+    if (query.group !== undefined && !this.groups.has(query.group))
+      throw new DomainError('invalid', `group: no such group: ${query.group}`);
+    return (
+      (query.ids?.includes(id) ?? true) &&
+      (query.online === undefined || query.online === this.devices.get(id)!.online) &&
+      (query.group === undefined || this.groups.get(query.group)!.includes(id)) &&
+      (query.and?.every((one) => this.fits(one, id)) ?? true) &&
+      (query.or?.some((one) => this.fits(one, id)) ?? true)
+    );
   }
 
   /** Asks for one command on each device, as job-planner does; gives the ids of the commands in the order of the devices. */
@@ -77,6 +152,7 @@ export class RunningDispatcher {
       priority?: number;
       args?: object;
       request_id?: string;
+      terms?: Partial<CommandRequest>;
     } = {},
   ): Promise<string[]> {
     const items = devices.map((device_id) => ({ command_id: uuid(), device_id, ref: uuid(), args: {} }));
@@ -86,7 +162,21 @@ export class RunningDispatcher {
 
   async ask(
     items: { command_id: string; device_id: string; ref: string; args: Record<string, unknown> }[],
-    { in_progress_seconds = 60, offline_seconds = 600, priority = 0, args = {}, request_id = uuid() } = {},
+    {
+      in_progress_seconds = 60,
+      offline_seconds = 600,
+      priority = 0,
+      args = {},
+      request_id = uuid(),
+      terms = {},
+    }: {
+      in_progress_seconds?: number;
+      offline_seconds?: number;
+      priority?: number;
+      args?: object;
+      request_id?: string;
+      terms?: Partial<CommandRequest>;
+    } = {},
   ): Promise<void> {
     const head = {
       request_id,
@@ -96,6 +186,7 @@ export class RunningDispatcher {
       offline_seconds,
       priority,
       reply_to: jobWork.outcome.subject,
+      ...terms,
     };
     await this.service.ask(commandWork.request, { project_id: PROJECT, head, items });
   }

@@ -1,0 +1,419 @@
+import {
+  commandDispatcher,
+  deviceWork,
+  jobWork,
+  type Command,
+  type CommandRequest,
+  type NewCommandRequest,
+} from '@muster/contracts';
+import { v7 as uuid } from 'uuid';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { LockTake } from '../locks/lock.take.js';
+import { PROJECT, RunningDispatcher } from '../testing/running-dispatcher.js';
+import { CommandSweep } from './command.sweep.js';
+import { StatusLag } from './status.lag.js';
+
+const MINUTE_MS = 60_000;
+
+let dispatcher: RunningDispatcher;
+
+beforeAll(async () => {
+  dispatcher = await RunningDispatcher.start();
+});
+afterAll(() => dispatcher.service.stop());
+
+/** One command of a user to one device. */
+async function commandFor(device: string, request: Partial<NewCommandRequest> = {}): Promise<Command> {
+  const { id } = await dispatcher.create({ devices: [device], ...request });
+  return (await dispatcher.commandsOf(id)).at(-1)!;
+}
+
+const sentOf = (id: string) => dispatcher.sent.filter((message) => message.command_id === id);
+const lock = (owner: string, device_ids: string[], expires_in_seconds = 60) =>
+  dispatcher.service.call(commandDispatcher.lockDevices, {
+    project_id: PROJECT,
+    owner,
+    reason: 'update',
+    expires_in_seconds,
+    device_ids,
+  });
+const unlock = (owner: string, device_ids: string[]) =>
+  dispatcher.service.call(commandDispatcher.unlockDevices, { project_id: PROJECT, owner, device_ids });
+
+describe('rules for trying again', () => {
+  const retry: NewCommandRequest['retry'] = [
+    { outcome: 'failed', code: 'busy', max: 2, backoff_seconds: 1, factor: 1 },
+  ];
+
+  it('given failures of the class of a rule, then it is sent again with the next attempt and fence, the lane is free meanwhile, and the last one ends it', async () => {
+    const device = dispatcher.device();
+    const { id } = await commandFor(device, { retry });
+    for (const attempt of [1, 2, 3]) {
+      await vi.waitUntil(() => sentOf(id).length === attempt, { timeout: 10_000 });
+      const message = sentOf(id)[attempt - 1]!;
+      expect(message.attempt).toBe(attempt);
+      dispatcher.status(device, {
+        command_id: id,
+        fence: message.fence,
+        status: 'failure',
+        reason: 'no',
+        code: 'busy',
+      });
+      if (attempt === 1) {
+        expect(await dispatcher.reached(id, 'SCHEDULED')).toMatchObject({ waits_for: 'retry_at', reason: 'no' });
+        const other = await commandFor(device);
+        await vi.waitUntil(() => sentOf(other.id).length === 1);
+        dispatcher.status(device, { command_id: other.id, fence: sentOf(other.id)[0]!.fence, status: 'success' });
+      }
+    }
+    const ended = await dispatcher.reached(id, 'FAILURE');
+    expect(ended.failures).toMatchObject([
+      { attempt: 1, state: 'FAILURE', code: 'busy', reason: 'no' },
+      { attempt: 2, state: 'FAILURE', code: 'busy' },
+    ]);
+    const fences = sentOf(id).map((message) => message.fence);
+    expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b));
+  });
+
+  it('given a failure of another class, or a cancel, then it ends at once', async () => {
+    const [one, other] = [dispatcher.device(), dispatcher.device()];
+    const [broken, cancelled] = [await commandFor(one, { retry }), await commandFor(other, { retry })];
+    await Promise.all([dispatcher.sentTo(one, 1), dispatcher.sentTo(other, 1)]);
+    dispatcher.status(one, { command_id: broken.id, status: 'failure', code: 'exit_1' });
+    await dispatcher.reached(broken.id, 'FAILURE');
+    await dispatcher.cancelRequest(cancelled.request_id);
+    dispatcher.status(other, { command_id: cancelled.id, status: 'failure', code: 'busy' });
+    await dispatcher.reached(cancelled.id, 'FAILURE');
+    expect(sentOf(cancelled.id)).toHaveLength(1);
+  });
+
+  it('given an answer to an attempt that another one has followed, then it changes nothing', async () => {
+    const device = dispatcher.device();
+    const { id } = await commandFor(device, { retry });
+    await dispatcher.sentTo(device, 1);
+    dispatcher.status(device, { command_id: id, status: 'failure', code: 'busy' });
+    await dispatcher.sentTo(device, 2);
+    const before = await dispatcher.service.dropped('status', 'old_fence');
+    dispatcher.status(device, { command_id: id, fence: 1, status: 'success' });
+    await vi.waitUntil(async () => (await dispatcher.service.dropped('status', 'old_fence')) > before);
+    expect((await dispatcher.command(id)).state).toBe('INITIATED');
+  });
+
+  it('given a time-out that a rule fits, then it is sent again', async () => {
+    const device = dispatcher.device();
+    const terms = { retry: [{ outcome: 'timed_out' as const, max: 1, backoff_seconds: 0 }] };
+    const [id] = (await dispatcher.request([device], { in_progress_seconds: 1, terms })) as [string];
+    expect((await dispatcher.sentTo(device, 2))[1]).toMatchObject({ attempt: 2, fence: 2 });
+    const ended = await dispatcher.reached(id, 'TIMEOUT');
+    expect(ended).toMatchObject({ code: 'in_progress_timeout', attempt: 2 });
+    expect(await dispatcher.outcome(id)).toEqual(['TIMEOUT']);
+  });
+});
+
+describe('late answers', () => {
+  it('given the end of a command that timed out, then it is recorded once and changes no state; another device’s, or another fence’s, is not', async () => {
+    const [device, stranger] = [dispatcher.device(), dispatcher.device()];
+    const [id] = (await dispatcher.request([device], { in_progress_seconds: 1 })) as [string];
+    await dispatcher.reached(id, 'TIMEOUT');
+    dispatcher.status(stranger, { command_id: id, status: 'failure', reason: 'forged' });
+    dispatcher.status(device, { command_id: id, fence: 9, status: 'failure', reason: 'another fence' });
+    dispatcher.status(device, { command_id: id, status: 'acknowledged' });
+    dispatcher.status(device, { command_id: id, status: 'success', evidence: { sha256: 'ab' } });
+    await vi.waitUntil(async () => (await dispatcher.command(id)).late_answer !== null);
+    dispatcher.status(device, { command_id: id, status: 'failure', reason: 'on second thoughts' });
+    const next = await commandFor(device);
+    await vi.waitUntil(() => sentOf(next.id).length === 1);
+    dispatcher.status(device, { command_id: next.id, fence: sentOf(next.id)[0]!.fence, status: 'success' });
+    await dispatcher.reached(next.id, 'SUCCESS');
+    const { state, late_answer } = await dispatcher.command(id);
+    expect(state).toBe('TIMEOUT');
+    expect(late_answer).toMatchObject({ status: 'success', reason: '', code: '', evidence: { sha256: 'ab' } });
+  });
+});
+
+describe('concurrent commands', () => {
+  it('given a device that is busy, then they go beside its command, twenty at a time, the rest as these end', async () => {
+    const device = dispatcher.device();
+    const busy = await commandFor(device);
+    await dispatcher.sentTo(device, 1);
+    const request_id = uuid();
+    const items = Array.from({ length: 25 }, () => ({ command_id: uuid(), device_id: device, ref: uuid(), args: {} }));
+    await dispatcher.ask(items, { request_id, terms: { concurrent: true } });
+    const sent = await dispatcher.sentTo(device, 21);
+    expect(sent).toHaveLength(21);
+    expect(new Set(sent.map((message) => message.fence)).size).toBe(21);
+    expect((await dispatcher.command(items[24]!.command_id)).waits_for).toBe('slot');
+    const [first] = sent.slice(1);
+    dispatcher.status(device, { command_id: first!.command_id, fence: first!.fence, status: 'success' });
+    expect(await dispatcher.sentTo(device, 22)).toHaveLength(22);
+    // Its lane has given other fences since; the command in flight keeps its own.
+    dispatcher.status(device, { command_id: busy.id, fence: 1, status: 'success' });
+    await dispatcher.reached(busy.id, 'SUCCESS');
+    const next = await commandFor(device);
+    await vi.waitUntil(() => sentOf(next.id).length === 1);
+  });
+
+  it('given a hello, then each that has no answer is sent again with its fence', async () => {
+    const device = dispatcher.device();
+    const ids = [await commandFor(device), await commandFor(device, { concurrent: true })].map(({ id }) => id);
+    const first = await dispatcher.sentTo(device, 2);
+    await dispatcher.presence(device, true);
+    const again = (await dispatcher.sentTo(device, 4)).slice(2);
+    const told = (messages: typeof again) => messages.map(({ command_id, fence }) => `${command_id} ${fence}`).sort();
+    expect(told(again)).toEqual(told(first));
+    expect(again.map((message) => message.command_id).sort()).toEqual(ids.sort());
+  });
+});
+
+describe('steps', () => {
+  it('given a request that wants to hear of them, then it hears of the send and of what the device says before the end', async () => {
+    const device = dispatcher.device();
+    const item = { command_id: uuid(), device_id: device, ref: uuid(), args: {} };
+    const request_id = uuid();
+    const steps_to = jobWork.outcome.subject;
+    await dispatcher.ask([item], { request_id, terms: { steps_to } });
+    await dispatcher.sentTo(device, 1);
+    for (const status of ['acknowledged', 'inprogress', 'inprogress'] as const)
+      dispatcher.status(device, { command_id: item.command_id, status });
+    await dispatcher.reached(item.command_id, 'INPROGRESS');
+    dispatcher.status(device, { command_id: item.command_id, status: 'success' });
+    const heard = () =>
+      dispatcher.outcomes
+        .filter((batch) => batch.head.request_id === request_id)
+        .flatMap((batch) => batch.items as object[] as { ref: string; step?: string; status?: string }[])
+        .map(({ ref, step, status }) => `${ref === item.ref} ${step ?? status}`);
+    await vi.waitUntil(() => heard().length === 4);
+    expect(heard()).toEqual(['true INITIATED', 'true ACKNOWLEDGED', 'true INPROGRESS', 'true SUCCESS']);
+  });
+});
+
+describe('deployments', () => {
+  it('given a deployment that succeeds, then device-state is told with its arguments and evidence; of another command it is not', async () => {
+    const told = dispatcher.service.hear(deviceWork.deployed);
+    await dispatcher.service.connection.flush();
+    const device = dispatcher.device();
+    const [deployment_id, request_id] = [uuid(), uuid()];
+    const item = { command_id: uuid(), device_id: device, ref: uuid(), args: { deployment_id } };
+    await dispatcher.ask([item], { request_id, args: { image: 'nginx' } });
+    await dispatcher.sentTo(device, 1);
+    dispatcher.status(device, { command_id: item.command_id, status: 'success', evidence: { sha256: 'ab' } });
+    await vi.waitUntil(() => told.length === 1);
+    expect(told[0]).toEqual({
+      project_id: PROJECT,
+      head: { command: 'deployment_deploy', args: { image: 'nginx' } },
+      items: [
+        {
+          deployment_id,
+          device_id: device,
+          command_id: item.command_id,
+          args: { deployment_id },
+          evidence: { sha256: 'ab' },
+        },
+      ],
+    });
+    const ping = await commandFor(device);
+    await vi.waitUntil(() => sentOf(ping.id).length === 1);
+    dispatcher.status(device, { command_id: ping.id, fence: sentOf(ping.id)[0]!.fence, status: 'success' });
+    await dispatcher.reached(ping.id, 'SUCCESS');
+    expect(told).toHaveLength(1);
+  });
+});
+
+describe('the lock of a device', () => {
+  const under = (lock_owner: string): { terms: Partial<CommandRequest> } => ({ terms: { lock_owner } });
+
+  it('given a lock, then only its owner’s commands go, with a greater fence, and the others when it is unlocked', async () => {
+    const [device, owner] = [dispatcher.device(), uuid()];
+    const { devices } = await lock(owner, [device]);
+    expect(devices).toMatchObject([{ device_id: device, locked: true, owner, reason: 'update' }]);
+    const other = await commandFor(device);
+    expect(other).toMatchObject({ state: 'QUEUED', waits_for: 'lock' });
+    const [own] = (await dispatcher.request([device], under(owner))) as [string];
+    const [message] = await dispatcher.sentTo(device, 1);
+    expect(message!.command_id).toBe(own);
+    expect(message!.fence).toBeGreaterThan(devices[0]!.fence);
+    dispatcher.status(device, { command_id: own, fence: message!.fence, status: 'success' });
+    await dispatcher.reached(own, 'SUCCESS');
+    expect(sentOf(other.id)).toEqual([]);
+    expect(await unlock(uuid(), [device])).toEqual({ unlocked: [] });
+    expect(await unlock(owner, [device])).toEqual({ unlocked: [device] });
+    await vi.waitUntil(() => sentOf(other.id).length === 1);
+  });
+
+  it('given owners that race, then exactly one holds each device; its own owner lengthens it and keeps the fence', async () => {
+    const devices = Array.from({ length: 40 }, () => dispatcher.device());
+    const owners = Array.from({ length: 6 }, () => uuid());
+    const answers = await Promise.all(
+      owners.map((owner, index) => lock(owner, index % 2 ? devices : devices.toReversed())),
+    );
+    for (const device of devices) {
+      const said = answers.map((answer) => answer.devices.find((one) => one.device_id === device)!);
+      expect(said.filter((one) => one.locked)).toHaveLength(1);
+      const holder = said.find((one) => one.locked)!.owner;
+      expect(said.every((one) => one.owner === holder)).toBe(true);
+    }
+    const { owner, fence, expires_at } =
+      answers[0]!.devices.find((one) => one.locked) ?? answers[1]!.devices.find((one) => one.locked)!;
+    const held = answers.flatMap((answer) => answer.devices).find((one) => one.locked && one.owner === owner)!;
+    const [longer] = (await lock(owner, [held.device_id], 600)).devices;
+    expect(longer).toMatchObject({ locked: true, fence });
+    expect(Date.parse(longer!.expires_at)).toBeGreaterThan(Date.parse(expires_at));
+  });
+
+  it('given commands under a lock that is lost or never was, then they fail with lock_lost, and what waited for it goes', async () => {
+    const [device, away, owner] = [dispatcher.device(), dispatcher.device(false), uuid()];
+    await lock(owner, [away, device]);
+    const [waiting] = (await dispatcher.request([away], under(owner))) as [string];
+    const other = await commandFor(device);
+    await dispatcher.reached(waiting, 'QUEUED');
+    await dispatcher.service.query(`UPDATE lane SET lock_expires_at = now() WHERE device_id = ANY($1)`, [
+      [device, away],
+    ]);
+    await dispatcher.service.get(LockTake).step();
+    expect(await dispatcher.reached(waiting, 'FAILURE')).toMatchObject({ code: 'lock_lost' });
+    await vi.waitUntil(() => sentOf(other.id).length === 1);
+    const [without] = (await dispatcher.request([away], under(uuid()))) as [string];
+    expect(await dispatcher.reached(without, 'FAILURE')).toMatchObject({ code: 'lock_lost' });
+    const { locks } = await dispatcher.service.call(commandDispatcher.getLocks, {
+      project_id: PROJECT,
+      device_ids: [device, away],
+    });
+    expect(locks).toEqual([]);
+  });
+});
+
+describe('windows', () => {
+  const at = (ms: number) => new Date(Date.now() + ms).toISOString();
+  const schedule = (opens: number, closes: number, recurring = false): Partial<NewCommandRequest> => ({
+    schedule: recurring ? 'RECURRING' : 'WINDOW',
+    schedule_args: { start_datetime: at(opens), end_datetime: at(closes) },
+  });
+
+  it('given a window that opens soon, then the command waits SCHEDULED and is sent when it opens, and no sooner', async () => {
+    const device = dispatcher.device();
+    const opens = Date.now() + 1_500;
+    const command = await commandFor(device, schedule(1_500, MINUTE_MS));
+    expect(command).toMatchObject({ state: 'SCHEDULED', waits_for: 'window' });
+    await dispatcher.sentTo(device, 1);
+    expect(Date.now()).toBeGreaterThanOrEqual(opens - 10);
+    const states = (await dispatcher.reached(command.id, 'INITIATED')).activity.map((entry) => entry.state);
+    expect(states).toEqual(['QUEUED', 'SCHEDULED', 'QUEUED', 'INITIATED']);
+  });
+
+  it('given an open window, then it is sent at once; given a device that stays away until it closes, then it times out as missed and is not sent after', async () => {
+    const [here, away] = [dispatcher.device(), dispatcher.device(false)];
+    const open = await commandFor(here, schedule(-MINUTE_MS, MINUTE_MS));
+    await dispatcher.sentTo(here, 1);
+    expect(open.state).toBe('INITIATED');
+    const missed = await commandFor(away, schedule(-MINUTE_MS, 1_000));
+    expect(await dispatcher.reached(missed.id, 'TIMEOUT')).toMatchObject({ code: 'window_missed' });
+    await dispatcher.presence(away, true);
+    const next = await commandFor(away);
+    expect((await dispatcher.sentTo(away, 1)).map((message) => message.command_id)).toEqual([next.id]);
+  });
+
+  it('given a window that closes with others to come, then the command waits for the next one', async () => {
+    const away = dispatcher.device(false);
+    const timeOfDay = (ms: number) => at(ms).slice(11, 19);
+    const command = await commandFor(away, {
+      schedule: 'WINDOW',
+      schedule_args: {
+        end_datetime: at(48 * 60 * MINUTE_MS),
+        window_start_time: timeOfDay(120 * MINUTE_MS),
+        window_end_time: timeOfDay(180 * MINUTE_MS),
+      },
+    });
+    await dispatcher.service.query(
+      `UPDATE command SET window_opens = now(), window_closes = now(), due_at = now() WHERE id = $1`,
+      [command.id],
+    );
+    await vi.waitUntil(async () => (await dispatcher.command(command.id)).activity.length === 4, { timeout: 10_000 });
+    const waiting = await dispatcher.command(command.id);
+    expect(waiting.activity.map((entry) => entry.state)).toEqual(['QUEUED', 'SCHEDULED', 'QUEUED', 'SCHEDULED']);
+    expect(waiting).toMatchObject({ waits_for: 'window', reason: 'its window closed before it was sent' });
+    expect(waiting.due_at!.slice(0, 19)).toBe(command.due_at!.slice(0, 19));
+  });
+
+  it('given a command that its device never took before the window closed, then its hello does not bring it again', async () => {
+    const device = dispatcher.device();
+    const command = await commandFor(device, schedule(-MINUTE_MS, MINUTE_MS));
+    await dispatcher.sentTo(device, 1);
+    await dispatcher.service.query(`UPDATE command SET window_closes = now() WHERE id = $1`, [command.id]);
+    await dispatcher.presence(device, true);
+    const beside = await commandFor(device, { concurrent: true });
+    await vi.waitUntil(() => sentOf(beside.id).length === 1);
+    expect(sentOf(command.id)).toHaveLength(1);
+  });
+
+  it('given a recurring request, then each end brings a successor for the next window, and none after its cancel', async () => {
+    const device = dispatcher.device();
+    const { id } = await dispatcher.create({
+      devices: [device],
+      schedule: 'RECURRING',
+      schedule_args: { start_datetime: at(-MINUTE_MS), window_start_time: '00:00', window_end_time: '23:59:59' },
+    });
+    const opened = async () => {
+      await dispatcher.service.query(
+        `UPDATE command SET due_at = now(), window_opens = now(), window_closes = now() + interval '1 minute' WHERE request_id = $1 AND state = 'SCHEDULED'`,
+        [id],
+      );
+      await dispatcher.service.get(CommandSweep).step();
+    };
+    for (const round of [1, 2]) {
+      if (round === 2) await opened();
+      const message = (await dispatcher.sentTo(device, round))[round - 1]!;
+      dispatcher.status(device, { command_id: message.command_id, fence: message.fence, status: 'success' });
+      await vi.waitUntil(async () => (await dispatcher.stats(id)).SUCCESS === round);
+      expect(await dispatcher.stats(id)).toMatchObject({ total: round + 1, SCHEDULED: 1 });
+    }
+    await dispatcher.cancelRequest(id);
+    expect(await dispatcher.stats(id)).toMatchObject({ total: 3, SUCCESS: 2, CANCELLED: 1 });
+  });
+
+  it('given a recurring request whose commands end while it is cancelled, then nothing of it goes on', async () => {
+    for (let round = 0; round < 4; round++) {
+      const devices = Array.from({ length: 30 }, () => dispatcher.device());
+      const { id } = await dispatcher.create({
+        devices,
+        schedule: 'RECURRING',
+        schedule_args: { start_datetime: at(-MINUTE_MS) },
+      });
+      const commands = await dispatcher.commandsOf(id);
+      for (const device of devices) await dispatcher.sentTo(device, 1);
+      for (const command of commands)
+        dispatcher.status(command.device_id, { command_id: command.id, fence: 1, status: 'success' });
+      await dispatcher.cancelRequest(id);
+      await vi.waitUntil(
+        async () => {
+          const { total, SUCCESS, CANCELLED } = await dispatcher.stats(id);
+          return total === SUCCESS + CANCELLED;
+        },
+        { timeout: 15_000 },
+      );
+    }
+  });
+});
+
+describe('expiry', () => {
+  it('given a time after which it is of no use, then it times out there as never contacted', async () => {
+    const away = dispatcher.device(false);
+    const command = await commandFor(away, { expires_at: new Date(Date.now() + 1_000).toISOString() });
+    expect(await dispatcher.reached(command.id, 'TIMEOUT')).toMatchObject({ reason: 'never_contacted' });
+  });
+});
+
+describe('a silent device while statuses wait unread', () => {
+  it('given that its answer may be among them, then it is not asked again until they are read', async () => {
+    const device = dispatcher.device();
+    const command = await commandFor(device);
+    await dispatcher.sentTo(device, 1);
+    const behind = vi.spyOn(dispatcher.service.get(StatusLag), 'isBehind').mockResolvedValue(true);
+    const due = () => dispatcher.service.query(`UPDATE command SET due_at = now() WHERE id = $1`, [command.id]);
+    await due();
+    await vi.waitUntil(async () => Date.parse((await dispatcher.command(command.id)).due_at!) > Date.now() + 2_000);
+    expect(sentOf(command.id)).toHaveLength(1);
+    behind.mockRestore();
+    await due();
+    await vi.waitUntil(() => sentOf(command.id).length === 2);
+  });
+});

@@ -1,0 +1,83 @@
+import {
+  DomainError,
+  type CommandRequest,
+  type DeviceQuery,
+  type FieldError,
+  type NewCommandRequest,
+} from '@muster/contracts';
+import { scheduleFaults } from '@muster/schedule';
+
+/** Seconds that a device has from the send, and that a command waits for it where nothing else is said. */
+const IN_PROGRESS_SECONDS = 3_600;
+const OFFLINE_SECONDS = 604_800;
+/** Where `expires_at` or the windows say how long it waits. */
+const UNTIL_TOLD_SECONDS = 1_000_000_000;
+
+const TARGETS = { DEVICE: 'devices', GROUP: 'groups', DYNAMIC: 'query' } as const;
+
+/**
+ * The body as it is kept: each id once, and as Postgres writes it.
+ * @throws DomainError `invalid` naming the fields that do not fit each other or the time.
+ */
+export function checkedBody(body: NewCommandRequest, timezone: string, now: number): NewCommandRequest {
+  const errors = [...targetFaults(body), ...timeFaults(body, timezone, now)];
+  const [first] = errors;
+  if (first) throw new DomainError('invalid', `${first.field}: ${first.message}`, { errors });
+  return {
+    ...body,
+    ...(body.devices && { devices: plainIds(body.devices) }),
+    ...(body.groups && { groups: plainIds(body.groups) }),
+  };
+}
+
+function targetFaults(body: NewCommandRequest): FieldError[] {
+  const { command_type: type = 'DEVICE' } = body;
+  const faults: FieldError[] = [];
+  for (const [ofType, field] of Object.entries(TARGETS)) {
+    if (ofType === type && body[field] === undefined) faults.push({ field, message: `is required for ${type}` });
+    if (ofType !== type && body[field] !== undefined) faults.push({ field, message: `does not go with ${type}` });
+  }
+  return faults;
+}
+
+function timeFaults(body: NewCommandRequest, timezone: string, now: number): FieldError[] {
+  const { schedule = 'IMMEDIATE', schedule_args, expires_at } = body;
+  const faults = scheduleFaults(schedule, schedule_args, timezone, now);
+  if (expires_at !== undefined && Date.parse(expires_at) <= now)
+    faults.push({ field: 'expires_at', message: 'is in the past' });
+  return faults;
+}
+
+const plainIds = (ids: readonly string[]): string[] => [...new Set(ids.map((id) => id.toLowerCase()))];
+
+/** What the commands of the request share. */
+export function commandRequestOf(id: string, body: NewCommandRequest, timezone: string): CommandRequest {
+  const { schedule = 'IMMEDIATE', schedule_args = {}, expires_at, concurrent, retry } = body;
+  const waits = schedule !== 'IMMEDIATE' || expires_at !== undefined;
+  return {
+    request_id: id,
+    command: body.command,
+    args: body.args ?? {},
+    in_progress_seconds: IN_PROGRESS_SECONDS,
+    offline_seconds: waits ? UNTIL_TOLD_SECONDS : OFFLINE_SECONDS,
+    priority: body.priority ?? 0,
+    reply_to: '',
+    ...(schedule !== 'IMMEDIATE' && { schedule: { schedule, args: schedule_args, console_timezone: timezone } }),
+    ...(expires_at !== undefined && { expires_at }),
+    ...(concurrent && { concurrent }),
+    ...(retry && { retry }),
+  };
+}
+
+/** The devices of the request that are online, or not, as `device_type` says, among those that `query` means. */
+export function narrowed(body: NewCommandRequest, query: DeviceQuery): DeviceQuery {
+  const { device_type = 'all' } = body;
+  return device_type === 'all' ? query : { and: [query, { online: device_type === 'active' }] };
+}
+
+/** Which devices a GROUP or DYNAMIC request is for. */
+export function queryOf(body: NewCommandRequest): DeviceQuery {
+  const { groups } = body;
+  if (!groups) return body.query!;
+  return groups.length === 1 ? { group: groups[0]! } : { or: groups.map((group) => ({ group })) };
+}

@@ -1,0 +1,101 @@
+import {
+  BATCH_SIZE,
+  deviceState,
+  DomainError,
+  type CommandRequest,
+  type CommandRequestDocument,
+  type NewCommandRequest,
+} from '@muster/contracts';
+import type { Tx } from '@muster/journal';
+import { RpcClient } from '@muster/messaging';
+import { Injectable } from '@nestjs/common';
+import { CommandAccept } from '../commands/command.accept.js';
+import { CommandJournal } from '../commands/command.journal.js';
+import { CommandStore } from '../commands/command.store.js';
+import { checkedBody, commandRequestOf, narrowed, queryOf } from './request.body.js';
+import { RequestCounts } from './request.counts.js';
+import { toDocument } from './request.document.js';
+import { RequestExpand } from './request.expand.js';
+import { RequestAdvance } from './request.advance.js';
+import { UserRequestStore } from './user-request.store.js';
+
+/** Most ids that an error lists. */
+const LISTED = 20;
+
+export interface Asked {
+  project_id: string;
+  id: string;
+  request: NewCommandRequest;
+  created_by: string;
+  timezone: string;
+}
+
+/** Takes requests of users in. One that lists few devices is carried out at once, the others page by page. */
+@Injectable()
+export class RequestCreate {
+  constructor(
+    private readonly rpc: RpcClient,
+    private readonly journal: CommandJournal,
+    private readonly commands: CommandStore,
+    private readonly accept: CommandAccept,
+    private readonly counts: RequestCounts,
+    private readonly expand: RequestExpand,
+    private readonly advance: RequestAdvance,
+    private readonly store: UserRequestStore,
+  ) {}
+
+  /**
+   * @throws DomainError `invalid` naming the field: devices or groups that do not exist, what does not go together, a time that is over;
+   * `conflict` when the id belongs to a request for something else.
+   */
+  async create({ project_id, id, request, created_by, timezone }: Asked): Promise<CommandRequestDocument> {
+    const body = checkedBody(request, timezone, Date.now());
+    await this.checkTargets(project_id, body);
+    const { devices } = body;
+    const isSmall = devices !== undefined && devices.length <= BATCH_SIZE;
+    const asked = { project_id, id, body, timezone, created_by };
+    const page = isSmall ? await this.expand.listed(project_id, body, devices) : undefined;
+    if (page)
+      await this.accept.makeLanes(
+        project_id,
+        page.map((item) => item.device_id),
+      );
+    const isNew = await this.journal.transaction(project_id, async (tx) => {
+      if (!(await this.store.insert(tx, asked))) return false;
+      const shared = commandRequestOf(id, body, timezone);
+      await this.open(tx, shared);
+      if (!page) return true;
+      await this.accept.take(tx, shared, page, true);
+      await this.store.saveCursor(tx, id, '', true);
+      return true;
+    });
+    if (!isNew && !(await this.store.isFor(project_id, id, body)))
+      throw new DomainError('conflict', `command request ${id} exists and asks for something else`);
+    if (isNew && !page) this.advance.wake();
+    return toDocument((await this.store.find(project_id, id))!);
+  }
+
+  private async open(tx: Tx, request: CommandRequest): Promise<void> {
+    await this.commands.openRequest(tx, request, true);
+    await this.counts.open(tx, request.request_id);
+  }
+
+  private async checkTargets(project_id: string, body: NewCommandRequest): Promise<void> {
+    const { devices } = body;
+    if (!devices) {
+      await this.rpc.call(deviceState.resolve, { project_id, query: narrowed(body, queryOf(body)), limit: 1 });
+      return;
+    }
+    const unknown: string[] = [];
+    for (let at = 0; at < devices.length; at += BATCH_SIZE) {
+      const ids = devices.slice(at, at + BATCH_SIZE);
+      const { devices: known } = await this.rpc.call(deviceState.presence, { project_id, ids });
+      const exist = new Set(known.map((device) => device.id));
+      unknown.push(...ids.filter((id) => !exist.has(id)));
+    }
+    if (unknown.length === 0) return;
+    const more = unknown.length > LISTED ? ` and ${unknown.length - LISTED} more` : '';
+    const message = `no such device: ${unknown.slice(0, LISTED).join(', ')}${more}`;
+    throw new DomainError('invalid', `devices: ${message}`, { errors: [{ field: 'devices', message }] });
+  }
+}

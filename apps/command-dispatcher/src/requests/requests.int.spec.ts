@@ -1,0 +1,310 @@
+import { commandDispatcher, type NewCommandRequest } from '@muster/contracts';
+import { v7 as uuid } from 'uuid';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ACTOR, PROJECT, RunningDispatcher } from '../testing/running-dispatcher.js';
+
+let dispatcher: RunningDispatcher;
+
+beforeAll(async () => {
+  dispatcher = await RunningDispatcher.start();
+});
+afterAll(() => dispatcher.service.stop());
+
+const document = (id: string) =>
+  dispatcher.service.call(commandDispatcher.getCommandRequest, { project_id: PROJECT, id });
+
+async function reachedStatus(id: string, status: string): Promise<void> {
+  await vi.waitUntil(async () => (await document(id)).request_status === status, { timeout: 15_000, interval: 20 });
+}
+
+/** What a count of the rows says, in the form of the kept counts. */
+async function recounted(id: string): Promise<Record<string, number>> {
+  const rows = await dispatcher.service.query<{ state: string; n: number }>(
+    `SELECT state, count(*)::integer AS n FROM command WHERE request_id = $1 GROUP BY state`,
+    [id],
+  );
+  const counts = Object.fromEntries(rows.map(({ state, n }) => [state, n]));
+  return { total: rows.reduce((sum, { n }) => sum + n, 0), ...counts };
+}
+
+async function keptCounts(id: string): Promise<Record<string, number>> {
+  const { total, ...states } = await dispatcher.stats(id);
+  return { total, ...Object.fromEntries(Object.entries(states).filter(([, n]) => n > 0)) };
+}
+
+describe('a request of a user for listed devices', () => {
+  it('given two devices, then each gets one command, the document tells what was asked, and its counts follow', async () => {
+    const [one, other] = [dispatcher.device(), dispatcher.device(false)];
+    const request = await dispatcher.create({ devices: [one, other, one.toUpperCase()], args: { a: 1 }, priority: 3 });
+    expect(request).toMatchObject({
+      command: 'ping',
+      command_type: 'DEVICE',
+      device_type: 'all',
+      devices: [one, other],
+      schedule: 'IMMEDIATE',
+      args: { a: 1 },
+      priority: 3,
+      request_status: 'running',
+      created_by: ACTOR,
+    });
+    expect(await dispatcher.sentTo(one, 1)).toMatchObject([{ command: 'ping', args: { a: 1 }, fence: 1 }]);
+    expect(await keptCounts(request.id)).toEqual({ total: 2, INITIATED: 1, QUEUED: 1 });
+    const commands = await dispatcher.commandsOf(request.id);
+    expect(commands.map((command) => command.waits_for).sort()).toEqual(['answer', 'offline']);
+    await dispatcher.presence(other, true);
+    await dispatcher.sentTo(other, 1);
+    for (const command of commands) dispatcher.status(command.device_id, { command_id: command.id, status: 'success' });
+    await reachedStatus(request.id, 'complete');
+    expect(await keptCounts(request.id)).toEqual({ total: 2, SUCCESS: 2 });
+  });
+
+  it('given the same id again, then the same request; given another body, then it is refused', async () => {
+    const [device, id] = [dispatcher.device(false), uuid()];
+    const first = await dispatcher.create({ devices: [device] }, { id });
+    expect(await dispatcher.create({ devices: [device] }, { id })).toEqual(first);
+    await expect(dispatcher.create({ devices: [device], command: 'other' }, { id })).rejects.toMatchObject({
+      kind: 'conflict',
+    });
+    expect(await dispatcher.commandsOf(id)).toHaveLength(1);
+  });
+
+  it('given a device_type, then the request is for those devices alone that are online, or are not', async () => {
+    const [online, offline] = [dispatcher.device(), dispatcher.device(false)];
+    const active = await dispatcher.create({ devices: [online, offline], device_type: 'active' });
+    const inactive = await dispatcher.create({ devices: [online, offline], device_type: 'inactive' });
+    expect((await dispatcher.commandsOf(active.id)).map((command) => command.device_id)).toEqual([online]);
+    expect((await dispatcher.commandsOf(inactive.id)).map((command) => command.device_id)).toEqual([offline]);
+  });
+
+  it.each<[string, Partial<NewCommandRequest>, RegExp]>([
+    ['no devices', {}, /^devices: is required for DEVICE/],
+    ['a query with DEVICE', { devices: [uuid()], query: { online: true } }, /^query: does not go with DEVICE/],
+    ['GROUP without groups', { command_type: 'GROUP', devices: [uuid()] }, /^devices: does not go with GROUP/],
+    ['DYNAMIC without a query', { command_type: 'DYNAMIC' }, /^query: is required for DYNAMIC/],
+    ['an unknown group', { command_type: 'GROUP', groups: [uuid()] }, /no such group/],
+    ['ten thousand and one ids', { devices: Array.from({ length: 10_001 }, () => uuid()) }, /^request.devices/],
+    ['an unknown field', { surprise: 1 } as object, /^request.surprise: unknown field/],
+    ['a time that is over', { devices: [uuid()], expires_at: '2020-01-01T00:00:00Z' }, /^expires_at: is in the past/],
+    ['no windows', { devices: [uuid()], schedule: 'WINDOW' }, /^schedule_args: is required for WINDOW/],
+    [
+      'windows that end before they start',
+      {
+        devices: [uuid()],
+        schedule: 'WINDOW',
+        schedule_args: { start_datetime: '2099-01-02T00:00:00Z', end_datetime: '2099-01-01T00:00:00Z' },
+      },
+      /^schedule_args.end_datetime/,
+    ],
+    ['a retry out of range', { devices: [uuid()], retry: [{ outcome: 'any', max: 0 }] }, /^request.retry.0.max/],
+  ])('given %s, then it is refused naming the field', async (_what, request, message) => {
+    await expect(dispatcher.create(request)).rejects.toThrow(message);
+  });
+
+  it('given a device that does not exist among others, then it is refused naming it, and nothing is created', async () => {
+    const [known, unknown, id] = [dispatcher.device(), uuid(), uuid()];
+    await expect(dispatcher.create({ devices: [known, unknown] }, { id })).rejects.toThrow(
+      `devices: no such device: ${unknown}`,
+    );
+    await expect(document(id)).rejects.toMatchObject({ kind: 'not_found' });
+  });
+});
+
+describe('a request of a user for many devices', () => {
+  it('given 1,700 devices of two groups that overlap, and a restart meanwhile, then each gets exactly one command', async () => {
+    const devices = Array.from({ length: 1_700 }, () => dispatcher.device(false));
+    const groups = [dispatcher.group(devices.slice(0, 1_000)), dispatcher.group(devices.slice(900))];
+    const request = await dispatcher.create({ command_type: 'GROUP', groups });
+    expect(request.request_status).toBe('pending');
+    await dispatcher.service.restart();
+    await dispatcher.service.query(`UPDATE user_request SET due_at = now() WHERE due_at IS NOT NULL`);
+    await reachedStatus(request.id, 'running');
+    const rows = await dispatcher.service.query<{ device_id: string }>(
+      `SELECT device_id FROM command WHERE request_id = $1`,
+      [request.id],
+    );
+    expect(rows.map((row) => row.device_id).sort()).toEqual([...devices].sort());
+    expect(await keptCounts(request.id)).toEqual({ total: 1_700, QUEUED: 1_700 });
+
+    await dispatcher.cancelRequest(request.id);
+    await vi.waitUntil(async () => (await dispatcher.stats(request.id)).CANCELLED === 1_700, { timeout: 20_000 });
+    expect(await recounted(request.id)).toEqual(await keptCounts(request.id));
+  });
+
+  it('given ten thousand listed devices, then all of them are accepted', async () => {
+    const devices = Array.from({ length: 10_000 }, () => dispatcher.device(false));
+    const request = await dispatcher.create({ devices });
+    expect(request).toMatchObject({ devices_truncated: true, request_status: 'pending' });
+    expect(request.devices).toHaveLength(1_000);
+    await dispatcher.cancelRequest(request.id);
+    await vi.waitUntil(
+      async () => {
+        const { total, CANCELLED } = await dispatcher.stats(request.id);
+        return total === CANCELLED;
+      },
+      { timeout: 20_000 },
+    );
+    expect((await document(request.id)).request_status).toBe('cancelled');
+  });
+
+  it('given a query that means nobody, then the request is complete', async () => {
+    const group = dispatcher.group([]);
+    const request = await dispatcher.create({ command_type: 'DYNAMIC', query: { group } });
+    await reachedStatus(request.id, 'complete');
+    expect(await keptCounts(request.id)).toEqual({ total: 0 });
+  });
+});
+
+describe('the counts of a request', () => {
+  it('given a storm of answers, cancels and presence, then they are what a recount says', async () => {
+    const devices = Array.from({ length: 120 }, (_, index) => dispatcher.device(index % 5 > 0));
+    const requests = await Promise.all(
+      Array.from({ length: 3 }, () =>
+        dispatcher.create({ devices, retry: [{ outcome: 'failed', code: 'again', max: 2, backoff_seconds: 0 }] }),
+      ),
+    );
+    const answers = [
+      { status: 'acknowledged' },
+      { status: 'inprogress' },
+      { status: 'success' },
+      { status: 'failure', code: 'again' },
+      { status: 'failure', code: 'broken' },
+    ] as const;
+    let said = dispatcher.sent.length - dispatcher.sent.filter(({ device_id }) => devices.includes(device_id)).length;
+    for (let round = 0; round < 30; round++) {
+      const unanswered = dispatcher.sent.slice(said);
+      said += unanswered.length;
+      for (const [index, { device_id, command_id, fence }] of unanswered.entries())
+        dispatcher.status(device_id, { command_id, fence, ...answers[(index + round) % answers.length]! });
+      await Promise.all(devices.slice(round * 4, round * 4 + 4).map((device) => dispatcher.presence(device, true)));
+      if (round === 10) await dispatcher.cancelRequest(requests[0]!.id);
+    }
+    const rows = await dispatcher.service.query<{ state: string }>(
+      `SELECT DISTINCT state FROM command WHERE request_id = ANY($1)`,
+      [requests.map((request) => request.id)],
+    );
+    expect(rows.map((row) => row.state)).toEqual(expect.arrayContaining(['SUCCESS', 'FAILURE', 'CANCELLED']));
+    for (const { id } of requests) {
+      await vi.waitUntil(async () => {
+        const [kept, rows] = [await keptCounts(id), await recounted(id)];
+        return JSON.stringify(Object.entries(kept).sort()) === JSON.stringify(Object.entries(rows).sort());
+      });
+      expect((await dispatcher.stats(id)).total).toBe(devices.length);
+    }
+  });
+});
+
+describe('cancel', () => {
+  it('given commands in every open state, then what waits ends at once, what is in flight by the device’s word, and again changes nothing', async () => {
+    const [idle, away] = [dispatcher.device(), dispatcher.device(false)];
+    const { id } = await dispatcher.create({ devices: [idle, away] });
+    await dispatcher.sentTo(idle, 1);
+    const document = await dispatcher.cancelRequest(id);
+    expect(document).toMatchObject({ request_status: 'cancelled', request_status_reason: 'no longer wanted' });
+    expect(await keptCounts(id)).toEqual({ total: 2, CANCELLED: 1, INITIATED: 1 });
+    await vi.waitUntil(() => dispatcher.cancels.some((message) => message.device_id === idle));
+    const running = (await dispatcher.commandsOf(id)).find((command) => command.device_id === idle)!;
+    dispatcher.status(idle, { command_id: running.id, status: 'failure', code: 'cancelled' });
+    await dispatcher.reached(running.id, 'CANCELLED');
+    expect(await dispatcher.cancelRequest(id, 'again')).toMatchObject({ request_status_reason: 'no longer wanted' });
+  });
+
+  it('given one command, then it alone is cancelled, and one that has ended stays as it is', async () => {
+    const devices = [dispatcher.device(false), dispatcher.device(false)];
+    const { id } = await dispatcher.create({ devices });
+    const [first] = await dispatcher.commandsOf(id);
+    const cancel = (reason: string) =>
+      dispatcher.service.call(commandDispatcher.cancelCommand, { project_id: PROJECT, id: first!.id, reason });
+    expect(await cancel('not this one')).toMatchObject({ state: 'CANCELLED', reason: 'not this one' });
+    expect(await cancel('again')).toMatchObject({ state: 'CANCELLED', reason: 'not this one' });
+    expect(await keptCounts(id)).toEqual({ total: 2, CANCELLED: 1, QUEUED: 1 });
+  });
+});
+
+describe('lists', () => {
+  it('given requests and commands, then pages of them with their counts, the latest first', async () => {
+    const devices = Array.from({ length: 5 }, () => dispatcher.device(false));
+    const { id } = await dispatcher.create({ devices });
+    const page = (filter: object, limit: number, offset: number) =>
+      dispatcher.service.call(commandDispatcher.listCommands, { project_id: PROJECT, limit, offset, ...filter });
+    const all = await page({ request: [id] }, 10, 0);
+    expect(all.count).toBe(5);
+    const ids = all.commands.map((command) => command.id);
+    expect(ids).toEqual([...ids].sort().reverse());
+    expect((await page({ request: [id] }, 2, 2)).commands.map((command) => command.id)).toEqual(ids.slice(2, 4));
+    expect(await page({ request: [id], state: ['SUCCESS'] }, 2, 0)).toEqual({ count: 0, commands: [] });
+    expect((await page({ device: [devices[0]!] }, 2, 0)).count).toBe(1);
+    const requests = await dispatcher.service.call(commandDispatcher.listCommandRequests, {
+      project_id: PROJECT,
+      limit: 1,
+      offset: 0,
+    });
+    expect(requests.requests.map((request) => request.id)).toEqual([id]);
+    expect(requests.count).toBeGreaterThan(1);
+  });
+
+  it('given a command that went through states, then its device’s timeline has each of them, newest first, and pages meet without a gap', async () => {
+    const device = dispatcher.device();
+    await dispatcher.create({ devices: [device] });
+    const [sent] = await dispatcher.sentTo(device, 1);
+    dispatcher.status(device, { command_id: sent!.command_id, status: 'acknowledged' });
+    await dispatcher.reached(sent!.command_id, 'ACKNOWLEDGED');
+    dispatcher.status(device, { command_id: sent!.command_id, status: 'failure', reason: 'broken', code: 'exit_1' });
+    await dispatcher.reached(sent!.command_id, 'FAILURE');
+    await dispatcher.create({ devices: [device], command: 'other' });
+    await dispatcher.sentTo(device, 2);
+    const timeline = async (limit: number, before?: { at: string; id: string }) =>
+      (
+        await dispatcher.service.call(commandDispatcher.timeline, {
+          project_id: PROJECT,
+          device_id: device,
+          limit,
+          ...(before && { before }),
+        })
+      ).entries;
+    const whole = await timeline(100);
+    expect(
+      whole
+        .map((entry) => entry.state)
+        .slice(0, 2)
+        .sort(),
+    ).toEqual(['INITIATED', 'QUEUED']);
+    expect(whole.slice(2, 4)).toMatchObject([
+      { state: 'FAILURE', reason: 'broken', detail: { code: 'exit_1', command: 'ping' } },
+      { state: 'ACKNOWLEDGED' },
+    ]);
+    const paged = [];
+    for (let last: { at: string; id: string } | undefined; ;) {
+      const page = await timeline(1, last);
+      if (page.length === 0) break;
+      paged.push(...page);
+      last = { at: page.at(-1)!.at, id: page.at(-1)!.id };
+    }
+    expect(paged).toHaveLength(whole.length);
+    expect(new Set(paged.map((entry) => `${entry.id} ${entry.state}`)).size).toBe(whole.length);
+  });
+
+  it('given commands that wait, then they are listed by their next time, with what they wait for', async () => {
+    const device = dispatcher.device();
+    await dispatcher.create({ devices: [device] });
+    await dispatcher.create({ devices: [device] });
+    await dispatcher.sentTo(device, 1);
+    const seen: { due_at: string; id: string; device_id: string; waits_for: string | null }[] = [];
+    for (let after: { due_at: string; id: string } | undefined; ;) {
+      const { entries } = await dispatcher.service.call(commandDispatcher.waiting, {
+        project_id: PROJECT,
+        limit: 500,
+        ...(after && { after }),
+      });
+      if (entries.length === 0) break;
+      seen.push(...entries);
+      after = { due_at: entries.at(-1)!.due_at, id: entries.at(-1)!.id };
+    }
+    expect(seen.filter((entry) => entry.device_id === device).map((entry) => entry.waits_for)).toEqual([
+      'answer',
+      'in_flight',
+    ]);
+    expect(new Set(seen.map((entry) => entry.id)).size).toBe(seen.length);
+    const times = seen.map((entry) => entry.due_at);
+    expect(times).toEqual([...times].sort());
+  });
+});
