@@ -1,5 +1,6 @@
 import Type, { type Static, type TObjectOptions } from 'typebox';
-import { CommandName, OutcomeHead, OutcomeItem, StepHead, StepItem } from './command-dispatcher.js';
+import { OutcomeHead, OutcomeItem, StepHead, StepItem } from './command-dispatcher.js';
+import { CommandName } from './command.js';
 import { DeviceQuery } from './device-state.js';
 import { defineEntity } from './entity.js';
 import { defineRpc } from './rpc.js';
