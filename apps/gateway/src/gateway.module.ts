@@ -10,6 +10,7 @@ import { DevicesController } from './families/fleet/devices.controller.js';
 import { DriftsController } from './families/fleet/drifts.controller.js';
 import { GroupsController } from './families/fleet/groups.controller.js';
 import { TokensController } from './families/fleet/tokens.controller.js';
+import { CommandsController } from './families/operations/commands.controller.js';
 import { Idempotency } from './idempotency/idempotency.js';
 import { IdempotencyStore } from './idempotency/idempotency.store.js';
 import { IdempotencySweep } from './idempotency/idempotency.sweep.js';
@@ -23,6 +24,7 @@ import { Tokens } from './tokens/tokens.js';
 @Module({
   controllers: [
     BatchJobsController,
+    CommandsController,
     DeadLettersController,
     DevicesController,
     DriftsController,

@@ -35,6 +35,12 @@ beforeAll(async () => {
 afterAll(() => gateway.stop());
 
 /** Every object in a document, with the way to it. */
+const errorOf = (path: string): [type: string, schema: string] => {
+  if (path.startsWith('/v2')) return ['application/json', '#/components/schemas/BatchJobsError'];
+  if (path.startsWith('/api/v1')) return ['application/problem+json', '#/components/schemas/Problem'];
+  return ['application/json', '#/components/schemas/OperationsError'];
+};
+
 function* objectsOf(value: unknown, path = '#'): Generator<[string, Json]> {
   if (typeof value !== 'object' || value === null) return;
   if (!Array.isArray(value)) yield [path, value as Json];
@@ -105,9 +111,7 @@ describe('given /openapi.json', () => {
       if (!isApi(path)) continue;
       expect(operation.summary, where).toBeTruthy();
       expect(operation.security, where).toHaveLength(2);
-      const [type, schema] = path.startsWith('/v2')
-        ? ['application/json', '#/components/schemas/BatchJobsError']
-        : ['application/problem+json', '#/components/schemas/Problem'];
+      const [type, schema] = errorOf(path);
       expect(operation.responses['401']?.content, where).toEqual({ [type]: { schema: { $ref: schema } } });
       const isParsed = operation.requestBody?.content['application/json'] !== undefined;
       for (const status of isParsed ? ['400', '413', '415'] : []) {

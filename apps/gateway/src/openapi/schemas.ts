@@ -1,4 +1,6 @@
 import {
+  CommandRequestDocument,
+  CommandStats,
   DeadLetter,
   Device,
   DeviceDetail,
@@ -10,16 +12,20 @@ import {
   Job,
   JobSummary,
   JobTask,
+  NewCommandRequest,
   NewDevice,
   NewDeviceGroup,
   NewJob,
   Progress,
   Rollout,
+  ScheduleArgs,
 } from '@muster/contracts';
 import type { ApiResponseSchemaHost } from '@nestjs/swagger';
 import type { TSchema } from 'typebox';
 import { Problem } from '../common/problem.js';
 import { BatchJobsError } from '../families/batch-jobs/batch-jobs.dialect.js';
+import { CommandStatus } from '../families/operations/commands.dto.js';
+import { OperationsError } from '../families/operations/operations.dialect.js';
 import { BulkAnswer, IssuedToken, NewToken, Token } from '../families/fleet/fleet.dto.js';
 
 export type OpenApiSchema = ApiResponseSchemaHost['schema'];
@@ -29,6 +35,9 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 const NAMED: Readonly<Record<string, TSchema>> = {
   BatchJobsError,
   BulkAnswer,
+  CommandRequest: CommandRequestDocument,
+  CommandStats,
+  CommandStatus,
   DeadLetter,
   Device,
   DeviceDetail,
@@ -41,13 +50,16 @@ const NAMED: Readonly<Record<string, TSchema>> = {
   Job,
   JobSummary,
   JobTask,
+  NewCommandRequest,
   NewDevice,
   NewDeviceGroup,
   NewJob,
   NewToken,
+  OperationsError,
   Problem,
   Progress,
   Rollout,
+  ScheduleArgs,
   Token,
 };
 

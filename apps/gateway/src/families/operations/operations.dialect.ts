@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import type { Family } from '../../common/family.js';
 
-const OperationsError = Type.Object({
+export const OperationsError = Type.Object({
   errors: Type.Array(Type.Object({ field: Type.String(), message: Type.String() })),
   message: Type.String(),
   status: Type.Integer(),
