@@ -62,10 +62,13 @@ export class CommandRetentionStore {
 
   /**
    * Deletes some of the requests that have no command left and that nobody asked for in the day before `before` or since: all their commands
-   * are then among those asked for before `before`, of which few are left by now. @returns how many.
+   * are then among those asked for before `before`, of which few are left by now. A user's may recur, so all of its commands count, whenever they
+   * were made; with it go its counts. @returns how many.
    */
   async deleteRequests(project: string, before: Date): Promise<number> {
-    const idle = `r.project_id = $1 AND r.asked_at < $2::timestamptz - interval '1 day'`;
+    const idle = `r.project_id = $1 AND r.asked_at < $2::timestamptz - interval '1 day' AND (NOT r.by_user OR NOT EXISTS (
+        SELECT FROM command c WHERE c.project_id = $1 AND c.request_id = r.id AND c.by_user
+        UNION ALL SELECT FROM user_request u WHERE u.project_id = $1 AND u.id = r.id AND u.due_at IS NOT NULL))`;
     return this.dataSource.transaction(async (manager) => {
       const rows = await manager.query<{ id: string; locked: boolean }[]>(
         `WITH candidate AS MATERIALIZED (
@@ -79,11 +82,14 @@ export class CommandRetentionStore {
       const ids = rows.filter((row) => row.locked).map((row) => row.id);
       if (ids.length === 0) return 0;
       // Looked at again under the lock: whoever asks for commands holds it, and leaves the time.
-      const [, count] = await manager.query<[unknown[], number]>(
-        `DELETE FROM command_request r WHERE ${idle} AND r.id = ANY ($3)`,
+      const [gone] = await manager.query<{ count: number }[]>(
+        `WITH gone AS (DELETE FROM command_request r WHERE ${idle} AND r.id = ANY ($3) RETURNING r.id),
+           of_users AS (DELETE FROM user_request u WHERE u.project_id = $1 AND u.id IN (SELECT id FROM gone)),
+           counts AS (DELETE FROM request_count c WHERE c.project_id = $1 AND c.id IN (SELECT id FROM gone))
+         SELECT count(*)::integer AS count FROM gone`,
         [project, before, ids],
       );
-      return count;
+      return gone!.count;
     });
   }
 

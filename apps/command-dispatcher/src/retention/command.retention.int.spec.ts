@@ -14,7 +14,9 @@ beforeAll(async () => {
   dispatcher = await RunningDispatcher.start();
 });
 afterAll(() => dispatcher.service.stop());
-afterEach(() => dispatcher.service.query('TRUNCATE command, command_request, command_cancel, lane'));
+afterEach(() =>
+  dispatcher.service.query('TRUNCATE command, command_request, command_cancel, lane, user_request, request_count'),
+);
 
 const inDays = (days: number) => Date.now() + days * DAY_MS;
 const pass = (now: number) => dispatcher.service.get(CommandRetention).pass(now);
@@ -86,6 +88,24 @@ describe('commands, whose history is kept 30 days', () => {
     await expect(dispatcher.command(again)).rejects.toMatchObject({ kind: 'not_found' });
     expect(await dispatcher.command(waiting)).toMatchObject({ state: 'QUEUED' });
     expect(await pass(inDays(31.5))).toEqual({ ...NONE, requests: 1 });
+  });
+
+  it('given a user’s request that recurs, then it stays as long as a command of it does, however late that was made, and goes with its counts', async () => {
+    const device = dispatcher.device(false);
+    const { id } = await dispatcher.create({
+      devices: [device],
+      schedule: 'RECURRING',
+      schedule_args: { start_datetime: new Date(inDays(1)).toISOString() },
+    });
+    const [command] = await dispatcher.commandsOf(id);
+    await dispatcher.service.query(`UPDATE command_request SET asked_at = now() - interval '90 days'`);
+    expect(await pass(Date.now())).toEqual(NONE);
+    expect(await dispatcher.stats(id)).toMatchObject({ total: 1, SCHEDULED: 1 });
+
+    await dispatcher.cancelRequest(id);
+    await dispatcher.reached(command!.id, 'CANCELLED');
+    expect(await pass(inDays(30.1))).toEqual({ ...NONE, commands: 1, requests: 1 });
+    expect([await count('user_request'), await count('request_count')]).toEqual([0, 0]);
   });
 
   it('given requests that are asked for at the moment they are deleted, then every command finds its request', async () => {
