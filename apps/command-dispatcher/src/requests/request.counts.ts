@@ -14,10 +14,6 @@ const column = (name: string) => `"${name}"`;
 export class RequestCounts {
   constructor(private readonly dataSource: DataSource) {}
 
-  async open(tx: Tx, id: string): Promise<void> {
-    await tx.query(`INSERT INTO request_count (project_id, id) VALUES ($1, $2)`, [tx.project, id]);
-  }
-
   /** Moves the counts of these requests by what the transaction did; its last statement on what others may wait for. */
   async follow(tx: Tx, requests: ReadonlySet<string>): Promise<void> {
     const changes = new Map<string, Changes>();

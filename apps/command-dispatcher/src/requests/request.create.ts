@@ -2,18 +2,15 @@ import {
   BATCH_SIZE,
   deviceState,
   DomainError,
-  type CommandRequest,
   type CommandRequestDocument,
   type NewCommandRequest,
 } from '@muster/contracts';
-import type { Tx } from '@muster/journal';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
 import { CommandAccept } from '../commands/command.accept.js';
 import { CommandJournal } from '../commands/command.journal.js';
 import { CommandStore } from '../commands/command.store.js';
 import { checkedBody, commandRequestOf, narrowed, queryOf } from './request.body.js';
-import { RequestCounts } from './request.counts.js';
 import { toDocument } from './request.document.js';
 import { RequestExpand } from './request.expand.js';
 import { RequestAdvance } from './request.advance.js';
@@ -38,7 +35,6 @@ export class RequestCreate {
     private readonly journal: CommandJournal,
     private readonly commands: CommandStore,
     private readonly accept: CommandAccept,
-    private readonly counts: RequestCounts,
     private readonly expand: RequestExpand,
     private readonly advance: RequestAdvance,
     private readonly store: UserRequestStore,
@@ -52,32 +48,25 @@ export class RequestCreate {
     const body = checkedBody(request, timezone, Date.now());
     await this.checkTargets(project_id, body);
     const { devices } = body;
-    const isSmall = devices !== undefined && devices.length <= BATCH_SIZE;
-    const asked = { project_id, id, body, timezone, created_by };
-    const page = isSmall ? await this.expand.listed(project_id, body, devices) : undefined;
+    const page =
+      devices && devices.length <= BATCH_SIZE ? await this.expand.listed(project_id, body, devices) : undefined;
     if (page)
       await this.accept.makeLanes(
         project_id,
         page.map((item) => item.device_id),
       );
     const isNew = await this.journal.transaction(project_id, async (tx) => {
+      const asked = { id, body, timezone, created_by, expanded: page !== undefined };
       if (!(await this.store.insert(tx, asked))) return false;
       const shared = commandRequestOf(id, body, timezone);
-      await this.open(tx, shared);
-      if (!page) return true;
-      await this.accept.take(tx, shared, page, true);
-      await this.store.saveCursor(tx, id, '', true);
+      await this.commands.openRequest(tx, shared, true);
+      if (page && page.length > 0) await this.accept.take(tx, shared, page, true);
       return true;
     });
     if (!isNew && !(await this.store.isFor(project_id, id, body)))
       throw new DomainError('conflict', `command request ${id} exists and asks for something else`);
     if (isNew && !page) this.advance.wake();
     return toDocument((await this.store.find(project_id, id))!);
-  }
-
-  private async open(tx: Tx, request: CommandRequest): Promise<void> {
-    await this.commands.openRequest(tx, request, true);
-    await this.counts.open(tx, request.request_id);
   }
 
   private async checkTargets(project_id: string, body: NewCommandRequest): Promise<void> {

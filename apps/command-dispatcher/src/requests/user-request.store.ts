@@ -35,15 +35,25 @@ const JOINED = `user_request r JOIN request_count c ON c.project_id = r.project_
 export class UserRequestStore {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Saves a request with its devices still to be walked. @returns whether it is new. */
+  /** Saves a request with its counts; `expanded`: all of its commands are made by this transaction. @returns whether it is new. */
   async insert(
     tx: Tx,
-    { id, body, timezone, created_by }: Pick<UserRequest, 'id' | 'body' | 'timezone' | 'created_by'>,
+    {
+      id,
+      body,
+      timezone,
+      created_by,
+      expanded,
+    }: Pick<UserRequest, 'id' | 'body' | 'timezone' | 'created_by' | 'expanded'>,
   ): Promise<boolean> {
     const rows = await tx.query(
-      `INSERT INTO user_request (project_id, id, body, timezone, created_by, due_at) VALUES ($1, $2, $3::jsonb, $4, $5, now())
-       ON CONFLICT DO NOTHING RETURNING id`,
-      [tx.project, id, JSON.stringify(body), timezone, created_by],
+      `WITH made AS (
+         INSERT INTO user_request (project_id, id, body, timezone, created_by, expanded, due_at)
+         VALUES ($1, $2, $3::jsonb, $4, $5, $6, CASE WHEN NOT $6 THEN now() END)
+         ON CONFLICT DO NOTHING RETURNING project_id, id
+       )
+       INSERT INTO request_count (project_id, id) SELECT project_id, id FROM made RETURNING id`,
+      [tx.project, id, JSON.stringify(body), timezone, created_by, expanded],
     );
     return rows.length > 0;
   }
