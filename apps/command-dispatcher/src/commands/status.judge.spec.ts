@@ -1,6 +1,8 @@
+import { COMMAND_STATES } from '@muster/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { plainEnds } from './status.judge.js';
+import type { Standing } from './command.store.js';
+import { judgeStatuses, plainEnds } from './status.judge.js';
 
 const words = ['acknowledged', 'inprogress', 'success', 'failure'] as const;
 const status = fc.record({
@@ -40,5 +42,37 @@ describe('the ends in a batch of statuses that need no judging', () => {
       payload: { command_id: `of ${device_id}`, fence: 1, status: 'success' as const },
     }));
     expect([...plainEnds(statuses).values()]).toEqual(statuses);
+  });
+});
+
+const standing: fc.Arbitrary<ReadonlyMap<string, Standing>> = fc
+  .array(
+    fc.record({
+      id: fc.constantFrom('1', '2', '3', '4'),
+      device_id: fc.constantFrom('a', 'b', 'c'),
+      fence: fc.integer({ min: 1, max: 3 }),
+      state: fc.constantFrom(...COMMAND_STATES),
+      cancel_requested: fc.boolean(),
+    }),
+  )
+  .map((commands) => new Map(commands.map((command) => [command.id, command])));
+
+describe('late answers among any statuses', () => {
+  it('given any of them, then one is late only of a command that ended without its device, from that device, with its fence, and is dropped as well', () => {
+    fc.assert(
+      fc.property(batch, standing, (statuses, commands) => {
+        const { late, dropped, ended } = judgeStatuses(statuses, commands);
+        for (const status of late) {
+          const command = commands.get(status.command_id)!;
+          expect(['TIMEOUT', 'CANCELLED']).toContain(command.state);
+          expect(['success', 'failure']).toContain(status.status);
+          expect(status.fence).toBe(command.fence);
+          const drop = dropped.find((one) => one.status.payload === status)!;
+          expect(drop).toMatchObject({ reason: 'already_ended', status: { device_id: command.device_id } });
+          expect(ended).not.toContain(status);
+        }
+        expect(new Set(late.map((status) => status.command_id)).size).toBe(late.length);
+      }),
+    );
   });
 });
