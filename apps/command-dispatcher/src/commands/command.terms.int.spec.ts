@@ -1,19 +1,9 @@
-import {
-  commandDispatcher,
-  deviceWork,
-  jobWork,
-  type Command,
-  type CommandRequest,
-  type NewCommandRequest,
-} from '@muster/contracts';
+import { commandDispatcher, deviceWork, jobWork, type CommandRequest, type NewCommandRequest } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { LockTake } from '../locks/lock.take.js';
 import { PROJECT, RunningDispatcher } from '../testing/running-dispatcher.js';
-import { CommandSweep } from './command.sweep.js';
 import { StatusLag } from './status.lag.js';
-
-const MINUTE_MS = 60_000;
 
 let dispatcher: RunningDispatcher;
 
@@ -21,12 +11,6 @@ beforeAll(async () => {
   dispatcher = await RunningDispatcher.start();
 });
 afterAll(() => dispatcher.service.stop());
-
-/** One command of a user to one device. */
-async function commandFor(device: string, request: Partial<NewCommandRequest> = {}): Promise<Command> {
-  const { id } = await dispatcher.create({ devices: [device], ...request });
-  return (await dispatcher.commandsOf(id)).at(-1)!;
-}
 
 const sentOf = (id: string) => dispatcher.sent.filter((message) => message.command_id === id);
 const lock = (owner: string, device_ids: string[], expires_in_seconds = 60) =>
@@ -47,7 +31,7 @@ describe('rules for trying again', () => {
 
   it('given failures of the class of a rule, then it is sent again with the next attempt and fence, the lane is free meanwhile, and the last one ends it', async () => {
     const device = dispatcher.device();
-    const { id } = await commandFor(device, { retry });
+    const { id } = await dispatcher.commandFor(device, { retry });
     for (const attempt of [1, 2, 3]) {
       await vi.waitUntil(() => sentOf(id).length === attempt, { timeout: 10_000 });
       const message = sentOf(id)[attempt - 1]!;
@@ -61,7 +45,7 @@ describe('rules for trying again', () => {
       });
       if (attempt === 1) {
         expect(await dispatcher.reached(id, 'SCHEDULED')).toMatchObject({ waits_for: 'retry_at', reason: 'no' });
-        const other = await commandFor(device);
+        const other = await dispatcher.commandFor(device);
         await vi.waitUntil(() => sentOf(other.id).length === 1);
         dispatcher.status(device, { command_id: other.id, fence: sentOf(other.id)[0]!.fence, status: 'success' });
       }
@@ -77,7 +61,10 @@ describe('rules for trying again', () => {
 
   it('given a failure of another class, or a cancel, then it ends at once', async () => {
     const [one, other] = [dispatcher.device(), dispatcher.device()];
-    const [broken, cancelled] = [await commandFor(one, { retry }), await commandFor(other, { retry })];
+    const [broken, cancelled] = [
+      await dispatcher.commandFor(one, { retry }),
+      await dispatcher.commandFor(other, { retry }),
+    ];
     await Promise.all([dispatcher.sentTo(one, 1), dispatcher.sentTo(other, 1)]);
     dispatcher.status(one, { command_id: broken.id, status: 'failure', code: 'exit_1' });
     await dispatcher.reached(broken.id, 'FAILURE');
@@ -89,7 +76,7 @@ describe('rules for trying again', () => {
 
   it('given an answer to an attempt that another one has followed, then it changes nothing', async () => {
     const device = dispatcher.device();
-    const { id } = await commandFor(device, { retry });
+    const { id } = await dispatcher.commandFor(device, { retry });
     await dispatcher.sentTo(device, 1);
     dispatcher.status(device, { command_id: id, status: 'failure', code: 'busy' });
     await dispatcher.sentTo(device, 2);
@@ -121,7 +108,7 @@ describe('late answers', () => {
     dispatcher.status(device, { command_id: id, status: 'success', evidence: { sha256: 'ab' } });
     await vi.waitUntil(async () => (await dispatcher.command(id)).late_answer !== null);
     dispatcher.status(device, { command_id: id, status: 'failure', reason: 'on second thoughts' });
-    const next = await commandFor(device);
+    const next = await dispatcher.commandFor(device);
     await vi.waitUntil(() => sentOf(next.id).length === 1);
     dispatcher.status(device, { command_id: next.id, fence: sentOf(next.id)[0]!.fence, status: 'success' });
     await dispatcher.reached(next.id, 'SUCCESS');
@@ -134,7 +121,7 @@ describe('late answers', () => {
 describe('concurrent commands', () => {
   it('given a device that is busy, then they go beside its command, twenty at a time, the rest as these end', async () => {
     const device = dispatcher.device();
-    const busy = await commandFor(device);
+    const busy = await dispatcher.commandFor(device);
     await dispatcher.sentTo(device, 1);
     const request_id = uuid();
     const items = Array.from({ length: 25 }, () => ({ command_id: uuid(), device_id: device, ref: uuid(), args: {} }));
@@ -149,13 +136,15 @@ describe('concurrent commands', () => {
     // Its lane has given other fences since; the command in flight keeps its own.
     dispatcher.status(device, { command_id: busy.id, fence: 1, status: 'success' });
     await dispatcher.reached(busy.id, 'SUCCESS');
-    const next = await commandFor(device);
+    const next = await dispatcher.commandFor(device);
     await vi.waitUntil(() => sentOf(next.id).length === 1);
   });
 
   it('given a hello, then each that has no answer is sent again with its fence', async () => {
     const device = dispatcher.device();
-    const ids = [await commandFor(device), await commandFor(device, { concurrent: true })].map(({ id }) => id);
+    const ids = [await dispatcher.commandFor(device), await dispatcher.commandFor(device, { concurrent: true })].map(
+      ({ id }) => id,
+    );
     const first = await dispatcher.sentTo(device, 2);
     await dispatcher.presence(device, true);
     const again = (await dispatcher.sentTo(device, 4)).slice(2);
@@ -211,7 +200,7 @@ describe('deployments', () => {
         },
       ],
     });
-    const ping = await commandFor(device);
+    const ping = await dispatcher.commandFor(device);
     await vi.waitUntil(() => sentOf(ping.id).length === 1);
     dispatcher.status(device, { command_id: ping.id, fence: sentOf(ping.id)[0]!.fence, status: 'success' });
     await dispatcher.reached(ping.id, 'SUCCESS');
@@ -226,7 +215,7 @@ describe('the lock of a device', () => {
     const [device, owner] = [dispatcher.device(), uuid()];
     const { devices } = await lock(owner, [device]);
     expect(devices).toMatchObject([{ device_id: device, locked: true, owner, reason: 'update' }]);
-    const other = await commandFor(device);
+    const other = await dispatcher.commandFor(device);
     expect(other).toMatchObject({ state: 'QUEUED', waits_for: 'lock' });
     const [own] = (await dispatcher.request([device], under(owner))) as [string];
     const [message] = await dispatcher.sentTo(device, 1);
@@ -264,7 +253,7 @@ describe('the lock of a device', () => {
     const [device, away, owner] = [dispatcher.device(), dispatcher.device(false), uuid()];
     await lock(owner, [away, device]);
     const [waiting] = (await dispatcher.request([away], under(owner))) as [string];
-    const other = await commandFor(device);
+    const other = await dispatcher.commandFor(device);
     await dispatcher.reached(waiting, 'QUEUED');
     await dispatcher.service.query(`UPDATE lane SET lock_expires_at = now() WHERE device_id = ANY($1)`, [
       [device, away],
@@ -282,130 +271,10 @@ describe('the lock of a device', () => {
   });
 });
 
-describe('windows', () => {
-  const at = (ms: number) => new Date(Date.now() + ms).toISOString();
-  const schedule = (opens: number, closes: number, recurring = false): Partial<NewCommandRequest> => ({
-    schedule: recurring ? 'RECURRING' : 'WINDOW',
-    schedule_args: { start_datetime: at(opens), end_datetime: at(closes) },
-  });
-
-  it('given a window that opens soon, then the command waits SCHEDULED and is sent when it opens, and no sooner', async () => {
-    const device = dispatcher.device();
-    const opens = Date.now() + 1_500;
-    const command = await commandFor(device, schedule(1_500, MINUTE_MS));
-    expect(command).toMatchObject({ state: 'SCHEDULED', waits_for: 'window' });
-    await dispatcher.sentTo(device, 1);
-    expect(Date.now()).toBeGreaterThanOrEqual(opens - 10);
-    const states = (await dispatcher.reached(command.id, 'INITIATED')).activity.map((entry) => entry.state);
-    expect(states).toEqual(['QUEUED', 'SCHEDULED', 'QUEUED', 'INITIATED']);
-  });
-
-  it('given an open window, then it is sent at once; given a device that stays away until it closes, then it times out as missed and is not sent after', async () => {
-    const [here, away] = [dispatcher.device(), dispatcher.device(false)];
-    const open = await commandFor(here, schedule(-MINUTE_MS, MINUTE_MS));
-    await dispatcher.sentTo(here, 1);
-    expect(open.state).toBe('INITIATED');
-    const missed = await commandFor(away, schedule(-MINUTE_MS, 1_000));
-    expect(await dispatcher.reached(missed.id, 'TIMEOUT')).toMatchObject({ code: 'window_missed' });
-    await dispatcher.presence(away, true);
-    const next = await commandFor(away);
-    expect((await dispatcher.sentTo(away, 1)).map((message) => message.command_id)).toEqual([next.id]);
-  });
-
-  it('given a window that closes with others to come, then the command waits for the next one', async () => {
-    const away = dispatcher.device(false);
-    const timeOfDay = (ms: number) => at(ms).slice(11, 19);
-    const command = await commandFor(away, {
-      schedule: 'WINDOW',
-      schedule_args: {
-        end_datetime: at(48 * 60 * MINUTE_MS),
-        window_start_time: timeOfDay(120 * MINUTE_MS),
-        window_end_time: timeOfDay(180 * MINUTE_MS),
-      },
-    });
-    await dispatcher.service.query(
-      `UPDATE command SET window_opens = now(), window_closes = now(), due_at = now() WHERE id = $1`,
-      [command.id],
-    );
-    await vi.waitUntil(async () => (await dispatcher.command(command.id)).activity.length === 4, { timeout: 10_000 });
-    const waiting = await dispatcher.command(command.id);
-    expect(waiting.activity.map((entry) => entry.state)).toEqual(['QUEUED', 'SCHEDULED', 'QUEUED', 'SCHEDULED']);
-    expect(waiting).toMatchObject({ waits_for: 'window', reason: 'its window closed before it was sent' });
-    expect(waiting.due_at!.slice(0, 19)).toBe(command.due_at!.slice(0, 19));
-  });
-
-  it('given a command that its device never took before the window closed, then its hello does not bring it again', async () => {
-    const device = dispatcher.device();
-    const command = await commandFor(device, schedule(-MINUTE_MS, MINUTE_MS));
-    await dispatcher.sentTo(device, 1);
-    await dispatcher.service.query(`UPDATE command SET window_closes = now() WHERE id = $1`, [command.id]);
-    await dispatcher.presence(device, true);
-    const beside = await commandFor(device, { concurrent: true });
-    await vi.waitUntil(() => sentOf(beside.id).length === 1);
-    expect(sentOf(command.id)).toHaveLength(1);
-  });
-
-  it('given a recurring request, then each end brings a successor for the next window, and none after its cancel', async () => {
-    const device = dispatcher.device();
-    const { id } = await dispatcher.create({
-      devices: [device],
-      schedule: 'RECURRING',
-      schedule_args: { start_datetime: at(-MINUTE_MS), window_start_time: '00:00', window_end_time: '23:59:59' },
-    });
-    const opened = async () => {
-      await dispatcher.service.query(
-        `UPDATE command SET due_at = now(), window_opens = now(), window_closes = now() + interval '1 minute' WHERE request_id = $1 AND state = 'SCHEDULED'`,
-        [id],
-      );
-      await dispatcher.service.get(CommandSweep).step();
-    };
-    for (const round of [1, 2]) {
-      if (round === 2) await opened();
-      const message = (await dispatcher.sentTo(device, round))[round - 1]!;
-      dispatcher.status(device, { command_id: message.command_id, fence: message.fence, status: 'success' });
-      await vi.waitUntil(async () => (await dispatcher.stats(id)).SUCCESS === round);
-      expect(await dispatcher.stats(id)).toMatchObject({ total: round + 1, SCHEDULED: 1 });
-    }
-    await dispatcher.cancelRequest(id);
-    expect(await dispatcher.stats(id)).toMatchObject({ total: 3, SUCCESS: 2, CANCELLED: 1 });
-  });
-
-  it('given a recurring request whose commands end while it is cancelled, then nothing of it goes on', async () => {
-    for (let round = 0; round < 4; round++) {
-      const devices = Array.from({ length: 30 }, () => dispatcher.device());
-      const { id } = await dispatcher.create({
-        devices,
-        schedule: 'RECURRING',
-        schedule_args: { start_datetime: at(-MINUTE_MS) },
-      });
-      const commands = await dispatcher.commandsOf(id);
-      for (const device of devices) await dispatcher.sentTo(device, 1);
-      for (const command of commands)
-        dispatcher.status(command.device_id, { command_id: command.id, fence: 1, status: 'success' });
-      await dispatcher.cancelRequest(id);
-      await vi.waitUntil(
-        async () => {
-          const { total, SUCCESS, CANCELLED } = await dispatcher.stats(id);
-          return total === SUCCESS + CANCELLED;
-        },
-        { timeout: 15_000 },
-      );
-    }
-  });
-});
-
-describe('expiry', () => {
-  it('given a time after which it is of no use, then it times out there as never contacted', async () => {
-    const away = dispatcher.device(false);
-    const command = await commandFor(away, { expires_at: new Date(Date.now() + 1_000).toISOString() });
-    expect(await dispatcher.reached(command.id, 'TIMEOUT')).toMatchObject({ reason: 'never_contacted' });
-  });
-});
-
 describe('a silent device while statuses wait unread', () => {
   it('given that its answer may be among them, then it is not asked again until they are read', async () => {
     const device = dispatcher.device();
-    const command = await commandFor(device);
+    const command = await dispatcher.commandFor(device);
     await dispatcher.sentTo(device, 1);
     const behind = vi.spyOn(dispatcher.service.get(StatusLag), 'isBehind').mockResolvedValue(true);
     const due = () => dispatcher.service.query(`UPDATE command SET due_at = now() WHERE id = $1`, [command.id]);

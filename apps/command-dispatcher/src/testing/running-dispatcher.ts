@@ -97,6 +97,12 @@ export class RunningDispatcher {
     });
   }
 
+  /** One command of a user to one device. */
+  async commandFor(device: string, request: Partial<NewCommandRequest> = {}): Promise<Command> {
+    const { id } = await this.create({ devices: [device], ...request });
+    return (await this.commandsOf(id)).at(-1)!;
+  }
+
   stats(id: string): Promise<CommandStats> {
     return this.service.call(commandDispatcher.commandStats, { project_id: PROJECT, id });
   }
