@@ -44,6 +44,29 @@ describe('windows', () => {
     expect((await dispatcher.sentTo(away, 1)).map((message) => message.command_id)).toEqual([next.id]);
   });
 
+  it('given windows on each device’s own clock, then a device where it is open is sent its command, and one half a day ahead waits for half a day', async () => {
+    const [here, ahead] = [dispatcher.device(true, 'UTC'), dispatcher.device(true, 'Etc/GMT-12')];
+    const timeOfDay = (ms: number) => at(ms).slice(11, 19);
+    const { id } = await dispatcher.create({
+      devices: [here, ahead],
+      schedule: 'WINDOW',
+      schedule_args: {
+        end_datetime: at(48 * 60 * MINUTE_MS),
+        time_type: 'device',
+        window_start_time: timeOfDay(-60 * MINUTE_MS),
+        window_end_time: timeOfDay(60 * MINUTE_MS),
+      },
+    });
+    await dispatcher.sentTo(here, 1);
+    const commands = await dispatcher.commandsOf(id);
+    const waiting = commands.find((command) => command.device_id === ahead)!;
+    expect(waiting).toMatchObject({ state: 'SCHEDULED', waits_for: 'window' });
+    const hours = (Date.parse(waiting.due_at!) - Date.now()) / (60 * MINUTE_MS);
+    expect(hours).toBeGreaterThan(10.9);
+    expect(hours).toBeLessThan(11.1);
+    expect(dispatcher.sent.some((message) => message.device_id === ahead)).toBe(false);
+  });
+
   it('given a window that closes with others to come, then the command waits for the next one', async () => {
     const away = dispatcher.device(false);
     const timeOfDay = (ms: number) => at(ms).slice(11, 19);
