@@ -11,6 +11,8 @@ import { DriftsController } from './families/fleet/drifts.controller.js';
 import { GroupsController } from './families/fleet/groups.controller.js';
 import { TokensController } from './families/fleet/tokens.controller.js';
 import { CommandsController } from './families/operations/commands.controller.js';
+import { DeviceOperationsController } from './families/operations/device-operations.controller.js';
+import { OperationsController } from './families/operations/operations.controller.js';
 import { Idempotency } from './idempotency/idempotency.js';
 import { IdempotencyStore } from './idempotency/idempotency.store.js';
 import { IdempotencySweep } from './idempotency/idempotency.sweep.js';
@@ -28,6 +30,8 @@ import { Tokens } from './tokens/tokens.js';
     DeadLettersController,
     DevicesController,
     DriftsController,
+    DeviceOperationsController,
+    OperationsController,
     GroupsController,
     TokensController,
     AsyncApiController,

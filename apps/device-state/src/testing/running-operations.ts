@@ -66,11 +66,11 @@ export class RunningOperations {
       operation: { operation: 'REBOOT', operation_device_query: {}, ...operation },
       created_by: MAKER,
       timezone: 'Europe/Paris',
-    }) as Promise<Operation>;
+    });
   }
 
   operation(id: string): Promise<Operation> {
-    return this.state.call(operations.getOperation, { project_id: PROJECT, id }) as Promise<Operation>;
+    return this.state.call(operations.getOperation, { project_id: PROJECT, id });
   }
 
   part(operation_id: string, device_id: string): Promise<DeviceOperation> {

@@ -2,15 +2,18 @@
 export const ROLES = ['viewer', 'operator', 'approver', 'admin', 'service'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** What a route asks of a token. `report`: to say what became of something that another asked for. */
-export type Access = 'read' | 'write' | 'report' | 'administer';
+/**
+ * What a route asks of a token. `report`: to say what became of something that another asked for. `settle`: to end such a thing at all, be it by
+ * `write` or by `report`; what is asked then decides which of them it takes.
+ */
+export type Access = 'read' | 'write' | 'report' | 'settle' | 'administer';
 
 const GRANTS: Record<Role, readonly Access[]> = {
   viewer: ['read'],
-  operator: ['read', 'write'],
+  operator: ['read', 'write', 'settle'],
   approver: ['read'],
-  admin: ['read', 'write', 'report', 'administer'],
-  service: ['read', 'report'],
+  admin: ['read', 'write', 'report', 'settle', 'administer'],
+  service: ['read', 'report', 'settle'],
 };
 
 export const mayAccess = (role: Role, access: Access): boolean => GRANTS[role].includes(access);

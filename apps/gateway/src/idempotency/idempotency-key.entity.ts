@@ -16,7 +16,7 @@ export class IdempotencyKeyEntity {
   @Column('uuid')
   resource_id!: string;
 
-  @Column('jsonb', { nullable: true })
+  @Column('json', { nullable: true })
   response!: object | null;
 
   @Column('timestamptz', { default: () => 'now()' })

@@ -29,7 +29,7 @@ export class Gateway1700000004000 implements MigrationInterface {
         key text NOT NULL,
         request_hash text NOT NULL,
         resource_id uuid NOT NULL,
-        response jsonb,
+        response json,
         created_at timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (project_id, key)
       )`);
