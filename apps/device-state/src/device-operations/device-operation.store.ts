@@ -49,7 +49,6 @@ export interface Silent {
 /** One that awaits the proof of its success. */
 export interface Unproven {
   id: string;
-  cancel_requested: boolean;
   wanted: JsonObject;
   reported: JsonObject;
   late: boolean;
@@ -158,11 +157,12 @@ export class DeviceOperationStore {
   /** Of the batch, those that await their proof, with what their devices report now. What was never asked for is all that is desired. */
   unproven(tx: Tx, ids: readonly string[]): Promise<Unproven[]> {
     return tx.query(
-      `SELECT o.id, o.cancel_requested, coalesce(o.wanted, d.desired) AS wanted, d.reported, (o.due_at <= now()) IS TRUE AS late
+      `SELECT o.id, coalesce(o.wanted, d.desired, '{}') AS wanted, coalesce(d.reported, '{}') AS reported,
+              (o.due_at <= now()) IS TRUE AS late
        FROM (
          SELECT t.* FROM device_operation t JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)
          WHERE t.state = 'COMPLETED'
-       ) o JOIN device d ON d.project_id = o.project_id AND d.id = o.device_id`,
+       ) o LEFT JOIN device d ON d.project_id = o.project_id AND d.id = o.device_id`,
       [tx.project, ids],
     );
   }

@@ -14,14 +14,6 @@ const inAnHour = () => ({
   end_datetime: new Date(Date.now() + 7_200_000).toISOString(),
 });
 
-const cancelDevice = (operation_id: string, device_id: string) =>
-  running.state.call(operations.cancelDeviceOperation, {
-    project_id: PROJECT,
-    operation_id,
-    device_id,
-    reason: 'not this',
-  });
-
 describe('an operation in a window', () => {
   it('given a window that opens later, then it is SCHEDULED and resolves nothing until it does', async () => {
     const [device] = await running.devices(1, { timezone: 'Asia/Tokyo' });
@@ -155,8 +147,8 @@ describe("a cancel of one device's part", () => {
     const id = await running.create(devices);
     const items = await running.askedFor(id, 2);
     const mine = items.find(({ device_id }) => device_id === devices[0])!;
-    await cancelDevice(id, devices[0]!);
-    await cancelDevice(id, devices[0]!);
+    await running.cancelDevice(id, devices[0]!);
+    await running.cancelDevice(id, devices[0]!);
     await vi.waitUntil(() => running.cancelled(id).length === 1);
     expect(running.cancelled(id)).toEqual([mine.command_id]);
     await running.exact(id);
@@ -167,8 +159,8 @@ describe("a cancel of one device's part", () => {
       items.filter((item) => item !== mine),
     );
     expect((await running.reached(id, 'FAILURE')).reason).toBe('1 of 2 devices did not succeed');
-    await cancelDevice(id, devices[0]!);
-    await expect(cancelDevice(id, devices[1]!)).rejects.toMatchObject({
+    await running.cancelDevice(id, devices[0]!);
+    await expect(running.cancelDevice(id, devices[1]!)).rejects.toMatchObject({
       kind: 'invalid',
       message: 'state: a device operation that is SUCCESS cannot be changed',
     });

@@ -1,4 +1,5 @@
-import { operations } from '@muster/contracts';
+import { operations, type CommandOutcome } from '@muster/contracts';
+import fc from 'fast-check';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MAKER, PROJECT, RunningOperations } from '../testing/running-operations.js';
@@ -151,6 +152,39 @@ describe('an operation', () => {
     const ends = ['SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED'] as const;
     const counted = await Promise.all(ends.map(async (state) => (await running.parts(id, state)).count));
     expect(counted.reduce((sum, n) => sum + n, 0)).toBe(20);
+  });
+
+  it('given outcomes, steps, reports and cancels in any order, any number of times, then the counts are exact all along', async () => {
+    const share = <T>(items: readonly T[]) => fc.subarray([...items]);
+    for (const operation of ['REBOOT', 'CONVERGE']) {
+      const devices = await running.devices(12, { desired: { v: 1 } });
+      const id = await running.create(devices, { operation, arguments: { converge_with_provision: true } });
+      const items = await running.askedFor(id, 12);
+      const happening = fc.oneof(
+        fc.record({
+          what: fc.constantFrom('SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED'),
+          code: fc.constantFrom('', 'exit_1', 'never_contacted'),
+          of: share(items),
+        }),
+        fc.record({ what: fc.constantFrom('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS'), of: share(items) }),
+        fc.record({ what: fc.constantFrom('report', 'cancel'), of: fc.constantFrom(...items).map((item) => [item]) }),
+      );
+      for (const storm of fc.sample(fc.array(happening, { minLength: 4, maxLength: 8 }), { seed: 7, numRuns: 6 })) {
+        await Promise.all(
+          storm.map(async (one) => {
+            if (one.what === 'report') return running.report(one.of[0]!.device_id, { v: 1 });
+            if (one.what === 'cancel') return running.cancelDevice(id, one.of[0]!.device_id).catch(() => undefined);
+            if ('code' in one) return running.answer(id, one.of, one.what as CommandOutcome, one.code);
+            return running.step(id, one.of, one.what as 'INITIATED');
+          }),
+        );
+        await running.exact(id);
+      }
+      for (const { device_id } of items) running.report(device_id, { v: 1 });
+      await running.answer(id, items);
+      await running.reached(id, 'SUCCESS', 'FAILURE');
+      await running.exact(id);
+    }
   });
 
   it('given a create that is asked again, then the same operation answers and nothing is asked twice', async () => {
