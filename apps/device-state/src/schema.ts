@@ -4,7 +4,7 @@ import { DriftEntity } from './drift/drift.entity.js';
 import { GroupMemberEntity } from './groups/group-member.entity.js';
 import { GroupEntity } from './groups/group.entity.js';
 import { Devices1700000001000 } from './migrations/1700000001000-devices.js';
-import { Operations1700000001300 } from './migrations/1700000001300-operations.js';
+import { Operations1700000001500 } from './migrations/1700000001500-operations.js';
 import { Groups1700000001100 } from './migrations/1700000001100-groups.js';
 import { Drift1700000001200 } from './migrations/1700000001200-drift.js';
 import { OperationEntity } from './operations/operation.entity.js';
@@ -20,4 +20,4 @@ export const entities = [
   DeviceOperationEntity,
   DeviceOperationRemovalEntity,
 ];
-export const migrations = [Devices1700000001000, Groups1700000001100, Drift1700000001200, Operations1700000001300];
+export const migrations = [Devices1700000001000, Groups1700000001100, Drift1700000001200, Operations1700000001500];

@@ -1,7 +1,7 @@
 import { stateTableColumns } from '@muster/journal';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-export class Operations1700000001300 implements MigrationInterface {
+export class Operations1700000001500 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       CREATE TABLE operation (
