@@ -1,4 +1,4 @@
-import { operations, type CommandOutcome } from '@muster/contracts';
+import { operations } from '@muster/contracts';
 import fc from 'fast-check';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -174,8 +174,8 @@ describe('an operation', () => {
           storm.map(async (one) => {
             if (one.what === 'report') return running.report(one.of[0]!.device_id, { v: 1 });
             if (one.what === 'cancel') return running.cancelDevice(id, one.of[0]!.device_id).catch(() => undefined);
-            if ('code' in one) return running.answer(id, one.of, one.what as CommandOutcome, one.code);
-            return running.step(id, one.of, one.what as 'INITIATED');
+            if ('code' in one) return running.answer(id, one.of, one.what, one.code);
+            return running.step(id, one.of, one.what);
           }),
         );
         await running.exact(id);
