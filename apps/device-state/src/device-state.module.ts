@@ -1,4 +1,7 @@
 import { Module } from '@nestjs/common';
+import { DeploymentStore } from './deployments/deployment.store.js';
+import { DeploymentsRpc } from './deployments/deployments.rpc.js';
+import { DeploymentsWork } from './deployments/deployments.work.js';
 import { DeviceSearch } from './devices/device.search.js';
 import { DeviceStore } from './devices/device.store.js';
 import { DevicesRpc } from './devices/devices.rpc.js';
@@ -17,8 +20,9 @@ import { PresenceTimes } from './presence/presence.times.js';
 /** What is out there, what it should be, what it is. */
 @Module({
   imports: [OperationsModule],
-  controllers: [DevicesRpc, DriftsRpc, GroupsRpc, PresenceChannels],
+  controllers: [DeploymentsRpc, DeploymentsWork, DevicesRpc, DriftsRpc, GroupsRpc, PresenceChannels],
   providers: [
+    DeploymentStore,
     DeviceSearch,
     DeviceStore,
     DriftStore,

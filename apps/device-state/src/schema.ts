@@ -1,17 +1,20 @@
+import { DeploymentEntity } from './deployments/deployment.entity.js';
 import { DeviceOperationEntity } from './device-operations/device-operation.entity.js';
 import { DeviceEntity } from './devices/device.entity.js';
 import { DriftEntity } from './drift/drift.entity.js';
 import { GroupMemberEntity } from './groups/group-member.entity.js';
 import { GroupEntity } from './groups/group.entity.js';
 import { Devices1700000001000 } from './migrations/1700000001000-devices.js';
-import { Operations1700000001500 } from './migrations/1700000001500-operations.js';
 import { Groups1700000001100 } from './migrations/1700000001100-groups.js';
 import { Drift1700000001200 } from './migrations/1700000001200-drift.js';
+import { Deployments1700000001300 } from './migrations/1700000001300-deployments.js';
+import { Operations1700000001500 } from './migrations/1700000001500-operations.js';
 import { OperationEntity } from './operations/operation.entity.js';
 import { DeviceOperationRemovalEntity } from './retention/device-operation-removal.entity.js';
 
 /** What the service keeps, and how its schema came to be. */
 export const entities = [
+  DeploymentEntity,
   DeviceEntity,
   DriftEntity,
   GroupEntity,
@@ -20,4 +23,10 @@ export const entities = [
   DeviceOperationEntity,
   DeviceOperationRemovalEntity,
 ];
-export const migrations = [Devices1700000001000, Groups1700000001100, Drift1700000001200, Operations1700000001500];
+export const migrations = [
+  Devices1700000001000,
+  Groups1700000001100,
+  Drift1700000001200,
+  Deployments1700000001300,
+  Operations1700000001500,
+];

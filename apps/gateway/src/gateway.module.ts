@@ -6,6 +6,7 @@ import { RouteTable } from './common/route-table.js';
 import { BatchJobsController } from './families/batch-jobs/batch-jobs.controller.js';
 import { DeadLettersOfAll } from './dead-letters/dead-letters.of-all.js';
 import { DeadLettersController } from './families/fleet/dead-letters.controller.js';
+import { DeploymentsController } from './families/fleet/deployments.controller.js';
 import { DevicesController } from './families/fleet/devices.controller.js';
 import { DriftsController } from './families/fleet/drifts.controller.js';
 import { GroupsController } from './families/fleet/groups.controller.js';
@@ -28,6 +29,7 @@ import { Tokens } from './tokens/tokens.js';
     BatchJobsController,
     CommandsController,
     DeadLettersController,
+    DeploymentsController,
     DevicesController,
     DriftsController,
     DeviceOperationsController,

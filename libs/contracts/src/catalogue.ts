@@ -1,6 +1,7 @@
 import { commandDispatcher, commandWork } from './command-dispatcher.js';
 import { commandEntity } from './command.js';
 import { defineDeadLetters, type DeadLetterRpcs } from './dead-letters.js';
+import { deploymentEntity, deployments } from './deployment.js';
 import { deviceGroups } from './device-group.js';
 import { deviceEntity, deviceState, deviceWork } from './device-state.js';
 import { driftEntity, drifts } from './drift.js';
@@ -20,6 +21,7 @@ export const entities: readonly EntityContract[] = [
   driftEntity,
   operationEntity,
   deviceOperationEntity,
+  deploymentEntity,
 ];
 
 /** The services that keep dead letters, those with a journal, and what each is asked of them. */
@@ -36,6 +38,7 @@ export const rpcs: readonly RpcContract[] = [
   ...Object.values<RpcContract>(deviceGroups),
   ...Object.values<RpcContract>(drifts),
   ...Object.values<RpcContract>(operations),
+  ...Object.values<RpcContract>(deployments),
   ...Object.values<RpcContract>(commandDispatcher),
   ...Object.values<RpcContract>(jobPlanner),
   ...[...deadLetters.values()].flatMap((questions) => Object.values<RpcContract>(questions)),

@@ -1,4 +1,14 @@
-import { DeadLetter, deadLetters, Device, Drift, ProjectId, RegisterResult, Timestamp, Uuid } from '@muster/contracts';
+import {
+  DeadLetter,
+  deadLetters,
+  DeploymentSummary,
+  Device,
+  Drift,
+  ProjectId,
+  RegisterResult,
+  Timestamp,
+  Uuid,
+} from '@muster/contracts';
 import Type, { type Static } from 'typebox';
 import { ROLES } from '../../auth/roles.js';
 
@@ -38,6 +48,18 @@ export const ListDrifts = Type.Object({ ...keysetParameters, state: Type.Optiona
 export type ListDrifts = Static<typeof ListDrifts>;
 
 export const DriftPage = Type.Object({ drifts: Type.Array(Drift), next: Next });
+
+export const ListDeployments = Type.Object(
+  {
+    ...keysetParameters,
+    device_id: Type.Optional(Uuid),
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+  },
+  closed,
+);
+export type ListDeployments = Static<typeof ListDeployments>;
+
+export const DeploymentPage = Type.Object({ deployments: Type.Array(DeploymentSummary), next: Next });
 
 /** One line of the answer to a bulk registration. `line`: number of the line in the request, from 1. */
 export const BulkAnswer = Type.Object({

@@ -1,0 +1,54 @@
+import type { deviceWork, JsonObject, WorkBatch } from '@muster/contracts';
+import { v5 } from 'uuid';
+import { isObject } from '../devices/merge-patch.js';
+
+export type DeployedBatch = WorkBatch<typeof deviceWork.deployed>;
+type Item = DeployedBatch['items'][number];
+
+/** The namespace of the ids that are made here (RFC 9562). */
+const DEPLOYMENTS = '6c1f5a0e-7b5d-4f53-8a26-9d0f1f0f7c31';
+/** The longest name or version that is kept. */
+const MAX_TEXT = 256;
+
+/** What a command that succeeded says of a deployment; null where it says nothing. */
+export interface Learnt {
+  id: string;
+  device_id: string;
+  command_id: string;
+  name: string | null;
+  version: string | null;
+  /** The document that it was made of. */
+  args: JsonObject;
+}
+
+/**
+ * Reads what a command deployed. The document is `args.deployment` of a `deployment_deploy` and `args.upgrade` of a `deployment_upgrade`, else
+ * all arguments; name and version stand in the arguments, in the document or in the evidence, whichever says it first.
+ */
+export function learn(head: DeployedBatch['head'], { args, evidence, ...item }: Item): Omit<Learnt, 'id'> {
+  const { deployment_id: _, ...all } = { ...head.args, ...args };
+  const inner = all[head.command === 'deployment_deploy' ? 'deployment' : 'upgrade'];
+  const document = isObject(inner) ? inner : all;
+  const said = (key: string): string | null =>
+    [all[key], document[key], evidence?.[key]].map(asText).find((text) => text !== null) ?? null;
+  return {
+    device_id: item.device_id,
+    command_id: item.command_id,
+    name: said('name'),
+    version: said('version'),
+    args: document,
+  };
+}
+
+/**
+ * The id of an item's deployment on its device: its own, or, where a deployment of that id stands on another device, since one command may
+ * give many devices the same id, one that follows from both.
+ * @param holder the device that holds a deployment of the item's id, if any does.
+ */
+export const deploymentIdOf = ({ deployment_id, device_id }: Item, holder: string | undefined): string =>
+  holder === undefined || holder === device_id
+    ? deployment_id.toLowerCase()
+    : v5(`${deployment_id.toLowerCase()} ${device_id}`, DEPLOYMENTS);
+
+const asText = (value: unknown): string | null =>
+  (typeof value === 'string' && value !== '') || typeof value === 'number' ? String(value).slice(0, MAX_TEXT) : null;

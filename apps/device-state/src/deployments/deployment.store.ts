@@ -1,0 +1,115 @@
+import { MAX_DEPLOYMENT_VERSIONS } from '@muster/contracts';
+import { batch, type Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { DeploymentEntity } from './deployment.entity.js';
+import type { Learnt } from './deployment.learn.js';
+import { deploymentTable } from './deployment.table.js';
+
+const SUMMARY = [
+  'id',
+  'project_id',
+  'device_id',
+  'name',
+  'deployed_version',
+  'state',
+  'created_at',
+  'updated_at',
+] as const;
+
+export type SummaryRow = Pick<DeploymentEntity, (typeof SUMMARY)[number]>;
+export type DeploymentRow = SummaryRow & Pick<DeploymentEntity, 'args' | 'versions'>;
+
+const summary = SUMMARY.map((column) => `t.${column}`).join(', ');
+
+/** SQL: what a command adds to a deployment's versions. */
+const added = (version: string) =>
+  `jsonb_build_array(jsonb_build_object('version', ${version}, 'at', now(), 'command_id', i.command_id))`;
+
+/** Which deployments. */
+export interface DeploymentFilter {
+  device_id?: string;
+  name?: string;
+  after?: string;
+}
+
+/** The SQL of deployments: one method a statement. */
+@Injectable()
+export class DeploymentStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async get(project: string, id: string): Promise<DeploymentRow | undefined> {
+    const [row] = await this.dataSource.query<DeploymentRow[]>(
+      `SELECT ${summary}, t.args, t.versions FROM deployment t WHERE t.project_id = $1 AND t.id = $2`,
+      [project, id],
+    );
+    return row;
+  }
+
+  /** In the order of their ids; at most `limit`. */
+  page(project: string, { device_id, name, after }: DeploymentFilter, limit: number): Promise<SummaryRow[]> {
+    const parameters: unknown[] = [project, limit];
+    const bind = (value: unknown) => `$${parameters.push(value)}`;
+    const conditions = ['t.project_id = $1'];
+    if (device_id !== undefined) conditions.push(`t.device_id = ${bind(device_id)}`);
+    if (name !== undefined) conditions.push(`t.name = ${bind(name)}`);
+    if (after !== undefined) conditions.push(`t.id > ${bind(after)}`);
+    return this.dataSource.query(
+      `SELECT ${summary} FROM deployment t WHERE ${conditions.join(' AND ')} ORDER BY t.id LIMIT $2`,
+      parameters,
+    );
+  }
+
+  /** Who learns of a project's deployments takes turns: an id goes to one device alone. */
+  async lockIds(tx: Tx): Promise<void> {
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtext('deployments'), hashtext($1))`, [tx.project]);
+  }
+
+  /** The devices that hold deployments of these ids. */
+  async holders(tx: Tx, ids: readonly string[]): Promise<Map<string, string>> {
+    const rows = await tx.query<{ id: string; device_id: string }>(
+      `SELECT id, device_id FROM deployment JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)`,
+      [tx.project, ids],
+    );
+    return new Map(rows.map(({ id, device_id }) => [id, device_id]));
+  }
+
+  /** Those that are not known yet. @returns their ids. */
+  async create(tx: Tx, learnt: readonly Learnt[], upgraded: boolean): Promise<Set<string>> {
+    const each = <T>(value: (one: Learnt) => T) => learnt.map(value);
+    const created = await tx.create(
+      deploymentTable,
+      {
+        id: each(({ id }) => id),
+        device_id: each(({ device_id }) => device_id),
+        name: each(({ name }) => name ?? ''),
+        deployed_version: each(({ version }) => version ?? ''),
+        command_id: each(({ command_id }) => command_id),
+        args: each(({ args }) => args),
+      },
+      { compute: { versions: added('i.deployed_version') }, through: upgraded ? ['UPGRADED'] : [] },
+    );
+    return new Set(created.map(({ id }) => id));
+  }
+
+  /** Those that are known, by commands that are not part of them yet. */
+  async change(tx: Tx, learnt: readonly Learnt[], to: 'DEPLOYED' | 'UPGRADED'): Promise<void> {
+    const each = <T>(value: (one: Learnt) => T) => learnt.map(value);
+    const kept = `CASE WHEN jsonb_array_length(t.versions) < ${MAX_DEPLOYMENT_VERSIONS} THEN t.versions ELSE t.versions - 0 END`;
+    await tx.transition(deploymentTable, to, {
+      ids: each(({ id }) => id),
+      each: { command_id: each(({ command_id }) => command_id), args: each(({ args }) => args) },
+      given: {
+        name: { type: 'text', values: each(({ name }) => name) },
+        said_version: { type: 'text', values: each(({ version }) => version) },
+      },
+      guard: `NOT t.versions @> jsonb_build_array(jsonb_build_object('command_id', i.command_id))`,
+      compute: {
+        name: 'coalesce(i.name, t.name)',
+        deployed_version: `coalesce(i.said_version, '')`,
+        versions: `(${kept}) || ${added(`coalesce(i.said_version, '')`)}`,
+        updated_at: 'now()',
+      },
+    });
+  }
+}
