@@ -16,11 +16,14 @@ import { PresenceChannels } from './presence/presence.channels.js';
 import { PresenceStore } from './presence/presence.store.js';
 import { PresenceSweep } from './presence/presence.sweep.js';
 import { PresenceTimes } from './presence/presence.times.js';
+import { TimelineRetention } from './timeline/timeline.retention.js';
+import { TimelineRpc } from './timeline/timeline.rpc.js';
+import { TimelineStore } from './timeline/timeline.store.js';
 
 /** What is out there, what it should be, what it is. */
 @Module({
   imports: [OperationsModule],
-  controllers: [DeploymentsRpc, DeploymentsWork, DevicesRpc, DriftsRpc, GroupsRpc, PresenceChannels],
+  controllers: [DeploymentsRpc, DeploymentsWork, DevicesRpc, DriftsRpc, GroupsRpc, PresenceChannels, TimelineRpc],
   providers: [
     DeploymentStore,
     DeviceSearch,
@@ -31,6 +34,8 @@ import { PresenceTimes } from './presence/presence.times.js';
     Presence,
     PresenceStore,
     PresenceSweep,
+    TimelineRetention,
+    TimelineStore,
     { provide: PresenceTimes, useFactory: () => PresenceTimes.read(process.env) },
   ],
 })

@@ -8,25 +8,29 @@ import { Devices1700000001000 } from './migrations/1700000001000-devices.js';
 import { Groups1700000001100 } from './migrations/1700000001100-groups.js';
 import { Drift1700000001200 } from './migrations/1700000001200-drift.js';
 import { Deployments1700000001300 } from './migrations/1700000001300-deployments.js';
+import { Timeline1700000001400 } from './migrations/1700000001400-timeline.js';
 import { Operations1700000001500 } from './migrations/1700000001500-operations.js';
 import { OperationEntity } from './operations/operation.entity.js';
 import { DeviceOperationRemovalEntity } from './retention/device-operation-removal.entity.js';
+import { DeviceHistoryEntity } from './timeline/device-history.entity.js';
 
 /** What the service keeps, and how its schema came to be. */
 export const entities = [
   DeploymentEntity,
   DeviceEntity,
+  DeviceHistoryEntity,
+  DeviceOperationEntity,
+  DeviceOperationRemovalEntity,
   DriftEntity,
   GroupEntity,
   GroupMemberEntity,
   OperationEntity,
-  DeviceOperationEntity,
-  DeviceOperationRemovalEntity,
 ];
 export const migrations = [
   Devices1700000001000,
   Groups1700000001100,
   Drift1700000001200,
   Deployments1700000001300,
+  Timeline1700000001400,
   Operations1700000001500,
 ];

@@ -4,6 +4,7 @@ import { defineDeadLetters, type DeadLetterRpcs } from './dead-letters.js';
 import { deploymentEntity, deployments } from './deployment.js';
 import { deviceGroups } from './device-group.js';
 import { deviceEntity, deviceState, deviceWork } from './device-state.js';
+import { deviceTimeline } from './device-timeline.js';
 import { driftEntity, drifts } from './drift.js';
 import type { EntityContract } from './entity.js';
 import { jobEntity, jobPlanner, jobTaskEntity, jobWork } from './job-planner.js';
@@ -38,6 +39,7 @@ export const rpcs: readonly RpcContract[] = [
   ...Object.values<RpcContract>(deviceGroups),
   ...Object.values<RpcContract>(drifts),
   ...Object.values<RpcContract>(operations),
+  ...Object.values<RpcContract>(deviceTimeline),
   ...Object.values<RpcContract>(deployments),
   ...Object.values<RpcContract>(commandDispatcher),
   ...Object.values<RpcContract>(jobPlanner),

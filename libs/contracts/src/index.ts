@@ -11,6 +11,7 @@ export * from './device-channel.js';
 export * from './device-state.js';
 export * from './device-group.js';
 export * from './deployment.js';
+export * from './device-timeline.js';
 export * from './drift.js';
 export * from './schedule.js';
 export * from './command.js';

@@ -3,6 +3,7 @@ import { deadLetters, entities, rpcs, works } from './catalogue.js';
 import { deviceChannels, deviceStream, type ChannelName, type DeviceChannel } from './device-channel.js';
 import { deviceGroups } from './device-group.js';
 import { deviceState, deviceWork } from './device-state.js';
+import { deployments } from './deployment.js';
 import { drifts } from './drift.js';
 import { eventStream } from './entity.js';
 import { jobPlanner, jobWork } from './job-planner.js';
@@ -53,6 +54,7 @@ export const uses: Readonly<Record<ServiceName, Uses>> = {
       deviceState.patchDevice,
       ...Object.values<RpcContract>(deviceGroups),
       ...Object.values<RpcContract>(drifts),
+      ...Object.values<RpcContract>(deployments),
       ...Object.values<RpcContract>(operations),
       ...Object.values<RpcContract>(commandDispatcher),
       ...Object.values<RpcContract>(jobPlanner),

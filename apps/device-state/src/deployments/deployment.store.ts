@@ -1,7 +1,8 @@
 import { MAX_DEPLOYMENT_VERSIONS } from '@muster/contracts';
-import { batch, type Tx } from '@muster/journal';
+import { batch, type Created, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { TimelineStore } from '../timeline/timeline.store.js';
 import type { DeploymentEntity } from './deployment.entity.js';
 import type { Learnt } from './deployment.learn.js';
 import { deploymentTable } from './deployment.table.js';
@@ -36,7 +37,10 @@ export interface DeploymentFilter {
 /** The SQL of deployments: one method a statement. */
 @Injectable()
 export class DeploymentStore {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly timeline: TimelineStore,
+  ) {}
 
   async get(project: string, id: string): Promise<DeploymentRow | undefined> {
     const [row] = await this.dataSource.query<DeploymentRow[]>(
@@ -89,6 +93,7 @@ export class DeploymentStore {
       },
       { compute: { versions: added('i.deployed_version') }, through: upgraded ? ['UPGRADED'] : [] },
     );
+    await this.remember(tx, upgraded ? 'UPGRADED' : 'DEPLOYED', created);
     return new Set(created.map(({ id }) => id));
   }
 
@@ -96,7 +101,7 @@ export class DeploymentStore {
   async change(tx: Tx, learnt: readonly Learnt[], to: 'DEPLOYED' | 'UPGRADED'): Promise<void> {
     const each = <T>(value: (one: Learnt) => T) => learnt.map(value);
     const kept = `CASE WHEN jsonb_array_length(t.versions) < ${MAX_DEPLOYMENT_VERSIONS} THEN t.versions ELSE t.versions - 0 END`;
-    await tx.transition(deploymentTable, to, {
+    const moved = await tx.transition(deploymentTable, to, {
       ids: each(({ id }) => id),
       each: { command_id: each(({ command_id }) => command_id), args: each(({ args }) => args) },
       given: {
@@ -111,5 +116,18 @@ export class DeploymentStore {
         updated_at: 'now()',
       },
     });
+    await this.remember(tx, to, moved);
+  }
+
+  private remember(tx: Tx, state: DeploymentEntity['state'], changed: readonly Created[]): Promise<void> {
+    return this.timeline.append(
+      tx,
+      { entity: 'deployment', state, reason: '' },
+      changed.map(({ id, row: { device_id, name, deployed_version, command_id } }) => ({
+        device_id: String(device_id),
+        entity_id: id,
+        detail: { name, version: deployed_version, command_id },
+      })),
+    );
   }
 }

@@ -1,8 +1,9 @@
 import type { Drift } from '@muster/contracts';
-import { batch, type Tx } from '@muster/journal';
+import { batch, type Created, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { DriftEntity } from './drift.entity.js';
+import { TimelineStore } from '../timeline/timeline.store.js';
 import { driftIdOf } from './drift.id.js';
 import { driftTable } from './drift.table.js';
 
@@ -21,7 +22,10 @@ const driftId = ({ device_id }: Lost) => driftIdOf(device_id);
 /** The SQL of drift. Whoever writes a device's drift holds the lock of its device. */
 @Injectable()
 export class DriftStore {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly timeline: TimelineStore,
+  ) {}
 
   /** Devices that have drifted just now, for the first time or again. */
   async open(tx: Tx, lost: readonly Lost[]): Promise<void> {
@@ -32,11 +36,25 @@ export class DriftStore {
     const created = await tx.create(driftTable, { id: lost.map(driftId), ...columns(lost) });
     const first = new Set(created.map(({ id }) => id));
     const again = lost.filter((one) => !first.has(driftId(one)));
-    await tx.transition(driftTable, 'DRIFTED', { ids: again.map(driftId), each: columns(again) });
+    const moved = await tx.transition(driftTable, 'DRIFTED', { ids: again.map(driftId), each: columns(again) });
+    await this.remember(tx, 'DRIFTED', '', [...created, ...moved]);
   }
 
   async resolve(tx: Tx, devices: readonly string[], reason: 'converged' | 'desired changed'): Promise<void> {
-    await tx.transition(driftTable, 'RESOLVED', { ids: devices.map(driftIdOf), set: { reason } });
+    const moved = await tx.transition(driftTable, 'RESOLVED', { ids: devices.map(driftIdOf), set: { reason } });
+    await this.remember(tx, 'RESOLVED', reason, moved);
+  }
+
+  private remember(tx: Tx, state: Drift['state'], reason: string, drifts: readonly Created[]): Promise<void> {
+    return this.timeline.append(
+      tx,
+      { entity: 'drift', state, reason },
+      drifts.map(({ id, row }) => ({
+        device_id: String(row['device_id']),
+        entity_id: id,
+        detail: { paths: row['paths'] },
+      })),
+    );
   }
 
   /** Devices that had drifted before, and lack something else now. */

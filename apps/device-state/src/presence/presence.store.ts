@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { deviceTable } from '../devices/device.table.js';
 import type { Convergence } from '../drift/drift.decide.js';
+import { TimelineStore } from '../timeline/timeline.store.js';
 import { PresenceTimes } from './presence.times.js';
 import { heardAt, type Agent, type Applied, type Sender, type Sign } from './sign.js';
 
@@ -45,6 +46,7 @@ export class PresenceStore {
   constructor(
     private readonly dataSource: DataSource,
     times: PresenceTimes,
+    private readonly timeline: TimelineStore,
   ) {
     this.silence = `interval '${times.silenceSeconds} seconds'`;
   }
@@ -87,8 +89,8 @@ export class PresenceStore {
   }
 
   /** Those that were not online, and live, come online. */
-  comeOnline(tx: Tx, changes: readonly Change[]): Promise<Moved[]> {
-    return tx.transition(deviceTable, 'ONLINE', {
+  async comeOnline(tx: Tx, changes: readonly Change[]): Promise<Moved[]> {
+    const moved = await tx.transition(deviceTable, 'ONLINE', {
       ids: changes.map(({ id }) => id),
       given: {
         at: { type: 'timestamptz', values: changes.map(({ at }) => timestamp(at)) },
@@ -109,6 +111,8 @@ export class PresenceStore {
         updated_at: 'now()',
       },
     });
+    await this.remember(tx, 'ONLINE', '', moved);
+    return moved;
   }
 
   /**
@@ -203,12 +207,23 @@ export class PresenceStore {
     );
   }
 
-  goOffline(tx: Tx, ids: readonly string[]): Promise<Moved[]> {
-    return tx.transition(deviceTable, 'OFFLINE', {
+  async goOffline(tx: Tx, ids: readonly string[]): Promise<Moved[]> {
+    const reason = 'missed heartbeats';
+    const moved = await tx.transition(deviceTable, 'OFFLINE', {
       ids,
-      set: { reason: 'missed heartbeats', presence_due: null },
+      set: { reason, presence_due: null },
       compute: { updated_at: 'now()' },
     });
+    await this.remember(tx, 'OFFLINE', reason, moved);
+    return moved;
+  }
+
+  private remember(tx: Tx, state: Device['state'], reason: string, moved: readonly Moved[]): Promise<void> {
+    return this.timeline.append(
+      tx,
+      { entity: 'device', state, reason },
+      moved.map(({ id }) => ({ device_id: id, entity_id: id, detail: {} })),
+    );
   }
 
   private find(tx: Tx, signs: readonly Sign[], how: string): Promise<FoundDevice[]> {
