@@ -144,7 +144,7 @@ export const DeviceOperationReport = Type.Object(
 export const OPERATION_ORDERINGS = ['created_at', '-created_at', 'updated_at', '-updated_at'] as const;
 
 /** One thing that happened to a device. */
-export const TimelineEntry = Type.Object({
+export const DeviceOperationEntry = Type.Object({
   at: Timestamp,
   entity: Type.Literal(deviceOperationEntity.name),
   id: Uuid,
@@ -173,7 +173,7 @@ export type Operation = Omit<Static<typeof Operation>, 'operation_device_query'>
 export type DeviceOperation = Static<typeof DeviceOperation>;
 export type DeviceOperationReport = Static<typeof DeviceOperationReport>;
 export type OperationOrdering = (typeof OPERATION_ORDERINGS)[number];
-export type TimelineEntry = Static<typeof TimelineEntry>;
+export type DeviceOperationEntry = Static<typeof DeviceOperationEntry>;
 export type WaitingOperation = Static<typeof WaitingOperation>;
 
 const operationKey = { project_id: ProjectId, id: Uuid };
@@ -246,7 +246,7 @@ export const operations = {
     'device-state',
     'operationTimeline',
     Type.Object({ project_id: ProjectId, device_id: Uuid, before: Type.Optional(Timestamp), ...many }),
-    Type.Object({ entries: Type.Array(TimelineEntry) }),
+    Type.Object({ entries: Type.Array(DeviceOperationEntry) }),
   ),
   /** What is not terminal, by `due_at` and then `id`, after the one named. */
   waitingOperations: defineRpc(

@@ -1,6 +1,5 @@
-import type { deviceWork, JsonObject, WorkBatch } from '@muster/contracts';
+import { isObject, type deviceWork, type JsonObject, type WorkBatch } from '@muster/contracts';
 import { v5 } from 'uuid';
-import { isObject } from '../devices/merge-patch.js';
 
 export type DeployedBatch = WorkBatch<typeof deviceWork.deployed>;
 type Item = DeployedBatch['items'][number];

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { TimelineEntry, WaitingOperation } from '@muster/contracts';
+import type { DeviceOperationEntry, WaitingOperation } from '@muster/contracts';
 import { DataSource } from 'typeorm';
 import { waitsFor as partWaitsFor } from '../device-operations/device-operation.document.js';
 import { waitsFor } from './operation.decide.js';
@@ -13,7 +13,12 @@ export class OperationHistory {
   constructor(private readonly dataSource: DataSource) {}
 
   /** Each state that a device's operations entered before `before`, the newest first. Only the present one's reason is kept. */
-  timeline(project: string, deviceId: string, before: string | undefined, limit: number): Promise<TimelineEntry[]> {
+  timeline(
+    project: string,
+    deviceId: string,
+    before: string | undefined,
+    limit: number,
+  ): Promise<DeviceOperationEntry[]> {
     return this.dataSource.query(
       `SELECT ${iso('e.at')} AS at, 'device-operation' AS entity, e.id, e.state, e.reason,
               json_build_object('operation_id', e.operation_id, 'operation', o.operation) AS detail
