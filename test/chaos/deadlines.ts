@@ -13,7 +13,7 @@ export interface Overdue {
 }
 
 /**
- * Everything that waits for a time: `due_at` of commands and jobs, `expires_at` of the queue, `deadline` of what is in flight. Not among them:
+ * Everything that waits for a time: `due_at` of commands, requests, jobs and operations, `expires_at` of the queue, `deadline` of what is in flight. Not among them:
  * `ask_at` of a task, which is looked at with its job every 30 s, and `presence_due`, which is lazy and rests for 90 s after a start.
  */
 const WAITING = `(
@@ -25,6 +25,14 @@ const WAITING = `(
     WHERE state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')
     UNION ALL
     SELECT 'due_at of a job that is ' || state, id, due_at FROM job_planner.job WHERE due_at IS NOT NULL
+    UNION ALL
+    SELECT 'due_at of a command request', id, due_at FROM command_dispatcher.user_request WHERE due_at IS NOT NULL
+    UNION ALL
+    SELECT 'wake_at of an operation that is ' || state, id, wake_at FROM device_state.operation WHERE wake_at IS NOT NULL
+    UNION ALL
+    SELECT 'due_at of an operation that is ' || state, id, due_at FROM device_state.operation WHERE due_at IS NOT NULL
+    UNION ALL
+    SELECT 'due_at of a device operation that is ' || state, id, due_at FROM device_state.device_operation WHERE due_at IS NOT NULL
 ) waiting`;
 
 const OVERDUE = `

@@ -8,6 +8,10 @@ import type { Random } from './random.ts';
 export interface Accepted {
   jobs: { id: string; name: string }[];
   cancelled: string[];
+  commands: string[];
+  cancelledCommands: string[];
+  operations: string[];
+  cancelledOperations: string[];
   registered: { id: string; name: string }[];
   patched: { id: string; mark: string }[];
 }
@@ -17,10 +21,15 @@ const MOST_OPEN = 64;
 
 const JOBS = '/v2/demo/productmgr/jobs';
 const DEVICES = '/api/v1/devices';
+const COMMANDS = '/api/commands/v0/commands';
+const OPERATIONS = '/api/v0/operations';
 
 /** Keeps asking for jobs, registrations and changes, and remembers what was accepted. */
 export class Load {
-  readonly accepted: Accepted = { jobs: [], cancelled: [], registered: [], patched: [] };
+  readonly accepted: Accepted = {
+    ...{ jobs: [], cancelled: [], registered: [], patched: [] },
+    ...{ commands: [], cancelledCommands: [], operations: [], cancelledOperations: [] },
+  };
   /** What the product refused although it must not. */
   readonly refused: string[] = [];
   private readonly client: Client;
@@ -84,6 +93,26 @@ export class Load {
         this.accepted.jobs.push({ id: reply.body.job_id, name: body.job_name });
         return this.followUp(reply.body.job_id, request.followUps, running);
       }
+      case 'command': {
+        const body = request.request;
+        const reply = await this.client.ask<{ content: { id: string } }>('POST', COMMANDS, { body, key, signal });
+        if (!this.expect(reply.status, [201], 'create a command request', reply.body)) return;
+        const { id } = reply.body.content;
+        this.accepted.commands.push(id);
+        if (await this.cancel(`${COMMANDS}/${id}`, request.cancelAfter, running))
+          this.accepted.cancelledCommands.push(id);
+        return;
+      }
+      case 'operation': {
+        const body = request.operation;
+        const reply = await this.client.ask<{ id: string }>('POST', OPERATIONS, { body, key, signal });
+        if (!this.expect(reply.status, [201], 'create an operation', reply.body)) return;
+        const { id } = reply.body;
+        this.accepted.operations.push(id);
+        if (await this.cancel(`${OPERATIONS}/${id}`, request.cancelAfter, running))
+          this.accepted.cancelledOperations.push(id);
+        return;
+      }
       case 'register': {
         const body = { name: request.name, type: 'sensor' };
         const reply = await this.client.ask<{ id: string }>('POST', DEVICES, { body, key, signal });
@@ -92,8 +121,8 @@ export class Load {
         return;
       }
       case 'patch': {
-        const { device, mark } = request;
-        const body = { attributes: { [mark]: true } };
+        const { device, mark, desired } = request;
+        const body = { attributes: { [mark]: true }, desired };
         const reply = await this.client.ask('PATCH', `${DEVICES}/${device}`, { body, signal });
         if (this.expect(reply.status, [200], `patch ${device}`, reply.body))
           this.accepted.patched.push({ id: device, mark });
@@ -112,6 +141,17 @@ export class Load {
       this.expect(reply.status, [200, 409], `${action} job ${id}`, reply.body);
       if (reply.status === 200 && action === 'cancel') this.accepted.cancelled.push(id);
     }
+  }
+
+  /** Cancels what has just been created, after a while. @returns whether that was accepted. */
+  private async cancel(path: string, after: number | undefined, running: AbortSignal): Promise<boolean> {
+    if (after === undefined) return false;
+    await delay(after, undefined, { signal: running }).catch(() => undefined);
+    if (running.aborted) return false;
+    const body = { state: 'CANCELLED', reason: 'no longer wanted' };
+    const reply = await this.client.ask('PUT', path, { body, signal: this.ended.signal });
+    // 400: it has ended.
+    return this.expect(reply.status, [200, 400], `cancel ${path}`, reply.body);
   }
 
   private expect(status: number, fine: readonly number[], what: string, body: unknown): boolean {

@@ -1,4 +1,4 @@
-import { NewJob, validate } from '@muster/contracts';
+import { NewCommandRequest, NewJob, NewOperation, validate } from '@muster/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planRequest, type Request } from './plan.ts';
@@ -29,12 +29,26 @@ describe('the plan of the load', () => {
     );
   });
 
+  it('given any seed, then every command request and operation is one that the contract takes', () => {
+    fc.assert(
+      fc.property(fc.nat(), (seed) => {
+        const faults = plan(seed, 60).flatMap((request) => {
+          if (request.kind === 'command') return validate(NewCommandRequest, request.request);
+          return request.kind === 'operation' ? validate(NewOperation, request.operation) : [];
+        });
+        expect(faults).toEqual([]);
+      }),
+    );
+  });
+
   it('given many requests, then everything that can be asked for is among them', () => {
     const requests = plan(1, 500);
     const actions = requests.flatMap((request) =>
       request.kind === 'job' ? request.followUps.map((one) => one.action) : [],
     );
-    expect(new Set(requests.map((request) => request.kind))).toEqual(new Set(['job', 'register', 'patch']));
+    expect(new Set(requests.map((request) => request.kind))).toEqual(
+      new Set(['job', 'command', 'operation', 'register', 'patch']),
+    );
     expect(new Set(actions)).toEqual(new Set(['pause', 'restore', 'cancel', 'retry']));
   });
 });

@@ -1,4 +1,4 @@
-import type { NewJob } from '@muster/contracts';
+import type { JsonObject, NewCommandRequest, NewJob, NewOperation } from '@muster/contracts';
 import type { Random } from './random.ts';
 
 /** Something to be done to a job, `after` milliseconds from its creation. */
@@ -10,8 +10,10 @@ export interface FollowUp {
 /** One request of the load, with everything about it that is drawn. */
 export type Request =
   | { kind: 'job'; job: NewJob; followUps: FollowUp[] }
+  | { kind: 'command'; request: NewCommandRequest; cancelAfter: number | undefined }
+  | { kind: 'operation'; operation: NewOperation; cancelAfter: number | undefined }
   | { kind: 'register'; name: string }
-  | { kind: 'patch'; device: string; mark: string };
+  | { kind: 'patch'; device: string; mark: string; desired: JsonObject };
 
 /** What the load chooses from. */
 export interface Surroundings {
@@ -34,14 +36,54 @@ export function planRequest(random: Random, number: number, surroundings: Surrou
   if (number % WHOLE_FLEET === 0)
     return newJob(random, number, { name_prefix: surroundings.prefix }, random.between(300, 1_000));
   const draw = random.next();
-  if (draw < 0.1) return { kind: 'register', name: `registered-${number}` };
-  if (draw < 0.4) return { kind: 'patch', device: random.pick(surroundings.devices).id, mark: `m${number}` };
-  if (draw < 0.7) {
-    const count = Math.min(random.between(1, 120), surroundings.devices.length);
-    return newJob(random, number, new Set(Array.from({ length: count }, () => random.pick(surroundings.devices).id)));
+  if (draw < 0.08) return { kind: 'register', name: `registered-${number}` };
+  if (draw < 0.3) {
+    const device = random.pick(surroundings.devices).id;
+    return { kind: 'patch', device, mark: `m${number}`, desired: { [`d${random.between(0, 3)}`]: number } };
   }
-  // The hundred of a fleet that a device is one of.
-  return newJob(random, number, { name_prefix: random.pick(surroundings.devices).name.slice(0, -2) });
+  if (draw < 0.45) return newCommand(random, number, surroundings);
+  if (draw < 0.6) return newOperation(random, number, surroundings);
+  if (draw < 0.8) return newJob(random, number, someDevices(random, surroundings));
+  return newJob(random, number, aHundred(random, surroundings));
+}
+
+const someDevices = (random: Random, { devices }: Surroundings): Set<string> =>
+  new Set(Array.from({ length: Math.min(random.between(1, 120), devices.length) }, () => random.pick(devices).id));
+
+/** The hundred of a fleet that a device is one of. */
+const aHundred = (random: Random, { devices }: Surroundings) => ({
+  name_prefix: random.pick(devices).name.slice(0, -2),
+});
+
+const cancelAfter = (random: Random) => (random.chance(0.15) ? random.between(100, 4_000) : undefined);
+
+function newCommand(random: Random, number: number, surroundings: Surroundings): Request {
+  const which: Partial<NewCommandRequest> = random.chance(0.5)
+    ? { command_type: 'DEVICE', devices: [...someDevices(random, surroundings)] }
+    : { command_type: 'DYNAMIC', query: aHundred(random, surroundings) };
+  return {
+    kind: 'command',
+    cancelAfter: cancelAfter(random),
+    request: {
+      command: 'node_upgrade',
+      args: { version: `c${number}` },
+      device_type: random.chance(0.2) ? 'active' : 'all',
+      priority: random.between(-2, 2),
+      ...which,
+      ...(random.chance(0.2) && { concurrent: true }),
+      ...(random.chance(0.4) && { retry: [{ outcome: 'failed', max: 2, backoff_seconds: 1, jitter: 0.5 }] }),
+    },
+  };
+}
+
+function newOperation(random: Random, number: number, surroundings: Surroundings): Request {
+  const operation_device_query = random.chance(0.4)
+    ? { ids: [...someDevices(random, surroundings)] }
+    : aHundred(random, surroundings);
+  const what = random.chance(0.6)
+    ? { operation: 'CONVERGE', arguments: { converge_with_provision: random.chance(0.8) } }
+    : { operation: 'node_upgrade', arguments: { version: `o${number}` } };
+  return { kind: 'operation', cancelAfter: cancelAfter(random), operation: { ...what, operation_device_query } };
 }
 
 /** A job over the devices of a name whose commands may take a second and no more. */

@@ -60,6 +60,9 @@ async function openWork(database: Database, connection: NatsConnection): Promise
      UNION ALL SELECT 'tasks', count(*)::int FROM job_planner.job_task WHERE state IN ('Waiting', 'Running', 'Stopping')
      UNION ALL SELECT 'commands', count(*)::int FROM command_dispatcher.command
        WHERE state IN ('QUEUED', 'SCHEDULED', 'INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')
+     UNION ALL SELECT 'command requests', count(*)::int FROM command_dispatcher.user_request WHERE NOT expanded AND cancelled_at IS NULL
+     UNION ALL SELECT 'operations', count(*)::int FROM device_state.operation WHERE due_at IS NOT NULL
+     UNION ALL SELECT 'device operations', count(*)::int FROM device_state.device_operation WHERE due_at IS NOT NULL
      UNION ALL SELECT what, count(*)::int FROM (${UNTOLD}) untold GROUP BY what`,
   );
   for (const { what, count } of rows) if (count > 0) left.push(`${count} ${what} open`);

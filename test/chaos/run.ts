@@ -116,6 +116,10 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
       ...ofKind('job', accepted.jobs),
       ...ofKind('register', accepted.registered),
       ...accepted.cancelled.map((id) => ({ kind: 'cancel', id, name: '' })),
+      ...accepted.commands.map((id) => ({ kind: 'command', id, name: '' })),
+      ...accepted.cancelledCommands.map((id) => ({ kind: 'command cancel', id, name: '' })),
+      ...accepted.operations.map((id) => ({ kind: 'operation', id, name: '' })),
+      ...accepted.cancelledOperations.map((id) => ({ kind: 'operation cancel', id, name: '' })),
       ...accepted.patched.map(({ id, mark }) => ({ kind: 'patch', id, name: mark })),
     ]);
     const iso = (at: number) => new Date(at).toISOString();

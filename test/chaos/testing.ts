@@ -7,7 +7,19 @@ export const SMALL_WORLD = `
     in_flight int, stopping int, succeeded int, failed int, timed_out int, cancelled int, tasks_deleted_at timestamptz);
   CREATE TABLE job_planner.job_task (project_id text, id uuid, job_id uuid, target_id uuid, command_id uuid, state text, version int);
   CREATE TABLE command_dispatcher.command (project_id text, id uuid, ref uuid, device_id uuid, state text, version int, fence int, code text,
-    reason text, cancel_requested boolean, state_at timestamptz, deadline timestamptz, expires_at timestamptz);
+    reason text, cancel_requested boolean, state_at timestamptz, deadline timestamptz, expires_at timestamptz, request_id uuid, by_user boolean,
+    attempt int);
+  CREATE TABLE command_dispatcher.user_request (project_id text, id uuid, cancelled_at timestamptz);
+  CREATE TABLE command_dispatcher.request_count (project_id text, id uuid, "QUEUED" int DEFAULT 0, "SCHEDULED" int DEFAULT 0,
+    "INITIATED" int DEFAULT 0, "ACKNOWLEDGED" int DEFAULT 0, "INPROGRESS" int DEFAULT 0, "SUCCESS" int DEFAULT 0, "FAILURE" int DEFAULT 0,
+    "TIMEOUT" int DEFAULT 0, "CANCELLED" int DEFAULT 0);
+  CREATE TABLE device_state.operation (project_id text, id uuid, state text, version int, in_created int DEFAULT 0, in_initiated int DEFAULT 0,
+    in_dispatched int DEFAULT 0, in_processing int DEFAULT 0, in_completed int DEFAULT 0, in_success int DEFAULT 0, in_failure int DEFAULT 0,
+    in_timeout int DEFAULT 0, in_cancelled int DEFAULT 0, devices_deleted_at timestamptz);
+  CREATE TABLE device_state.device_operation (project_id text, id uuid, operation_id uuid, device_id uuid, command_id uuid, state text,
+    version int, wanted jsonb);
+  CREATE TABLE device_state.drift (id uuid, state text, version int);
+  CREATE TABLE device_state.deployment (id uuid, state text, version int);
   CREATE TABLE command_dispatcher.lane (project_id text, device_id uuid, in_flight uuid);
   CREATE TABLE device_state.device (id uuid, name text, state text, version int, attributes jsonb);
   CREATE TABLE job_planner.journal (seq bigserial, transitions json);
@@ -22,9 +34,28 @@ export const SMALL_WORLD = `
   INSERT INTO job_planner.job_task VALUES ('demo', 'b0000000-0000-7000-8000-000000000001', 'a0000000-0000-7000-8000-000000000001',
     'd0000000-0000-7000-8000-000000000001', 'c0000000-0000-7000-8000-000000000001', 'Successful', 3);
   INSERT INTO command_dispatcher.command VALUES ('demo', 'c0000000-0000-7000-8000-000000000001', 'b0000000-0000-7000-8000-000000000001',
-    'd0000000-0000-7000-8000-000000000001', 'SUCCESS', 3, 1, '', '', false, now(), now() + interval '1 hour', now() + interval '1 day');
+    'd0000000-0000-7000-8000-000000000001', 'SUCCESS', 3, 1, '', '', false, now(), now() + interval '1 hour', now() + interval '1 day',
+    'a0000000-0000-7000-8000-000000000001', false, 1);
   INSERT INTO command_dispatcher.lane VALUES ('demo', 'd0000000-0000-7000-8000-000000000001', NULL);
 
+  INSERT INTO command_dispatcher.user_request VALUES ('demo', 'a0000000-0000-7000-8000-000000000002', NULL);
+  INSERT INTO command_dispatcher.request_count (project_id, id, "SUCCESS") VALUES ('demo', 'a0000000-0000-7000-8000-000000000002', 1);
+  INSERT INTO command_dispatcher.command
+    SELECT project_id, 'c0000000-0000-7000-8000-000000000002', 'c0000000-0000-7000-8000-000000000002', device_id, state, version, fence, code, reason,
+      cancel_requested, state_at, deadline, expires_at, 'a0000000-0000-7000-8000-000000000002', true, 1 FROM command_dispatcher.command;
+  INSERT INTO device_state.operation (project_id, id, state, version, in_success)
+    VALUES ('demo', 'f0000000-0000-7000-8000-000000000001', 'SUCCESS', 2, 1);
+  INSERT INTO device_state.device_operation VALUES ('demo', 'f0000000-0000-7000-8000-000000000002', 'f0000000-0000-7000-8000-000000000001',
+    'd0000000-0000-7000-8000-000000000001', 'c0000000-0000-7000-8000-000000000003', 'SUCCESS', 2, '{"v": 1}');
+  INSERT INTO command_dispatcher.command
+    SELECT project_id, 'c0000000-0000-7000-8000-000000000003', 'f0000000-0000-7000-8000-000000000002', device_id, state, version, fence, code, reason,
+      cancel_requested, state_at, deadline, expires_at, 'f0000000-0000-7000-8000-000000000001', false, 1
+    FROM command_dispatcher.command WHERE NOT by_user;
+  INSERT INTO device_state.journal (transitions) VALUES
+    ('[{"entity":"operation","to":"CREATED","ids":["f0000000-0000-7000-8000-000000000001"],"from":{"all":null},"version":{"all":1}},
+       {"entity":"device-operation","to":"CREATED","ids":["f0000000-0000-7000-8000-000000000002"],"from":{"all":null},"version":{"all":1}}]'),
+    ('[{"entity":"device-operation","to":"SUCCESS","ids":["f0000000-0000-7000-8000-000000000002"],"from":{"all":"CREATED"},"version":{"all":2}},
+       {"entity":"operation","to":"SUCCESS","ids":["f0000000-0000-7000-8000-000000000001"],"from":{"all":"CREATED"},"version":{"all":2}}]');
   INSERT INTO device_state.journal (transitions) VALUES
     ('[{"entity":"device","to":"REGISTERED","ids":["d0000000-0000-7000-8000-000000000001"],"from":{"all":null},"version":{"all":1}}]');
   INSERT INTO job_planner.journal (transitions) VALUES
@@ -35,16 +66,17 @@ export const SMALL_WORLD = `
     ('[{"entity":"job-task","to":"Successful","ids":["b0000000-0000-7000-8000-000000000001"],"from":{"all":"Running"},"version":{"all":3}}]'),
     ('[{"entity":"job","to":"Successful","ids":["a0000000-0000-7000-8000-000000000001"],"from":{"all":"Running"},"version":{"all":3}}]');
   INSERT INTO command_dispatcher.journal (transitions) VALUES
-    ('[{"entity":"command","to":"QUEUED","ids":["c0000000-0000-7000-8000-000000000001"],"from":{"all":null},"version":{"all":1}},
-       {"entity":"command","to":"INITIATED","ids":["c0000000-0000-7000-8000-000000000001"],"from":{"all":"QUEUED"},"version":{"all":2}}]'),
-    ('[{"entity":"command","to":"SUCCESS","ids":["c0000000-0000-7000-8000-000000000001"],"from":{"all":"INITIATED"},"version":{"all":3}}]');`;
+    ('[{"entity":"command","to":"QUEUED","ids":["c0000000-0000-7000-8000-000000000001","c0000000-0000-7000-8000-000000000002","c0000000-0000-7000-8000-000000000003"],"from":{"all":null},"version":{"all":1}},
+       {"entity":"command","to":"INITIATED","ids":["c0000000-0000-7000-8000-000000000001","c0000000-0000-7000-8000-000000000002","c0000000-0000-7000-8000-000000000003"],"from":{"all":"QUEUED"},"version":{"all":2}}]'),
+    ('[{"entity":"command","to":"SUCCESS","ids":["c0000000-0000-7000-8000-000000000001","c0000000-0000-7000-8000-000000000002","c0000000-0000-7000-8000-000000000003"],"from":{"all":"INITIATED"},"version":{"all":3}}]');`;
 
 /** What the run has gathered of that world. */
 export const ITS_EVIDENCE = `
   INSERT INTO chaos.accepted VALUES ('job', 'a0000000-0000-7000-8000-000000000001', 'c-1'),
-    ('register', 'd0000000-0000-7000-8000-000000000001', 'd'), ('patch', 'd0000000-0000-7000-8000-000000000001', 'm1');
-  INSERT INTO chaos.execution VALUES ('d0000000-0000-7000-8000-000000000001', 'c0000000-0000-7000-8000-000000000001', 1, now());
-  INSERT INTO chaos.told VALUES ('d0000000-0000-7000-8000-000000000001', 'c0000000-0000-7000-8000-000000000001', 1, 'success', now());
+    ('register', 'd0000000-0000-7000-8000-000000000001', 'd'), ('patch', 'd0000000-0000-7000-8000-000000000001', 'm1'),
+    ('command', 'a0000000-0000-7000-8000-000000000002', ''), ('operation', 'f0000000-0000-7000-8000-000000000001', '');
+  INSERT INTO chaos.execution SELECT device_id, id, 1, now() FROM command_dispatcher.command;
+  INSERT INTO chaos.told SELECT device_id, id, 1, 'success', now() FROM command_dispatcher.command;
   INSERT INTO chaos.event
     SELECT round, 's', t.id || '.' || t.version, t.entity, t.id, t.version, t.was, t.became, md5(t.id || '.' || t.version)
     FROM (SELECT transitions FROM job_planner.journal UNION ALL SELECT transitions FROM command_dispatcher.journal

@@ -46,6 +46,7 @@ const journal = (
   return `INSERT INTO ${service}.journal (transitions) VALUES ('${JSON.stringify([move])}')`;
 };
 const COMMAND = 'c0000000-0000-7000-8000-000000000001';
+const PART = 'f0000000-0000-7000-8000-000000000002';
 const TASK = 'b0000000-0000-7000-8000-000000000001';
 const OTHER = 'e0000000-0000-7000-8000-000000000001';
 const late = `state = 'TIMEOUT', code = 'in_progress_timeout', deadline = now() - interval '6 seconds', state_at = now()`;
@@ -59,7 +60,7 @@ describe('the verdicts', () => {
     expect(all.flatMap((verdict) => verdict.broken)).toEqual([]);
     expect(all.map((verdict) => verdict.promise)).toEqual([1, 2, 3, 4, 5, 6, 7]);
     expect(verdictLines(all[0]!)).toEqual([
-      'promise 1 holds   every accepted request reached its end, none twice with different outcomes (3 requests accepted, 1 jobs, 1 tasks, 1 commands ended)',
+      'promise 1 holds   every accepted request reached its end, none twice with different outcomes (5 requests accepted, 1 jobs, 1 tasks, 1 operations, 1 device operations, 3 commands ended)',
     ]);
   });
 
@@ -80,6 +81,25 @@ describe('the verdicts', () => {
       journal('job_planner', { entity: 'job-task', id: TASK, from: 'Successful', to: 'Failed', version: 4 }),
     ],
     [1, 'whose command came to something else', `UPDATE job_planner.job_task SET state = 'Failed'`],
+    [1, 'command requests that do not exist', `DELETE FROM command_dispatcher.user_request`],
+    [1, 'operations that do not exist', `DELETE FROM device_state.operation`],
+    [
+      1,
+      'command requests whose accepted cancel was forgotten',
+      `INSERT INTO chaos.accepted SELECT 'command cancel', id FROM command_dispatcher.user_request`,
+    ],
+    [
+      1,
+      'operations whose accepted cancel was forgotten',
+      `INSERT INTO chaos.accepted SELECT 'operation cancel', id FROM device_state.operation`,
+    ],
+    [
+      1,
+      'device operations that ended twice',
+      journal('device_state', { entity: 'device-operation', id: PART, from: 'SUCCESS', to: 'FAILURE', version: 3 }),
+    ],
+    [1, 'device operations whose command', `UPDATE device_state.device_operation SET state = 'CANCELLED'`],
+    [1, 'convergences without proof', `DELETE FROM chaos.told`],
     [1, 'dead letters', `INSERT INTO job_planner.dead_letter VALUES ('muster.work.x', 'poison')`],
     [2, 'executed more than once', `INSERT INTO chaos.execution SELECT * FROM chaos.execution`],
     [2, 'was not for', `UPDATE chaos.execution SET device_id = '${OTHER}'`],
@@ -102,6 +122,8 @@ describe('the verdicts', () => {
     [3, 'rows that are not as', `UPDATE device_state.device SET state = 'ONLINE'`],
     [4, 'jobs with a wrong succeeded', `UPDATE job_planner.job SET succeeded = 2`],
     [4, 'jobs with a wrong in_flight', `UPDATE job_planner.job SET in_flight = 1`],
+    [4, 'command requests with a wrong SUCCESS', `UPDATE command_dispatcher.request_count SET "SUCCESS" = 2`],
+    [4, 'operations with a wrong count of SUCCESS', `UPDATE device_state.operation SET in_success = 2`],
     [4, 'lanes that hold', `UPDATE command_dispatcher.lane SET in_flight = '${COMMAND}'`],
     [5, 'ended too late', `UPDATE command_dispatcher.command SET ${late}`],
     [5, 'ended before their time', `UPDATE command_dispatcher.command SET state = 'TIMEOUT', code = 'never_contacted'`],
@@ -116,6 +138,17 @@ describe('the verdicts', () => {
       7,
       'several bodies',
       `INSERT INTO chaos.event SELECT 'live', service, event_id, entity, id, version, was, became, 'x' FROM chaos.event WHERE round = 'live'`,
+    ],
+    [
+      7,
+      'two commands of one request',
+      `INSERT INTO command_dispatcher.command SELECT * FROM command_dispatcher.command`,
+    ],
+    [7, 'device operations with two commands', `UPDATE command_dispatcher.command SET ref = '${PART}' WHERE by_user`],
+    [
+      7,
+      'executed more often than attempted',
+      `INSERT INTO chaos.execution SELECT device_id, command_id, 2 FROM chaos.execution`,
     ],
     [7, 'planned twice', `INSERT INTO job_planner.job_task SELECT * FROM job_planner.job_task`],
     [
@@ -156,7 +189,7 @@ describe('the verdicts', () => {
       `UPDATE command_dispatcher.command SET ${late}; UPDATE command_dispatcher.command SET deadline = now() - interval '60 seconds'; ${excuse(70, 20)}`,
     );
     const { broken, seen } = (await verdicts())[4]!;
-    expect(broken.join('\n')).toMatch(/ended too late: 1, .* by 00:00:20/);
+    expect(broken.join('\n')).toMatch(/ended too late: 3, .* by 00:00:20/);
     expect(seen).toContain('0 of them without an excuse');
   });
 

@@ -27,6 +27,46 @@ export const outcomes: Promised = {
             WHERE a.kind = 'cancel' AND j.state <> 'Stopped'`,
     },
     {
+      what: 'accepted command requests that do not exist',
+      sql: `SELECT a.id AS found FROM chaos.accepted a LEFT JOIN command_dispatcher.user_request r ON r.id = a.id
+            WHERE a.kind = 'command' AND r.id IS NULL`,
+    },
+    {
+      what: 'command requests whose accepted cancel was forgotten',
+      sql: `SELECT a.id AS found FROM chaos.accepted a JOIN command_dispatcher.user_request r ON r.id = a.id
+            WHERE a.kind = 'command cancel' AND r.cancelled_at IS NULL`,
+    },
+    {
+      what: 'accepted operations that do not exist',
+      sql: `SELECT a.id AS found FROM chaos.accepted a LEFT JOIN device_state.operation o ON o.id = a.id
+            WHERE a.kind = 'operation' AND o.id IS NULL`,
+    },
+    {
+      what: 'operations whose accepted cancel was forgotten',
+      sql: `SELECT format('%s %s', a.id, o.state) AS found FROM chaos.accepted a JOIN device_state.operation o ON o.id = a.id
+            WHERE a.kind = 'operation cancel' AND o.state <> 'CANCELLED'`,
+    },
+    {
+      what: 'device operations that ended twice',
+      sql: `SELECT format('%s: %s', id, string_agg(became, ', ' ORDER BY version)) AS found FROM chaos.transition
+            WHERE entity = 'device-operation' AND became IN ${ENDED} GROUP BY id HAVING count(*) > 1`,
+    },
+    {
+      // A success that no report has proven is a failure; what needs no command, or was cancelled before it, has none.
+      what: 'device operations whose command came to something else',
+      sql: `SELECT format('%s is %s, its command %s', d.id, d.state, coalesce(c.state, 'does not exist')) AS found
+            FROM device_state.device_operation d
+            LEFT JOIN command_dispatcher.command c ON c.project_id = d.project_id AND c.id = d.command_id
+            WHERE d.command_id IS NOT NULL AND coalesce(c.state, 'CANCELLED') <> d.state
+              AND NOT (c.state = 'SUCCESS' AND d.state = 'FAILURE' AND d.wanted IS NOT NULL)`,
+    },
+    {
+      what: 'convergences without proof',
+      sql: `SELECT d.id AS found FROM device_state.device_operation d
+            WHERE d.state = 'SUCCESS' AND d.wanted IS NOT NULL AND d.command_id IS NOT NULL
+              AND NOT EXISTS (SELECT FROM chaos.told t WHERE t.command_id = d.command_id AND t.status = 'success')`,
+    },
+    {
       what: 'accepted devices that do not exist',
       sql: `SELECT a.name AS found FROM chaos.accepted a LEFT JOIN device_state.device d ON d.id = a.id AND d.name = a.name
             WHERE a.kind = 'register' AND d.id IS NULL`,
@@ -62,7 +102,8 @@ export const outcomes: Promised = {
         .join(' UNION ALL '),
     },
   ],
-  seen: `SELECT format('%s requests accepted, %s jobs, %s tasks, %s commands ended', (SELECT count(*) FROM chaos.accepted),
-           (SELECT count(*) FROM job_planner.job), (SELECT count(*) FROM job_planner.job_task),
+  seen: `SELECT format('%s requests accepted, %s jobs, %s tasks, %s operations, %s device operations, %s commands ended',
+           (SELECT count(*) FROM chaos.accepted), (SELECT count(*) FROM job_planner.job), (SELECT count(*) FROM job_planner.job_task),
+           (SELECT count(*) FROM device_state.operation), (SELECT count(*) FROM device_state.device_operation),
            (SELECT count(*) FROM command_dispatcher.command WHERE state IN ${ENDED})) AS seen`,
 };

@@ -21,11 +21,23 @@ export const replicas: Promised = {
       sql: `SELECT format('%s: %s commands, %s releases', c.ref, c.n, coalesce(r.n, 0)) AS found
             FROM (SELECT ref, count(*) AS n FROM command_dispatcher.command GROUP BY ref) c
             LEFT JOIN (SELECT id, count(*) AS n FROM chaos.transition WHERE entity = 'job-task' AND became = 'Running' GROUP BY id) r ON r.id = c.ref
-            WHERE c.n > coalesce(r.n, 0)`,
+            WHERE c.n > coalesce(r.n, 0) AND EXISTS (SELECT FROM job_planner.job_task t WHERE t.id = c.ref)`,
     },
     {
-      what: 'commands executed more than once',
-      sql: `SELECT format('%s %s times', command_id, count(*)) AS found FROM chaos.execution GROUP BY command_id HAVING count(*) > 1`,
+      what: 'commands executed more often than attempted',
+      sql: `SELECT format('%s %s times', e.command_id, count(*)) AS found
+            FROM chaos.execution e JOIN command_dispatcher.command c ON c.id = e.command_id
+            GROUP BY e.command_id, c.attempt HAVING count(*) > c.attempt`,
+    },
+    {
+      what: 'devices that got two commands of one request of a user',
+      sql: `SELECT format('%s of %s', device_id, request_id) AS found FROM command_dispatcher.command WHERE by_user
+            GROUP BY request_id, device_id HAVING count(*) > 1`,
+    },
+    {
+      what: 'device operations with two commands',
+      sql: `SELECT c.ref AS found FROM command_dispatcher.command c JOIN device_state.device_operation d ON d.id = c.ref
+            GROUP BY c.ref HAVING count(*) > 1`,
     },
   ],
   seen: `SELECT format('%s journal rows, %s commands for %s tasks', (SELECT count(DISTINCT (service, seq)) FROM chaos.transition),
