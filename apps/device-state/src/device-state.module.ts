@@ -1,8 +1,15 @@
+import { CONFIG, LOGGER, type Logger, type ServiceConfig } from '@muster/service';
 import { Module } from '@nestjs/common';
 import { DeploymentStore } from './deployments/deployment.store.js';
 import { DeploymentsRpc } from './deployments/deployments.rpc.js';
 import { DeploymentsWork } from './deployments/deployments.work.js';
 import { DeviceSearch } from './devices/device.search.js';
+import { BusKeys } from './credentials/bus.keys.js';
+import { CredentialStore } from './credentials/credential.store.js';
+import { Credentials } from './credentials/credentials.js';
+import { CredentialsRpc } from './credentials/credentials.rpc.js';
+import { RevocationsKeeper } from './credentials/revocations.keeper.js';
+import { SystemBus } from './credentials/system.bus.js';
 import { DeviceStore } from './devices/device.store.js';
 import { DevicesRpc } from './devices/devices.rpc.js';
 import { DriftStore } from './drift/drift.store.js';
@@ -23,8 +30,30 @@ import { TimelineStore } from './timeline/timeline.store.js';
 /** What is out there, what it should be, what it is. */
 @Module({
   imports: [OperationsModule],
-  controllers: [DeploymentsRpc, DeploymentsWork, DevicesRpc, DriftsRpc, GroupsRpc, PresenceChannels, TimelineRpc],
+  controllers: [
+    CredentialsRpc,
+    DeploymentsRpc,
+    DeploymentsWork,
+    DevicesRpc,
+    DriftsRpc,
+    GroupsRpc,
+    PresenceChannels,
+    TimelineRpc,
+  ],
   providers: [
+    Credentials,
+    CredentialStore,
+    RevocationsKeeper,
+    {
+      provide: BusKeys,
+      useFactory: (config: ServiceConfig) => BusKeys.read(process.env, config),
+      inject: [CONFIG],
+    },
+    {
+      provide: SystemBus,
+      useFactory: (keys: BusKeys, config: ServiceConfig, logger: Logger) => SystemBus.open(keys, config, logger),
+      inject: [BusKeys, CONFIG, LOGGER],
+    },
     DeploymentStore,
     DeviceSearch,
     DeviceStore,

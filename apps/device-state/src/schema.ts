@@ -1,3 +1,4 @@
+import { CredentialEntity } from './credentials/credential.entity.js';
 import { DeploymentEntity } from './deployments/deployment.entity.js';
 import { DeviceOperationEntity } from './device-operations/device-operation.entity.js';
 import { DeviceEntity } from './devices/device.entity.js';
@@ -5,6 +6,7 @@ import { DriftEntity } from './drift/drift.entity.js';
 import { GroupMemberEntity } from './groups/group-member.entity.js';
 import { GroupEntity } from './groups/group.entity.js';
 import { Devices1700000001000 } from './migrations/1700000001000-devices.js';
+import { Credentials1700000001050 } from './migrations/1700000001050-credentials.js';
 import { Groups1700000001100 } from './migrations/1700000001100-groups.js';
 import { Drift1700000001200 } from './migrations/1700000001200-drift.js';
 import { Deployments1700000001300 } from './migrations/1700000001300-deployments.js';
@@ -16,6 +18,7 @@ import { DeviceHistoryEntity } from './timeline/device-history.entity.js';
 
 /** What the service keeps, and how its schema came to be. */
 export const entities = [
+  CredentialEntity,
   DeploymentEntity,
   DeviceEntity,
   DeviceHistoryEntity,
@@ -28,6 +31,7 @@ export const entities = [
 ];
 export const migrations = [
   Devices1700000001000,
+  Credentials1700000001050,
   Groups1700000001100,
   Drift1700000001200,
   Deployments1700000001300,

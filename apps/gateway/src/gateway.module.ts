@@ -5,6 +5,7 @@ import { RefusalFilter } from './common/refusal.filter.js';
 import { RouteTable } from './common/route-table.js';
 import { BatchJobsController } from './families/batch-jobs/batch-jobs.controller.js';
 import { DeadLettersOfAll } from './dead-letters/dead-letters.of-all.js';
+import { CredentialsController } from './families/fleet/credentials.controller.js';
 import { DeadLettersController } from './families/fleet/dead-letters.controller.js';
 import { DeploymentsController } from './families/fleet/deployments.controller.js';
 import { DevicesController } from './families/fleet/devices.controller.js';
@@ -28,6 +29,7 @@ import { Tokens } from './tokens/tokens.js';
   controllers: [
     BatchJobsController,
     CommandsController,
+    CredentialsController,
     DeadLettersController,
     DeploymentsController,
     DevicesController,

@@ -4,6 +4,7 @@ export {
   administratorUser,
   deviceUser,
   fleetUser,
+  publicKeyOf,
   readerUser,
   serviceUser,
   systemUser,

@@ -1,6 +1,7 @@
 import { MAX_DEVICE_PAYLOAD, type ServiceName } from '@muster/contracts';
 import { createUser, encodeUser, fmtCreds, fromSeed, type ConnectionType, type KeyPair, type User } from '@nats-io/jwt';
 import { deviceUserName } from './names.js';
+import { userSeed } from './seed.js';
 import {
   devicePermissions,
   fleetPermissions,
@@ -19,7 +20,7 @@ export interface Signer {
   seed: string;
 }
 
-/** What a device is given, once: there is no second copy of the private key. */
+/** What a device is given: nobody else has a copy of the private key. */
 export interface DeviceUser {
   /** By which the user is revoked, over NATS and MQTT alike. */
   publicKey: string;
@@ -91,13 +92,26 @@ export const administratorUser = (signer: Signer): Promise<string> => credsOf('a
 export const systemUser = (signer: Signer, account: string, service: ServiceName): Promise<string> =>
   credsOf(`service.${service}`, signer, { permissions: systemPermissions(account, service) });
 
+/** The private part of a device's user: 32 bytes of chance, or what gives the same user again. */
+const keyOf = (raw: Uint8Array | undefined): KeyPair =>
+  raw ? fromSeed(new TextEncoder().encode(userSeed(raw))) : createUser();
+
+/** By which a device's user that was made of these 32 bytes is revoked. */
+export const publicKeyOf = (raw: Uint8Array): string => keyOf(raw).getPublicKey();
+
 /**
  * A device's own user, over NATS and over MQTT: two tokens for one key. The MQTT one needs no proof of the private key, since MQTT has none,
  * and so is let in over MQTT alone.
  * @param expiresAt when the bus ends its connections and lets it in no more; never, without it.
+ * @param raw 32 secret bytes that the private key is made of; chance, without them.
  */
-export async function deviceUser(signer: Signer, key: DeviceKey, expiresAt?: Date): Promise<DeviceUser> {
-  const user = createUser();
+export async function deviceUser(
+  signer: Signer,
+  key: DeviceKey,
+  expiresAt?: Date,
+  raw?: Uint8Array,
+): Promise<DeviceUser> {
+  const user = keyOf(raw);
   const name = deviceUserName(key);
   const limits = { payload: DEVICE_PAYLOAD, subs: DEVICE_SUBSCRIPTIONS };
   const jwt = await encodeOne(name, user, signer, {

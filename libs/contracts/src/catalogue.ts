@@ -6,6 +6,7 @@ import { deviceGroups } from './device-group.js';
 import { deviceEntity, deviceState, deviceWork } from './device-state.js';
 import { deviceTimeline } from './device-timeline.js';
 import { driftEntity, drifts } from './drift.js';
+import { deviceCredentials } from './device-credentials.js';
 import type { EntityContract } from './entity.js';
 import { jobEntity, jobPlanner, jobTaskEntity, jobWork } from './job-planner.js';
 import { deviceOperationEntity, operationEntity, operations, operationWork } from './operations.js';
@@ -41,6 +42,7 @@ export const rpcs: readonly RpcContract[] = [
   ...Object.values<RpcContract>(operations),
   ...Object.values<RpcContract>(deviceTimeline),
   ...Object.values<RpcContract>(deployments),
+  ...Object.values<RpcContract>(deviceCredentials),
   ...Object.values<RpcContract>(commandDispatcher),
   ...Object.values<RpcContract>(jobPlanner),
   ...[...deadLetters.values()].flatMap((questions) => Object.values<RpcContract>(questions)),

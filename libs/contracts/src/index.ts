@@ -16,6 +16,7 @@ export * from './drift.js';
 export * from './schedule.js';
 export * from './command.js';
 export * from './command-request.js';
+export * from './device-credentials.js';
 export * from './command-dispatcher.js';
 export * from './operations.js';
 export * from './job-planner.js';

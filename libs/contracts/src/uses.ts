@@ -5,6 +5,7 @@ import { deviceGroups } from './device-group.js';
 import { deviceState, deviceWork } from './device-state.js';
 import { deployments } from './deployment.js';
 import { drifts } from './drift.js';
+import { deviceCredentials } from './device-credentials.js';
 import { eventStream } from './entity.js';
 import { jobPlanner, jobWork } from './job-planner.js';
 import { operations, operationWork } from './operations.js';
@@ -57,6 +58,7 @@ export const uses: Readonly<Record<ServiceName, Uses>> = {
       ...Object.values<RpcContract>(deployments),
       ...Object.values<RpcContract>(operations),
       ...Object.values<RpcContract>(commandDispatcher),
+      ...Object.values<RpcContract>(deviceCredentials),
       ...Object.values<RpcContract>(jobPlanner),
       ...lettersOfAll,
     ],

@@ -1,3 +1,4 @@
+export { connectBus } from './bus.js';
 export { runService } from './run.js';
 export { startService, type RunningService, type ServiceDefinition } from './start.js';
 export { readConfig, type ServiceConfig } from './config.js';

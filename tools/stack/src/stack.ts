@@ -185,6 +185,7 @@ export class Stack {
     let port = firstPort;
     return async (signal) => {
       const env: NodeJS.ProcessEnv = {
+        ...(this.bus.mqttUrl !== null && { MUSTER_DEVICE_MQTT_URL: this.bus.mqttUrl }),
         ...process.env,
         MUSTER_DATABASE_URL: databaseUrl,
         MUSTER_NATS_URL: this.bus.url,

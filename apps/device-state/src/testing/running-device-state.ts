@@ -1,3 +1,5 @@
+import { systemUser } from '@muster/bus-auth';
+import type { BusWithUsers } from '@muster/bus-auth/testing';
 import {
   commandWork,
   deviceState,
@@ -13,6 +15,17 @@ import { vi } from 'vitest';
 import { DeviceStateModule } from '../device-state.module.js';
 import { entities, migrations } from '../schema.js';
 
+const KEYS = ['MUSTER_NATS_ACCOUNT_SEED', 'MUSTER_NATS_OPERATOR_SEED', 'MUSTER_NATS_SYSTEM_CREDS'] as const;
+
+/** What the service is given by whoever keeps the keys of the bus. */
+async function giveKeys({ keys, keep, nats }: BusWithUsers): Promise<void> {
+  const system = { account: keys.systemAccount, seed: keys.systemSeed };
+  const creds = await systemUser(system, keys.account, 'device-state');
+  const texts = [keys.accountSeed, keys.operatorSeed, creds];
+  for (const [at, name] of KEYS.entries()) vi.stubEnv(name, await keep(texts[at]!));
+  vi.stubEnv('MUSTER_DEVICE_MQTT_URL', nats.mqttUrl);
+}
+
 /** The real service; the test is the devices, the gateway and command-dispatcher. */
 export class RunningDeviceState {
   private readonly presence;
@@ -21,14 +34,15 @@ export class RunningDeviceState {
     this.presence = service.hear(commandWork.presence);
   }
 
-  static async start(heartbeatSeconds = 30): Promise<RunningDeviceState> {
+  /** `keys` false: the service is not given what makes users of the bus. */
+  static async start(heartbeatSeconds = 30, { keys = true } = {}): Promise<RunningDeviceState> {
     vi.stubEnv('MUSTER_HEARTBEAT_SECONDS', String(heartbeatSeconds));
-    const service = await RunningService.start({
-      service: 'device-state',
-      module: DeviceStateModule,
-      entities,
-      migrations,
-    });
+    for (const name of KEYS) vi.stubEnv(name, undefined);
+    const service = await RunningService.start(
+      { service: 'device-state', module: DeviceStateModule, entities, migrations },
+      {},
+      keys ? { prepare: giveKeys } : {},
+    );
     const running = new RunningDeviceState(service);
     await service.connection.flush();
     return running;
@@ -37,6 +51,10 @@ export class RunningDeviceState {
   async stop(): Promise<void> {
     await this.service.stop();
     vi.unstubAllEnvs();
+  }
+
+  get bus(): BusWithUsers {
+    return this.service.users;
   }
 
   get databaseUrl(): string {

@@ -26,6 +26,8 @@ export interface EndpointOptions {
   /** Every parameter of it is optional. */
   query?: TObject;
   body?: TSchema;
+  /** Whether the body may be left out, which is the same as an empty object. */
+  bodyOptional?: boolean;
   /** Media type of the body; JSON unless told. */
   consumes?: string;
   /** Whether it creates one thing, and so takes an `Idempotency-Key`. */
@@ -38,7 +40,17 @@ export interface EndpointOptions {
 export const endpointsOf =
   (family: Family) =>
   (options: EndpointOptions): MethodDecorator => {
-    const { access, summary, answers, query, body, consumes = JSON_TYPE, creates, refuses = [] } = options;
+    const {
+      access,
+      summary,
+      answers,
+      query,
+      body,
+      bodyOptional,
+      consumes = JSON_TYPE,
+      creates,
+      refuses = [],
+    } = options;
     const refusals = new Set([401, 403, 500, 503, ...refuses]);
     const documents: MethodDecorator[] = [];
 
@@ -50,7 +62,7 @@ export const endpointsOf =
     }
     if (body) {
       refusals.add(415);
-      documents.push(ApiConsumes(consumes), ApiBody({ required: true, schema: toOpenApi(body) }));
+      documents.push(ApiConsumes(consumes), ApiBody({ required: !bodyOptional, schema: toOpenApi(body) }));
     }
     if (creates) {
       refusals.add(422);

@@ -11,6 +11,11 @@ export const JsonBody = createParamDecorator((schema: TSchema, context: Executio
   parseDocument(schema, requestOf(context).body),
 );
 
+/** The same for a body that may be left out. */
+export const OptionalJsonBody = createParamDecorator((schema: TSchema, context: ExecutionContext) =>
+  parseDocument(schema, requestOf(context).body ?? {}),
+);
+
 const Nothing = Type.Object({}, { additionalProperties: false });
 
 /** Refuses parameters where none are taken: no body, or an empty object from clients that always send one. */

@@ -1,5 +1,5 @@
 import { serviceUser } from '@muster/bus-auth';
-import { busWithUsers } from '@muster/bus-auth/testing';
+import { busWithUsers, type BusWithUsers } from '@muster/bus-auth/testing';
 import {
   BATCH_SIZE,
   deviceSubject,
@@ -34,6 +34,7 @@ interface Parts {
   definition: ServiceDefinition;
   env: NodeJS.ProcessEnv;
   nats: TestNats;
+  users: BusWithUsers | undefined;
   connection: NatsConnection;
   sql: pg.Client;
   service: Started;
@@ -46,13 +47,14 @@ interface TestBus {
   connection: NatsConnection;
   /** Path of the service's credentials. */
   creds?: string;
+  users?: BusWithUsers;
   stop(): Promise<void>;
 }
 
 async function guardedBus(service: ServiceName): Promise<TestBus> {
   const bus = await busWithUsers();
   const creds = await bus.keep(await serviceUser(bus.signer, service));
-  return { nats: bus.nats, connection: await bus.administrator(), creds, stop: bus.stop };
+  return { nats: bus.nats, connection: await bus.administrator(), creds, users: bus, stop: bus.stop };
 }
 
 async function openBus(): Promise<TestBus> {
@@ -80,15 +82,17 @@ export class RunningService {
   /**
    * The service may do on the bus what the contracts let it do.
    * @param users false: the bus lets in everybody, for a service that has contracts of the test's own.
+   * @param prepare what the service needs of its bus before it starts.
    */
   static async start(
     definition: ServiceDefinition,
     env: NodeJS.ProcessEnv = {},
-    { users = true } = {},
+    { users = true, prepare }: { users?: boolean; prepare?: (bus: BusWithUsers) => Promise<void> } = {},
   ): Promise<RunningService> {
     const postgres = await testPostgres();
     const bus = await (users ? guardedBus(definition.service) : openBus());
     const { nats, connection } = bus;
+    if (bus.users) await prepare?.(bus.users);
     const urls = await provision(await postgres.createDatabase(), [
       { name: definition.service, password: randomUUID() },
     ]);
@@ -108,7 +112,7 @@ export class RunningService {
       await bus.stop();
       await postgres.stop();
     };
-    return new RunningService({ definition, env: settings, nats, connection, sql, service, end });
+    return new RunningService({ definition, env: settings, nats, users: bus.users, connection, sql, service, end });
   }
 
   get url(): string {
@@ -126,6 +130,13 @@ export class RunningService {
 
   get nats(): TestNats {
     return this.parts.nats;
+  }
+
+  /** The bus as the one that makes its users sees it. */
+  get users(): BusWithUsers {
+    const { users } = this.parts;
+    if (!users) throw new Error('the bus lets in everybody');
+    return users;
   }
 
   /** A provider of the service under test. */

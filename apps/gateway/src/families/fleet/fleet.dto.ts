@@ -3,6 +3,7 @@ import {
   deadLetters,
   DeploymentSummary,
   Device,
+  DeviceCredential,
   Drift,
   ProjectId,
   RegisterResult,
@@ -105,6 +106,11 @@ export const IssuedToken = Type.Object({
 });
 
 export const TokenPage = Type.Object({ tokens: Type.Array(Token), next: Next });
+
+export const ListCredentials = Type.Object(page, closed);
+export type ListCredentials = Static<typeof ListCredentials>;
+
+export const CredentialPage = Type.Object({ credentials: Type.Array(DeviceCredential), next: Next });
 
 const whichLetters = {
   service: Type.Optional(Type.Enum([...deadLetters.keys()], { description: 'who keeps them' })),
