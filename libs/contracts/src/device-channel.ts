@@ -4,6 +4,9 @@ import { JsonObject, ProjectId, Uuid } from './schema.js';
 /** The largest payload a device may publish on any channel, in bytes; larger ones are dropped and counted. */
 export const MAX_DEVICE_PAYLOAD = 256 * 1024;
 
+/** How much of one channel of one device may wait to be read; more is refused, and the device says it again later. */
+export const MAX_DEVICE_UNREAD = 500;
+
 /** Devices say `heartbeat` this often; three missed ones make a device offline (interfaces §8). */
 export const HEARTBEAT_SECONDS = 30;
 export const MISSED_HEARTBEATS = 3;

@@ -68,6 +68,34 @@ describe('an acknowledgement that was sent to a channel', () => {
 });
 
 describe('a channel that nobody keeps', () => {
+  it('given a device that floods it while the handler is slow, then it pushes nobody out, and what was one too many is counted', async () => {
+    const gate = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const heard: string[] = [];
+    const host = await bus.serve({
+      heartbeat: async (messages) => {
+        begun.resolve();
+        await gate.promise;
+        heard.push(...messages.map(({ device_id }) => device_id));
+      },
+    });
+    await bus.server.flush();
+    const [flooder, quiet] = [randomUUID(), randomUUID()];
+    bus.client.publish(deviceSubject(PROJECT, randomUUID(), 'heartbeat'));
+    await begun.promise;
+    bus.client.publish(deviceSubject(PROJECT, quiet, 'heartbeat'));
+    for (let said = 0; said < 20_000; said++) bus.client.publish(deviceSubject(PROJECT, flooder, 'heartbeat'));
+    await bus.client.flush();
+    await bus.server.flush();
+    gate.resolve();
+    await vi.waitUntil(() => heard.includes(flooder), { timeout: 10_000 });
+    expect(heard).toContain(quiet);
+    expect(heard.length).toBeLessThanOrEqual(4);
+    expect(new Set(host.dropped.map(({ subject, reason }) => `${subject} ${reason}`))).toEqual(
+      new Set([`${deviceSubject(PROJECT, flooder, 'heartbeat')} superseded`]),
+    );
+  });
+
   it('given a handler that is slower than the devices, then a fixed number waits, the oldest are dropped, and the newest are handled', async () => {
     const gate = Promise.withResolvers<void>();
     const begun = Promise.withResolvers<void>();

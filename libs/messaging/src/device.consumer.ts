@@ -13,11 +13,11 @@ import {
 import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
 import type { JsMsg, Msg, MsgHdrs, NatsConnection, Subscription } from 'nats';
 import { batches, type Linger } from './batches.js';
-import { BoundedQueue } from './bounded.queue.js';
 import { carefully } from './careful.js';
 import { Gate } from './gate.js';
 import { inSpan, markArrival } from './headers.js';
 import type { DropReason, TransportHost } from './host.js';
+import { LatestQueue } from './latest.queue.js';
 import type { DeviceMessage } from './patterns.js';
 import { PullConsumer, whileWorking } from './pull.consumer.js';
 import { settleFailure } from './settle.js';
@@ -178,7 +178,10 @@ export function deviceStreamConsumer(
   });
 }
 
-/** A channel that nobody keeps: what cannot be handled now is worth nothing later, so a handler that is slow loses the oldest. */
+/**
+ * A channel that nobody keeps: what cannot be handled now is worth nothing later, so a handler that is slow hears the newest of each device alone,
+ * and loses the oldest when there are too many.
+ */
 export function deviceCoreConsumer(
   connection: NatsConnection,
   service: ServiceName,
@@ -189,10 +192,13 @@ export function deviceCoreConsumer(
   const subject = `muster.dev.*.*.${channel.name}`;
   let subscription: Subscription | undefined;
   let reading: Promise<void> | undefined;
-  const queue = new BoundedQueue<Msg>(
+  const drop = ({ subject: from }: Msg, reason: DropReason) =>
+    host.onDropped(channel.name, reason, { subject: from, message: reason });
+  const queue = new LatestQueue<Msg>(
     CORE_QUEUE,
+    (message) => message.subject,
     ({ data }) => data.length,
-    (message) => host.onDropped(channel.name, 'overflow', { subject: message.subject, message: 'too many wait' }),
+    drop,
   );
 
   const read = async (source: AsyncIterable<Msg>): Promise<void> => {
@@ -213,7 +219,10 @@ export function deviceCoreConsumer(
       subscription = connection.subscribe(subject, {
         queue: service,
         callback: (error, message) => {
-          if (!error) queue.push(message);
+          if (error) return;
+          // Where the bus holds nobody to a size, a few such messages would push all others out.
+          if (message.data.length > MAX_DEVICE_PAYLOAD) drop(message, 'too_large');
+          else queue.push(message);
         },
       });
       reading = read(queue);

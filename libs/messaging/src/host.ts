@@ -1,5 +1,5 @@
 /** Why a message of a device was dropped before any handler saw it; `overflow`: more came than could be handled. */
-export type DropReason = 'too_large' | 'not_json' | 'invalid' | 'overflow';
+export type DropReason = 'too_large' | 'not_json' | 'invalid' | 'overflow' | 'superseded';
 
 /** How handling a message ended; `busy`: refused unseen, because too many waited. */
 export type Outcome = 'ok' | 'refused' | 'failed' | 'busy';

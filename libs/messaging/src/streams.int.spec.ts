@@ -1,4 +1,4 @@
-import { eventStream } from '@muster/contracts';
+import { deviceStream, deviceSubject, eventStream, MAX_DEVICE_UNREAD } from '@muster/contracts';
 import { nanos } from 'nats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureStreams, streamsOf } from './streams.js';
@@ -46,5 +46,20 @@ describe('the limits of an event stream', () => {
     await expect(ensureStreams(bus.server, streamsOf(SERVICE, { days: 7, gib: 1_048_576 }))).rejects.toThrow(
       `the bus has no room for the 1048576.0 GiB that ${eventStream(SERVICE)} may take: allow JetStream more (max_file) or lower MUSTER_EVENT_GIB`,
     );
+  });
+});
+
+describe('the stream of a device channel', () => {
+  it('given a device that says more than may wait, then the rest is refused until something is read, and another device is not', async () => {
+    const said = (device: string) => bus.client.jetstream().publish(deviceSubject('acme', device, 'report'), '{}');
+    const [flooder, quiet] = ['3f1c2a52-6b3f-4a53-9d2a-0a1d9be0a001', '3f1c2a52-6b3f-4a53-9d2a-0a1d9be0a002'];
+    await Promise.all(Array.from({ length: MAX_DEVICE_UNREAD }, () => said(flooder)));
+    await expect(said(flooder)).rejects.toMatchObject({ code: '503' });
+    const { stream, seq } = await said(quiet);
+    expect([stream, seq]).toEqual([deviceStream('report'), MAX_DEVICE_UNREAD + 1]);
+    const manager = await bus.client.jetstreamManager();
+    await manager.streams.deleteMessage(deviceStream('report'), 1);
+    await said(flooder);
+    await expect(said(flooder)).rejects.toMatchObject({ code: '503' });
   });
 });

@@ -3,6 +3,7 @@ import {
   entities,
   eventStream,
   MAX_DEVICE_PAYLOAD,
+  MAX_DEVICE_UNREAD,
   streamChannelsOf,
   streamNamesOf,
   WORK_STREAM,
@@ -27,7 +28,7 @@ const GIB = 1024 ** 3;
 
 /** What is declared of a stream; all else is as the server has it. */
 export type StreamSpec = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'discard' | 'max_bytes' | 'max_age'> &
-  Partial<Pick<StreamConfig, 'max_msg_size'>>;
+  Partial<Pick<StreamConfig, 'max_msg_size' | 'max_msgs_per_subject' | 'discard_new_per_subject'>>;
 
 /** How long a service's events are kept, and how many bytes of them: whichever is reached first takes the oldest. */
 export interface EventLimits {
@@ -57,6 +58,9 @@ const deviceChannelStream = (channel: DeviceChannel): StreamSpec => ({
   max_age: nanos(DAY_MS),
   // What is a little too large is dropped and counted by its reader; a reader must not have to hold hundreds of huge ones.
   max_msg_size: 2 * MAX_DEVICE_PAYLOAD,
+  // A device that floods fills its own share, and nobody else's.
+  max_msgs_per_subject: MAX_DEVICE_UNREAD,
+  discard_new_per_subject: true,
 });
 
 const serviceEventStream = (service: ServiceName, limits: EventLimits): StreamSpec => ({
@@ -114,5 +118,7 @@ const differs = (current: StreamConfig, spec: StreamSpec) =>
   (['discard', 'max_bytes', 'max_age'] as const).some(
     (key) => current[key] !== spec[key] && !(key === 'max_age' && !current[key] && !spec[key]),
   ) ||
-  (spec.max_msg_size !== undefined && current.max_msg_size !== spec.max_msg_size) ||
+  (['max_msg_size', 'max_msgs_per_subject', 'discard_new_per_subject'] as const).some(
+    (key) => spec[key] !== undefined && current[key] !== spec[key],
+  ) ||
   current.subjects.join() !== spec.subjects.join();
