@@ -4,6 +4,9 @@ import { DeploymentStore } from './deployments/deployment.store.js';
 import { DeploymentsRpc } from './deployments/deployments.rpc.js';
 import { DeploymentsWork } from './deployments/deployments.work.js';
 import { DeviceSearch } from './devices/device.search.js';
+import { ConnectionStore } from './connections/connection.store.js';
+import { Connections } from './connections/connections.js';
+import { ConnectionsListener } from './connections/connections.listener.js';
 import { BusKeys } from './credentials/bus.keys.js';
 import { CredentialStore } from './credentials/credential.store.js';
 import { Credentials } from './credentials/credentials.js';
@@ -41,6 +44,9 @@ import { TimelineStore } from './timeline/timeline.store.js';
     TimelineRpc,
   ],
   providers: [
+    Connections,
+    ConnectionsListener,
+    ConnectionStore,
     Credentials,
     CredentialStore,
     RevocationsKeeper,

@@ -1,3 +1,4 @@
+import { ConnectionEntity } from './connections/connection.entity.js';
 import { CredentialEntity } from './credentials/credential.entity.js';
 import { DeploymentEntity } from './deployments/deployment.entity.js';
 import { DeviceOperationEntity } from './device-operations/device-operation.entity.js';
@@ -7,6 +8,7 @@ import { GroupMemberEntity } from './groups/group-member.entity.js';
 import { GroupEntity } from './groups/group.entity.js';
 import { Devices1700000001000 } from './migrations/1700000001000-devices.js';
 import { Credentials1700000001050 } from './migrations/1700000001050-credentials.js';
+import { Connections1700000001060 } from './migrations/1700000001060-connections.js';
 import { Groups1700000001100 } from './migrations/1700000001100-groups.js';
 import { Drift1700000001200 } from './migrations/1700000001200-drift.js';
 import { Deployments1700000001300 } from './migrations/1700000001300-deployments.js';
@@ -18,6 +20,7 @@ import { DeviceHistoryEntity } from './timeline/device-history.entity.js';
 
 /** What the service keeps, and how its schema came to be. */
 export const entities = [
+  ConnectionEntity,
   CredentialEntity,
   DeploymentEntity,
   DeviceEntity,
@@ -32,6 +35,7 @@ export const entities = [
 export const migrations = [
   Devices1700000001000,
   Credentials1700000001050,
+  Connections1700000001060,
   Groups1700000001100,
   Drift1700000001200,
   Deployments1700000001300,

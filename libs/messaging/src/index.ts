@@ -11,6 +11,8 @@ export {
   recordMessageSpans,
   traceContext,
 } from './headers.js';
+export { batches, type Linger } from './batches.js';
+export { BoundedQueue, type QueueLimits } from './bounded.queue.js';
 export type { Lag } from './pull.consumer.js';
 export { reasonOf } from './reason.js';
 export { republish } from './republish.js';

@@ -7,5 +7,6 @@ export { Drops } from './drops.js';
 export { Loop } from './loop.js';
 export { Runner, type RunnerKey } from './runner.js';
 export { Metrics } from './metrics.js';
+export { onceInAWhile } from './once-in-a-while.js';
 export { inRequestSpan } from './telemetry.js';
 export { CONFIG, LOGGER, NATS } from './tokens.js';

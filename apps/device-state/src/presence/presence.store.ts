@@ -207,8 +207,7 @@ export class PresenceStore {
     );
   }
 
-  async goOffline(tx: Tx, ids: readonly string[]): Promise<Moved[]> {
-    const reason = 'missed heartbeats';
+  async goOffline(tx: Tx, ids: readonly string[], reason: 'missed heartbeats' | 'disconnected'): Promise<Moved[]> {
     const moved = await tx.transition(deviceTable, 'OFFLINE', {
       ids,
       set: { reason, presence_due: null },

@@ -2,6 +2,7 @@ import { BATCH_SIZE, commandWork } from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { LOGGER, Loop, type Logger } from '@muster/service';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { ConnectionStore } from '../connections/connection.store.js';
 import { PresenceStore } from './presence.store.js';
 import { PresenceTimes } from './presence.times.js';
 
@@ -20,6 +21,7 @@ export class PresenceSweep implements OnApplicationBootstrap, BeforeApplicationS
   constructor(
     private readonly journal: Journal,
     private readonly store: PresenceStore,
+    private readonly connections: ConnectionStore,
     private readonly times: PresenceTimes,
     @Inject(LOGGER) logger: Logger,
   ) {
@@ -53,7 +55,11 @@ export class PresenceSweep implements OnApplicationBootstrap, BeforeApplicationS
       const due = await this.store.takeDue(tx, BATCH_SIZE);
       const idsWhere = (alive: boolean) => due.filter((device) => device.alive === alive).map(({ id }) => id);
       await this.store.postpone(tx, idsWhere(true));
-      const gone = await this.store.goOffline(tx, idsWhere(false));
+      const gone = await this.store.goOffline(tx, idsWhere(false), 'missed heartbeats');
+      await this.connections.forget(
+        tx,
+        gone.map(({ id }) => id),
+      );
       tx.work(
         commandWork.presence,
         {},
