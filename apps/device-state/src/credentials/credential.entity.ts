@@ -5,6 +5,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 @Index('device_credential_device', ['project_id', 'device_id', 'id'])
 @Index('device_credential_key', ['public_key'], { unique: true })
 @Index('device_credential_expires', ['expires_at'])
+@Index('device_credential_revoked', ['revoked_at'], { where: 'revoked_at IS NOT NULL' })
 export class CredentialEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'device_credential_pkey' })
   project_id!: string;

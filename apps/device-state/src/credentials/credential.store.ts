@@ -27,6 +27,14 @@ export class CredentialStore {
     return rows.length > 0;
   }
 
+  async deviceExists(project: string, device_id: string): Promise<boolean> {
+    const rows = await this.dataSource.query<unknown[]>(`SELECT FROM device WHERE project_id = $1 AND id = $2`, [
+      project,
+      device_id,
+    ]);
+    return rows.length > 0;
+  }
+
   async find(tx: Tx, device_id: string, id: string): Promise<CredentialEntity | undefined> {
     const [row] = await tx.query<CredentialEntity>(
       `SELECT * FROM device_credential WHERE project_id = $1 AND device_id = $2 AND id = $3`,

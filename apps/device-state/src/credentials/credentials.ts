@@ -83,8 +83,7 @@ export class Credentials {
     after: string | undefined,
     limit: number,
   ): Promise<{ credentials: DeviceCredential[]; next: string | null }> {
-    const exists = await this.journal.transaction(project_id, (tx) => this.store.lockDevice(tx, device_id));
-    if (!exists) throw noDevice(device_id);
+    if (!(await this.store.deviceExists(project_id, device_id))) throw noDevice(device_id);
     const rows = await this.store.list(project_id, device_id, after, limit + 1);
     const page = rows.slice(0, limit);
     return { credentials: page.map(documentOf), next: rows.length > limit ? page.at(-1)!.id : null };

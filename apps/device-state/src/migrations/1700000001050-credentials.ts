@@ -17,6 +17,9 @@ export class Credentials1700000001050 implements MigrationInterface {
     await runner.query(`CREATE INDEX device_credential_device ON device_credential (project_id, device_id, id)`);
     await runner.query(`CREATE UNIQUE INDEX device_credential_key ON device_credential (public_key)`);
     await runner.query(`CREATE INDEX device_credential_expires ON device_credential (expires_at)`);
+    await runner.query(
+      `CREATE INDEX device_credential_revoked ON device_credential (revoked_at) WHERE revoked_at IS NOT NULL`,
+    );
   }
 
   // Forward only.
