@@ -6,7 +6,7 @@ import { endpointsOf } from '../../common/endpoint.js';
 import { OptionalJsonBody, PathId, QueryParameters } from '../../common/input.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
 import { fleet } from './fleet.dialect.js';
-import { CredentialPage, DEFAULT_PAGE, ListCredentials } from './fleet.dto.js';
+import { CredentialPage, DEFAULT_PAGE, Page } from './fleet.dto.js';
 
 const Endpoint = endpointsOf(fleet);
 
@@ -49,14 +49,14 @@ export class CredentialsController {
   @Endpoint({
     access: 'read',
     summary: 'List the credentials of a device, without their secrets',
-    query: ListCredentials,
+    query: Page,
     answers: { status: 200, schema: CredentialPage },
     refuses: [404],
   })
   list(
     @Caller() { project }: Principal,
     @PathId('id') device: string,
-    @QueryParameters(ListCredentials) { after, limit = DEFAULT_PAGE }: ListCredentials,
+    @QueryParameters(Page) { after, limit = DEFAULT_PAGE }: Page,
   ) {
     return this.rpc.call(deviceCredentials.list, {
       project_id: project,

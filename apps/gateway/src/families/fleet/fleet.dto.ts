@@ -107,9 +107,6 @@ export const IssuedToken = Type.Object({
 
 export const TokenPage = Type.Object({ tokens: Type.Array(Token), next: Next });
 
-export const ListCredentials = Type.Object(page, closed);
-export type ListCredentials = Static<typeof ListCredentials>;
-
 export const CredentialPage = Type.Object({ credentials: Type.Array(DeviceCredential), next: Next });
 
 const whichLetters = {
