@@ -138,10 +138,7 @@ describe('a bus that loses what it acknowledged', () => {
       .poll(async () => (await stack.job(id)).progress.succeeded, { timeout: 60_000, interval: 20 })
       .toBeGreaterThan(50);
     const manager = await (await stack.nats()).jetstreamManager();
-    for (let round = 0; round < 5; round++) {
-      await manager.streams.purge('MUSTER_WORK');
-      await manager.streams.purge('MUSTER_DEV_STATUS');
-    }
+    for (const stream of ['MUSTER_WORK', 'MUSTER_DEV_STATUS']) await manager.streams.delete(stream);
 
     // Time passes: what has had no word for a minute is due to be asked for.
     const { postgres } = await stack.file();
@@ -167,7 +164,7 @@ describe('a bus that loses what it acknowledged', () => {
 });
 
 describe('event streams that are lost', () => {
-  it('given that all of them are emptied, when they are rebuilt, then the same events are in them again', async () => {
+  it('given that all of them are deleted, when they are rebuilt, then the same events are in them again', async () => {
     const connection = await stack.nats();
     const read = async () => {
       const events = new Map<string, BusEvent>();
@@ -178,7 +175,7 @@ describe('event streams that are lost', () => {
     const before = await read();
     const manager = await connection.jetstreamManager();
     for (const service of ['JOB_PLANNER', 'COMMAND_DISPATCHER', 'DEVICE_STATE'])
-      await manager.streams.purge(`MUSTER_EVT_${service}`);
+      await manager.streams.delete(`MUSTER_EVT_${service}`);
     const { code, stdout, stderr } = await stack.rebuild();
     expect(stderr + stdout).not.toContain('failed');
     expect(code).toBe(0);

@@ -90,6 +90,30 @@ describe('a device that speaks for others', () => {
   });
 });
 
+describe('a device that aims the acknowledgements of the bus', () => {
+  it('given what would take messages out of a stream, then they stay in it', async () => {
+    const { streams } = await (await stack.nats()).jetstreamManager();
+    const stream = 'MUSTER_EVT_DEVICE_STATE';
+    const before = (await streams.info(stream)).state;
+    for (const verb of ['PURGE', 'MSG.DELETE', 'DELETE']) {
+      const asked = (await stack.nats()).subscribe(`$JS.API.STREAM.${verb}.${stream}`, { max: 1 });
+      await (await stack.nats()).flush();
+      nats.publish(subjectOf(id(), 'report'), '{"reported":{}}', { reply: `$JS.API.STREAM.${verb}.${stream}` });
+      for await (const message of asked) expect(message.json()).toMatchObject({ stream: 'MUSTER_DEV_REPORT' });
+    }
+    const { first_seq, messages } = (await streams.info(stream)).state;
+    expect({ first_seq, deleted: messages < before.messages }).toEqual({ first_seq: before.first_seq, deleted: false });
+  });
+
+  it('given the work of a service, then it is dropped and counted, and no dead letter is made of it', async () => {
+    const before = await dropped('job-planner', 'work', 'invalid');
+    nats.publish(subjectOf(id(), 'report'), '{"reported":{}}', { reply: 'muster.work.job-planner.outcome' });
+    await expect.poll(() => dropped('job-planner', 'work', 'invalid'), PATIENCE).toBe(before + 1);
+    const { body } = await stack.api<{ dead_letters: object[] }>('GET', '/api/v1/dead-letters?service=job-planner');
+    expect(body.dead_letters).toEqual([]);
+  });
+});
+
 describe('a device that says what cannot be', () => {
   const nested = `{"reported":{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}}`;
   const status = (more: object) => JSON.stringify({ command_id: randomUUID(), fence: 1, status: 'success', ...more });

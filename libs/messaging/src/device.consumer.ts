@@ -12,6 +12,7 @@ import {
 } from '@muster/contracts';
 import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
 import type { JsMsg, Msg, MsgHdrs, NatsConnection, Subscription } from 'nats';
+import { isAcknowledgement } from './acknowledgement.js';
 import { batches, type Linger } from './batches.js';
 import { carefully } from './careful.js';
 import { Gate } from './gate.js';
@@ -40,13 +41,6 @@ interface Raw {
   data: Uint8Array;
   headers?: MsgHdrs;
 }
-
-/**
- * Whoever publishes into a stream names the subject of the acknowledgement, and the bus does not ask whether it is its own: a device could have
- * one sent to another's channel, where it would be a hello or a heartbeat like any other.
- */
-const isAcknowledgement = (payload: unknown): boolean =>
-  typeof payload === 'object' && payload !== null && 'stream' in payload && ('seq' in payload || 'error' in payload);
 
 function check(
   channel: DeviceChannel,

@@ -1,5 +1,5 @@
 import { deviceStream, deviceSubject, eventStream, MAX_DEVICE_UNREAD } from '@muster/contracts';
-import { nanos } from 'nats';
+import { AckPolicy, nanos } from 'nats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureStreams, streamsOf } from './streams.js';
 import { Bus, SERVICE } from './testing/bus.js';
@@ -58,7 +58,9 @@ describe('the stream of a device channel', () => {
     const { stream, seq } = await said(quiet);
     expect([stream, seq]).toEqual([deviceStream('report'), MAX_DEVICE_UNREAD + 1]);
     const manager = await bus.client.jetstreamManager();
-    await manager.streams.deleteMessage(deviceStream('report'), 1);
+    await manager.consumers.add(deviceStream('report'), { durable_name: 'reader', ack_policy: AckPolicy.Explicit });
+    const reader = await bus.client.jetstream().consumers.get(deviceStream('report'), 'reader');
+    expect(await (await reader.next())!.ackAck()).toBe(true);
     await said(flooder);
     await expect(said(flooder)).rejects.toMatchObject({ code: '503' });
   });

@@ -26,8 +26,15 @@ import { ifThere } from './if-there.js';
 const DAY_MS = 86_400_000;
 const GIB = 1024 ** 3;
 
+/**
+ * A device may name a request of JetStream's as the subject of an acknowledgement, and the bus does not ask whether it may: what would take
+ * messages out of a stream is refused to everybody.
+ */
+const guarded = { deny_delete: true, deny_purge: true } as const;
+
 /** What is declared of a stream; all else is as the server has it. */
-export type StreamSpec = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'discard' | 'max_bytes' | 'max_age'> &
+export type StreamSpec = typeof guarded &
+  Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'discard' | 'max_bytes' | 'max_age'> &
   Partial<Pick<StreamConfig, 'max_msg_size' | 'max_msgs_per_subject' | 'discard_new_per_subject'>>;
 
 /** How long a service's events are kept, and how many bytes of them: whichever is reached first takes the oldest. */
@@ -41,6 +48,7 @@ export const DEFAULT_EVENT_LIMITS: EventLimits = { days: 7, gib: 4 };
 
 /** Work waits until it is done; a full stream refuses more, and the relay that is refused waits. */
 const workStream: StreamSpec = {
+  ...guarded,
   name: WORK_STREAM,
   subjects: ['muster.work.>'],
   retention: RetentionPolicy.Workqueue,
@@ -50,6 +58,7 @@ const workStream: StreamSpec = {
 };
 
 const deviceChannelStream = (channel: DeviceChannel): StreamSpec => ({
+  ...guarded,
   name: deviceStream(channel.name as ChannelName),
   subjects: [`muster.dev.*.*.${channel.name}`],
   retention: RetentionPolicy.Workqueue,
@@ -64,6 +73,7 @@ const deviceChannelStream = (channel: DeviceChannel): StreamSpec => ({
 });
 
 const serviceEventStream = (service: ServiceName, limits: EventLimits): StreamSpec => ({
+  ...guarded,
   name: eventStream(service),
   subjects: entities.filter((entity) => entity.service === service).map((entity) => `muster.evt.*.${entity.name}.>`),
   retention: RetentionPolicy.Limits,
@@ -118,7 +128,7 @@ const differs = (current: StreamConfig, spec: StreamSpec) =>
   (['discard', 'max_bytes', 'max_age'] as const).some(
     (key) => current[key] !== spec[key] && !(key === 'max_age' && !current[key] && !spec[key]),
   ) ||
-  (['max_msg_size', 'max_msgs_per_subject', 'discard_new_per_subject'] as const).some(
+  (['max_msg_size', 'max_msgs_per_subject', 'discard_new_per_subject', 'deny_delete', 'deny_purge'] as const).some(
     (key) => spec[key] !== undefined && current[key] !== spec[key],
   ) ||
   current.subjects.join() !== spec.subjects.join();

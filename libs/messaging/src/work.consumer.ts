@@ -1,6 +1,7 @@
 import { DomainError, parse, WORK_STREAM, workBatchSchema, type WorkBatch, type WorkContract } from '@muster/contracts';
 import { SpanKind } from '@opentelemetry/api';
 import type { JsMsg, NatsConnection } from 'nats';
+import { isAcknowledgement } from './acknowledgement.js';
 import { carefully } from './careful.js';
 import { Gate } from './gate.js';
 import { inSpan, incomingContext } from './headers.js';
@@ -33,7 +34,13 @@ export function workConsumer(
   const handleOne = async (message: JsMsg): Promise<void> => {
     let batch: WorkBatch;
     try {
-      batch = parse(schema, message.json());
+      const payload = message.json();
+      if (isAcknowledgement(payload)) {
+        host.onDropped('work', 'invalid', { subject: message.subject, message: 'an acknowledgement of the bus' });
+        message.term();
+        return;
+      }
+      batch = parse(schema, payload);
     } catch (error) {
       await park(message, error instanceof DomainError ? error.message : 'not JSON', host);
       return;

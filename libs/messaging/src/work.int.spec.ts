@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterEach(async () => {
   await bus.rest();
   const manager = await bus.client.jetstreamManager();
-  await manager.streams.purge(WORK_STREAM);
+  await manager.streams.delete(WORK_STREAM);
 });
 afterAll(() => bus.stop());
 

@@ -161,8 +161,8 @@ describe('a replay', () => {
       });
       expect(await letters()).toHaveLength(1);
     } finally {
-      await streams.purge(WORK_STREAM);
-      await streams.update(WORK_STREAM, { ...config, max_msgs: -1 });
+      await streams.delete(WORK_STREAM);
+      await streams.add(config);
     }
   });
 });
