@@ -6,6 +6,8 @@ import { CommandEnd } from './commands/command.end.js';
 import { CommandSender } from './commands/command.sender.js';
 import { CommandStore } from './commands/command.store.js';
 import { CommandSweep } from './commands/command.sweep.js';
+import { CommandHistory } from './commands/command.history.js';
+import { CommandHistoryRpc } from './commands/command-history.rpc.js';
 import { CommandsRpc } from './commands/commands.rpc.js';
 import { CommandsWork } from './commands/commands.work.js';
 import { StatusesDevice } from './commands/statuses.device.js';
@@ -37,7 +39,7 @@ import { CommandRetention } from './retention/command.retention.js';
 import { CommandRetentionStore } from './retention/command-retention.store.js';
 
 @Module({
-  controllers: [CommandsRpc, CommandsWork, StatusesDevice, PresenceWork, RequestsRpc, LocksRpc],
+  controllers: [CommandsRpc, CommandHistoryRpc, CommandsWork, StatusesDevice, PresenceWork, RequestsRpc, LocksRpc],
   providers: [
     CommandStore,
     LaneStore,
@@ -52,6 +54,7 @@ import { CommandRetentionStore } from './retention/command-retention.store.js';
     CommandRetentionStore,
     CommandRetention,
     CommandDeployed,
+    CommandHistory,
     CommandJournal,
     CommandQuery,
     CommandRecurrence,

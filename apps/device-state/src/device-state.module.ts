@@ -29,6 +29,8 @@ import { PresenceTimes } from './presence/presence.times.js';
 import { TimelineRetention } from './timeline/timeline.retention.js';
 import { TimelineRpc } from './timeline/timeline.rpc.js';
 import { TimelineStore } from './timeline/timeline.store.js';
+import { WaitingRpc } from './waiting/waiting.rpc.js';
+import { WaitingStore } from './waiting/waiting.store.js';
 
 /** What is out there, what it should be, what it is. */
 @Module({
@@ -42,6 +44,7 @@ import { TimelineStore } from './timeline/timeline.store.js';
     GroupsRpc,
     PresenceChannels,
     TimelineRpc,
+    WaitingRpc,
   ],
   providers: [
     Connections,
@@ -71,6 +74,7 @@ import { TimelineStore } from './timeline/timeline.store.js';
     PresenceSweep,
     TimelineRetention,
     TimelineStore,
+    WaitingStore,
     { provide: PresenceTimes, useFactory: () => PresenceTimes.read(process.env) },
   ],
 })

@@ -11,9 +11,13 @@ import { TaskRetention } from './retention/task.retention.js';
 import { TaskRetentionStore } from './retention/task-retention.store.js';
 import { JobTaskStore } from './tasks/job-task.store.js';
 import { OutcomesWork } from './tasks/outcomes.work.js';
+import { TimelineRpc } from './timeline/timeline.rpc.js';
+import { TimelineStore } from './timeline/timeline.store.js';
+import { WaitingRpc } from './waiting/waiting.rpc.js';
+import { WaitingStore } from './waiting/waiting.store.js';
 
 @Module({
-  controllers: [JobsRpc, OutcomesWork],
+  controllers: [JobsRpc, OutcomesWork, TimelineRpc, WaitingRpc],
   providers: [
     JobStore,
     JobTaskStore,
@@ -25,6 +29,8 @@ import { OutcomesWork } from './tasks/outcomes.work.js';
     JobAct,
     TaskRetentionStore,
     TaskRetention,
+    TimelineStore,
+    WaitingStore,
   ],
 })
 export class JobPlannerModule {}

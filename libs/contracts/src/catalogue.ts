@@ -4,7 +4,6 @@ import { defineDeadLetters, type DeadLetterRpcs } from './dead-letters.js';
 import { deploymentEntity, deployments } from './deployment.js';
 import { deviceGroups } from './device-group.js';
 import { deviceEntity, deviceState, deviceWork } from './device-state.js';
-import { deviceTimeline } from './device-timeline.js';
 import { driftEntity, drifts } from './drift.js';
 import { deviceCredentials } from './device-credentials.js';
 import type { EntityContract } from './entity.js';
@@ -12,6 +11,8 @@ import { jobEntity, jobPlanner, jobTaskEntity, jobWork } from './job-planner.js'
 import { deviceOperationEntity, operationEntity, operations, operationWork } from './operations.js';
 import type { RpcContract } from './rpc.js';
 import { SERVICES, type ServiceName } from './services.js';
+import { timelines } from './timeline.js';
+import { waitings } from './waiting.js';
 import type { WorkContract } from './work.js';
 
 /** Every entity whose transitions are published. */
@@ -40,11 +41,12 @@ export const rpcs: readonly RpcContract[] = [
   ...Object.values<RpcContract>(deviceGroups),
   ...Object.values<RpcContract>(drifts),
   ...Object.values<RpcContract>(operations),
-  ...Object.values<RpcContract>(deviceTimeline),
   ...Object.values<RpcContract>(deployments),
   ...Object.values<RpcContract>(deviceCredentials),
   ...Object.values<RpcContract>(commandDispatcher),
   ...Object.values<RpcContract>(jobPlanner),
+  ...Object.values<RpcContract>(timelines),
+  ...Object.values<RpcContract>(waitings),
   ...[...deadLetters.values()].flatMap((questions) => Object.values<RpcContract>(questions)),
 ];
 

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Command, COMMAND_OUTCOMES, COMMAND_STATES, COMMAND_WAITS, CommandName, RetryRule } from './command.js';
+import { Command, COMMAND_OUTCOMES, COMMAND_STATES, CommandName, RetryRule } from './command.js';
 import { CommandRequestDocument, CommandStats, NewCommandRequest } from './command-request.js';
 import { defineRpc } from './rpc.js';
 import { JsonObject, ProjectId, Timestamp, Uuid } from './schema.js';
@@ -53,31 +53,8 @@ export const LockAnswer = Type.Object({
   expires_at: Timestamp,
 });
 
-/** A state that a command of a device was in. */
-export const CommandEntry = Type.Object({
-  at: Timestamp,
-  entity: Type.Literal('command'),
-  id: Uuid,
-  state: Type.Enum([...COMMAND_STATES]),
-  reason: Type.String(),
-  detail: Type.Object({ command: Type.String(), request_id: Uuid, attempt: Type.Integer(), code: Type.String() }),
-});
-
-/** A command that has not ended, why it waits, and when it is looked at next. */
-export const WaitingCommand = Type.Object({
-  entity: Type.Literal('command'),
-  id: Uuid,
-  device_id: Uuid,
-  state: Type.Enum([...COMMAND_STATES]),
-  waits_for: Type.Union([Type.Enum([...COMMAND_WAITS]), Type.Null()]),
-  due_at: Timestamp,
-  reason: Type.String(),
-});
-
 export type DeviceLock = Static<typeof DeviceLock>;
 export type LockAnswer = Static<typeof LockAnswer>;
-export type CommandEntry = Static<typeof CommandEntry>;
-export type WaitingCommand = Static<typeof WaitingCommand>;
 
 /** How far beyond a page a list of commands or of requests is counted. */
 export const COUNTED = 10_000;
@@ -178,32 +155,6 @@ export const commandDispatcher = {
     'getLocks',
     Type.Object({ project_id: ProjectId, device_ids: lockedDevices }),
     Type.Object({ locks: Type.Array(DeviceLock) }),
-  ),
-  /**
-   * What a device's commands went through, newest first: an entry for each state that one was in. Entries of one moment are not parted, so a
-   * page may be a little longer than `limit`.
-   */
-  timeline: defineRpc(
-    'command-dispatcher',
-    'timeline',
-    Type.Object({
-      project_id: ProjectId,
-      device_id: Uuid,
-      before: Type.Optional(Type.Object({ at: Timestamp, id: Uuid })),
-      limit: pageLimit,
-    }),
-    Type.Object({ entries: Type.Array(CommandEntry) }),
-  ),
-  /** Commands that have not ended, by the time at which each is looked at next. */
-  waiting: defineRpc(
-    'command-dispatcher',
-    'waiting',
-    Type.Object({
-      project_id: ProjectId,
-      after: Type.Optional(Type.Object({ due_at: Timestamp, id: Uuid })),
-      limit: pageLimit,
-    }),
-    Type.Object({ entries: Type.Array(WaitingCommand) }),
   ),
 } as const;
 

@@ -143,27 +143,6 @@ export const DeviceOperationReport = Type.Object(
 /** How lists of operations may be ordered; `-` is downwards. */
 export const OPERATION_ORDERINGS = ['created_at', '-created_at', 'updated_at', '-updated_at'] as const;
 
-/** One thing that happened to a device. */
-export const DeviceOperationEntry = Type.Object({
-  at: Timestamp,
-  entity: Type.Literal(deviceOperationEntity.name),
-  id: Uuid,
-  state: Type.String(),
-  reason: Type.String(),
-  detail: Type.Object({ operation_id: Uuid, operation: Type.String() }),
-});
-
-/** One thing that is not terminal: what it waits for, and until when. */
-export const WaitingOperation = Type.Object({
-  entity: Type.Enum([operationEntity.name, deviceOperationEntity.name]),
-  id: Uuid,
-  device_id: Type.Union([Uuid, Type.Null()]),
-  state: Type.String(),
-  waits_for: Type.String(),
-  due_at: Timestamp,
-  reason: Type.String(),
-});
-
 export type NewOperation = Omit<Static<typeof NewOperation>, 'operation_device_query'> & {
   operation_device_query: DeviceQuery;
 };
@@ -173,13 +152,10 @@ export type Operation = Omit<Static<typeof Operation>, 'operation_device_query'>
 export type DeviceOperation = Static<typeof DeviceOperation>;
 export type DeviceOperationReport = Static<typeof DeviceOperationReport>;
 export type OperationOrdering = (typeof OPERATION_ORDERINGS)[number];
-export type DeviceOperationEntry = Static<typeof DeviceOperationEntry>;
-export type WaitingOperation = Static<typeof WaitingOperation>;
 
 const operationKey = { project_id: ProjectId, id: Uuid };
 const deviceOperationKey = { project_id: ProjectId, operation_id: Uuid, device_id: Uuid };
 const offsetPage = { limit: Type.Integer({ minimum: 1, maximum: 1000 }), offset: Type.Integer({ minimum: 0 }) };
-const many = { limit: Type.Integer({ minimum: 1, maximum: 1000 }) };
 
 /** Questions about operations, and what users and services ask of them. */
 export const operations = {
@@ -240,24 +216,6 @@ export const operations = {
     'reportDeviceOperation',
     Type.Object({ ...deviceOperationKey, report: DeviceOperationReport }),
     DeviceOperation,
-  ),
-  /** What happened to a device's operations before a time, the newest first. */
-  operationTimeline: defineRpc(
-    'device-state',
-    'operationTimeline',
-    Type.Object({ project_id: ProjectId, device_id: Uuid, before: Type.Optional(Timestamp), ...many }),
-    Type.Object({ entries: Type.Array(DeviceOperationEntry) }),
-  ),
-  /** What is not terminal, by `due_at` and then `id`, after the one named. */
-  waitingOperations: defineRpc(
-    'device-state',
-    'waitingOperations',
-    Type.Object({
-      project_id: ProjectId,
-      after: Type.Optional(Type.Object({ due_at: Timestamp, id: Uuid })),
-      ...many,
-    }),
-    Type.Object({ waiting: Type.Array(WaitingOperation) }),
   ),
 } as const;
 

@@ -22,6 +22,8 @@ Format.Set('date-time', isReadableTime);
 
 /** A time as ISO 8601 text, UTC unless it tells its offset. */
 export const Timestamp = Type.String({ format: 'date-time' });
+/** A time as it is kept, to the microsecond: their order as texts is their order in time, and a page may go on from one. */
+export const ExactTime = Type.String({ format: 'date-time', pattern: '^[0-9]{4}-[^.]*\\.[0-9]{6}Z$' });
 /** Any JSON object. */
 export const JsonObject = Type.Record(Type.String(), Type.Unknown());
 

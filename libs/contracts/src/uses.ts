@@ -11,6 +11,8 @@ import { jobPlanner, jobWork } from './job-planner.js';
 import { operations, operationWork } from './operations.js';
 import type { RpcContract } from './rpc.js';
 import type { ServiceName } from './services.js';
+import { timelines } from './timeline.js';
+import { waitings } from './waiting.js';
 import { WORK_STREAM, type WorkContract } from './work.js';
 
 /** What a service wants of others and of devices; its user on the bus may do this and no more. What it answers and publishes itself stands in the contracts. */
@@ -60,6 +62,8 @@ export const uses: Readonly<Record<ServiceName, Uses>> = {
       ...Object.values<RpcContract>(commandDispatcher),
       ...Object.values<RpcContract>(deviceCredentials),
       ...Object.values<RpcContract>(jobPlanner),
+      ...Object.values<RpcContract>(timelines),
+      ...Object.values<RpcContract>(waitings),
       ...lettersOfAll,
     ],
     requests: [],

@@ -7,5 +7,6 @@ export * from './dead-letters.js';
 export { WatchedDeliveries } from './watched-deliveries.js';
 export { Relay, type RelayOptions } from './relay.js';
 export { rebuild, type RebuildOptions } from './rebuild.js';
+export { entryId, exactTime } from './history.js';
 export { valueAt } from './move.js';
 export { currentTraceparent } from './trace.js';

@@ -1,4 +1,5 @@
 export { RpcClient } from './rpc.client.js';
+export { fitting, pageOf } from './fitting.js';
 export { JsonText } from './json.text.js';
 export { Rpc, Work, DeviceMessages, type ChannelMessage, type DeviceMessage } from './patterns.js';
 export { NatsTransport } from './transport.js';

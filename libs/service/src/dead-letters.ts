@@ -1,13 +1,13 @@
 import { DomainError, nestsTooDeep, type DeadLetter, type ServiceName } from '@muster/contracts';
 import { DeadLetterStore, type KeptLetter, type LetterFilter } from '@muster/journal';
-import { republish } from '@muster/messaging';
+import { fitting, republish } from '@muster/messaging';
 import type { NatsConnection } from 'nats';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
 
 /** Bytes of a payload that a list shows, and a single letter: base64 of the latter still fits into an answer on any bus. */
 const SHOWN = { listed: 2 * 1024, alone: 512 * 1024 };
-/** Of the letters of a page, and of its JSON, unless the first letter alone is larger. */
+/** Of the letters of a page, unless the first letter alone is larger. */
 const PAGE_BYTES = 512 * 1024;
 const SHOWN_HEADERS = { count: 32, length: 1024 };
 
@@ -28,14 +28,7 @@ export class DeadLetters {
   async list(filter: LetterFilter, limit: number): Promise<{ letters: DeadLetter[]; next: string | null }> {
     const page = { limit, bytes: PAGE_BYTES, payloadBytes: SHOWN.listed };
     const { letters: kept, more } = await this.store.list(filter, page);
-    const letters: DeadLetter[] = [];
-    let bytes = 0;
-    for (const one of kept) {
-      const letter = this.documentOf(one);
-      bytes += Buffer.byteLength(JSON.stringify(letter));
-      if (bytes > PAGE_BYTES && letters.length > 0) break;
-      letters.push(letter);
-    }
+    const letters = fitting(kept.map((one) => this.documentOf(one)));
     return { letters, next: more || letters.length < kept.length ? letters.at(-1)!.id : null };
   }
 

@@ -1,4 +1,4 @@
-import type { Command, CommandEntry, CommandState, WaitingCommand } from '@muster/contracts';
+import type { Command, CommandState } from '@muster/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { IS_LOCKED } from '../lanes/lane.store.js';
@@ -18,7 +18,7 @@ type Row = Omit<Command, 'created_at' | 'updated_at' | 'due_at'> & {
 };
 
 /** SQL over `t` and its `lane`, which may be missing: what the command waits for, by the words of COMMAND_WAITS. */
-const WAITS_FOR = `CASE
+export const WAITS_FOR = `CASE
   WHEN t.state = 'SCHEDULED' THEN CASE WHEN t.window_opens > t.state_at THEN 'window' ELSE 'retry_at' END
   WHEN t.state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS') THEN 'answer'
   WHEN t.state <> 'QUEUED' THEN NULL
@@ -27,10 +27,8 @@ const WAITS_FOR = `CASE
   WHEN t.concurrent THEN 'slot'
   WHEN lane.in_flight IS NOT NULL THEN 'in_flight' END`;
 
-/** SQL: a time as it is kept, to the microsecond: a page that begins after one of fewer digits would begin with it again. */
-const exact = (time: string) => `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
-
-const LANE = 'LEFT JOIN lane ON lane.project_id = t.project_id AND lane.device_id = t.device_id';
+/** SQL: the lane of a command `t`, which may be missing. */
+export const LANE = 'LEFT JOIN lane ON lane.project_id = t.project_id AND lane.device_id = t.device_id';
 
 /** Reading commands. */
 @Injectable()
@@ -73,46 +71,6 @@ export class CommandQuery {
       [...values, most],
     );
     return row!.count;
-  }
-
-  async timeline(
-    project: string,
-    device: string,
-    before: { at: string; id: string } | undefined,
-    limit: number,
-  ): Promise<CommandEntry[]> {
-    const rows = await this.dataSource.query<Omit<CommandEntry, 'entity'>[]>(
-      `SELECT ${exact('entry.at')} AS at, t.id, entry.state, CASE WHEN entry.state = t.state THEN t.reason ELSE '' END AS reason,
-         jsonb_build_object('command', r.command, 'request_id', t.request_id, 'attempt', t.attempt,
-           'code', CASE WHEN entry.state = t.state THEN t.code ELSE '' END) AS detail
-       FROM (
-         SELECT t.id, (entry.value->>'at')::timestamptz AS at, entry.value->>'state' AS state, entry.place
-         FROM command t CROSS JOIN LATERAL jsonb_array_elements(t.activity) WITH ORDINALITY entry(value, place)
-         WHERE t.project_id = $1 AND t.device_id = $2 AND ($3::timestamptz IS NULL OR t.created_at <= $3)
-       ) entry
-       JOIN command t ON t.project_id = $1 AND t.id = entry.id
-       JOIN command_request r ON r.project_id = $1 AND r.id = t.request_id
-       WHERE $3::timestamptz IS NULL OR (entry.at, entry.id) < ($3, $4::uuid)
-       ORDER BY entry.at DESC, entry.id DESC FETCH FIRST $5 ROWS WITH TIES`,
-      [project, device, before?.at ?? null, before?.id ?? null, limit],
-    );
-    return rows.map((row) => ({ entity: 'command', ...row }));
-  }
-
-  async waiting(
-    project: string,
-    after: { due_at: string; id: string } | undefined,
-    limit: number,
-  ): Promise<WaitingCommand[]> {
-    const rows = await this.dataSource.query<Omit<WaitingCommand, 'entity'>[]>(
-      `SELECT t.id, t.device_id, t.state, ${WAITS_FOR} AS waits_for, ${exact('t.due_at')} AS due_at, t.reason
-       FROM (SELECT * FROM command t
-             WHERE t.project_id = $1 AND t.due_at IS NOT NULL AND ($2::timestamptz IS NULL OR (t.due_at, t.id) > ($2, $3::uuid))
-             ORDER BY t.due_at, t.id LIMIT $4) t ${LANE}
-       ORDER BY t.due_at, t.id`,
-      [project, after?.due_at ?? null, after?.id ?? null, limit],
-    );
-    return rows.map((row) => ({ entity: 'command', ...row }));
   }
 }
 

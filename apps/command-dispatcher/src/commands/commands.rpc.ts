@@ -55,23 +55,4 @@ export class CommandsRpc {
     });
     return this.getCommand({ project_id, id });
   }
-
-  @Rpc(commandDispatcher.timeline)
-  async timeline({
-    project_id,
-    device_id,
-    before,
-    limit,
-  }: RpcRequest<typeof commandDispatcher.timeline>): Promise<RpcResponse<typeof commandDispatcher.timeline>> {
-    return { entries: await this.query.timeline(project_id, device_id, before, limit) };
-  }
-
-  @Rpc(commandDispatcher.waiting)
-  async waiting({
-    project_id,
-    after,
-    limit,
-  }: RpcRequest<typeof commandDispatcher.waiting>): Promise<RpcResponse<typeof commandDispatcher.waiting>> {
-    return { entries: await this.query.waiting(project_id, after, limit) };
-  }
 }

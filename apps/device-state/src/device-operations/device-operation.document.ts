@@ -1,4 +1,4 @@
-import type { DeviceOperation, DeviceOperationState } from '@muster/contracts';
+import type { DeviceOperation, DeviceOperationState, WaitsFor } from '@muster/contracts';
 import type { DeviceOperationEntity } from './device-operation.entity.js';
 
 /** The columns that a document is made of; what a CONVERGE wanted may be large, and is in none. */
@@ -30,10 +30,10 @@ export const toDeviceOperation = (row: Pick<DeviceOperationEntity, keyof typeof 
 });
 
 /** What a device operation that has not ended waits for. */
-export const waitsFor: Readonly<Partial<Record<DeviceOperationState, string>>> = {
+export const waitsFor: Readonly<Partial<Record<DeviceOperationState, WaitsFor>>> = {
   CREATED: 'dispatch',
-  INITIATED: 'device',
-  DISPATCHED: 'acknowledgement',
-  PROCESSING: 'result',
+  INITIATED: 'in_flight',
+  DISPATCHED: 'answer',
+  PROCESSING: 'answer',
   COMPLETED: 'proof',
 };

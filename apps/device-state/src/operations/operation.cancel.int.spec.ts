@@ -1,4 +1,4 @@
-import { operations } from '@muster/contracts';
+import { waitings } from '@muster/contracts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PROJECT, RunningOperations, type Asked } from '../testing/running-operations.js';
 
@@ -25,9 +25,9 @@ describe('an operation in a window', () => {
     });
     const scheduled = await running.reached(id, 'SCHEDULED');
     expect(scheduled).toMatchObject({ schedule_type: 'WINDOW', schedule_args });
-    const waiting = await running.state.call(operations.waitingOperations, { project_id: PROJECT, limit: 1000 });
-    expect(waiting.waiting.find((one) => one.id === id)).toMatchObject({ waits_for: 'window' });
-    expect(Date.parse(waiting.waiting.find((one) => one.id === id)!.due_at)).toBe(
+    const waiting = await running.state.call(waitings['device-state'], { project_id: PROJECT, limit: 1000 });
+    expect(waiting.entries.find((one) => one.id === id)).toMatchObject({ waits_for: 'window' });
+    expect(Date.parse(waiting.entries.find((one) => one.id === id)!.due_at!)).toBe(
       Date.parse(schedule_args.start_datetime),
     );
     expect((await running.parts(id)).count).toBe(0);

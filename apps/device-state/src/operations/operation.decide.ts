@@ -1,4 +1,4 @@
-import type { OperationState } from '@muster/contracts';
+import type { OperationState, WaitsFor } from '@muster/contracts';
 import { isEnd } from '@muster/lifecycle';
 import type { Counts } from '../device-operations/device-operation.way.js';
 import { operationLifecycle } from './operation.lifecycle.js';
@@ -100,12 +100,13 @@ export function judgeCancel({
 }
 
 /** What an operation that has not ended waits for. */
-export const waitsFor: Readonly<Partial<Record<OperationState, string>>> = {
+export const waitsFor: Readonly<Partial<Record<OperationState, WaitsFor>>> = {
   CREATED: 'resolve',
   SCHEDULED: 'window',
   RESOLVING: 'resolve',
   RESOLVED: 'dispatch',
   DISPATCHING: 'dispatch',
-  DISPATCHED: 'devices',
-  PROCESSING: 'devices',
+  DISPATCHED: 'in_flight',
+  PROCESSING: 'in_flight',
+  COMPLETED: 'dispatch',
 };

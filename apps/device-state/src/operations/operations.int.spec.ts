@@ -1,4 +1,4 @@
-import { operations } from '@muster/contracts';
+import { operations, timelines, waitings } from '@muster/contracts';
 import fc from 'fast-check';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -321,26 +321,39 @@ describe('lists', () => {
     await running.answer(id, items);
     await running.reached(id, 'SUCCESS');
     const ask = (rest: object) =>
-      running.state.call(operations.operationTimeline, { project_id: PROJECT, device_id: device!, limit: 4, ...rest });
+      running.state.call(timelines['device-state'], { project_id: PROJECT, device_id: device!, limit: 4, ...rest });
     const first = (await ask({})).entries;
     expect(first.map(({ state }) => state)).toEqual(['SUCCESS', 'COMPLETED', 'PROCESSING', 'DISPATCHED']);
+    expect(new Set(first.map((entry) => entry.entity_id)).size).toBe(1);
     expect(first[0]).toMatchObject({ entity: 'device-operation', detail: { operation_id: id, operation: 'REBOOT' } });
-    const rest = (await ask({ before: first.at(-1)!.at })).entries;
-    expect(rest.map(({ state }) => state)).toEqual(['INITIATED', 'CREATED']);
+    const rest = (await ask({ before: { at: first.at(-1)!.at, id: first.at(-1)!.id } })).entries;
+    expect(rest.map(({ state }) => state)).toEqual(['INITIATED', 'CREATED', 'REGISTERED']);
+    expect(new Set([...first, ...rest].map((entry) => entry.id)).size).toBe(7);
 
     const open = await running.create([device!]);
     await running.reached(open, 'DISPATCHED');
-    const { waiting } = await running.state.call(operations.waitingOperations, { project_id: PROJECT, limit: 1000 });
+    const { entries: waiting } = await running.state.call(waitings['device-state'], {
+      project_id: PROJECT,
+      limit: 1000,
+    });
     const mine = waiting.filter((one) => one.id === open || one.device_id === device);
     expect(mine.map(({ entity, waits_for }) => [entity, waits_for]).toSorted()).toEqual([
-      ['device-operation', 'device'],
-      ['operation', 'devices'],
+      ['device-operation', 'in_flight'],
+      ['operation', 'in_flight'],
     ]);
     expect(waiting.map(({ due_at }) => due_at)).toEqual(waiting.map(({ due_at }) => due_at).toSorted());
     const [one, two] = waiting;
     const after = { due_at: one!.due_at, id: one!.id };
-    const next = await running.state.call(operations.waitingOperations, { project_id: PROJECT, limit: 1, after });
-    expect(next.waiting).toEqual([two]);
+    const waitingAfter = (rest: object) =>
+      running.state.call(waitings['device-state'], { project_id: PROJECT, limit: 1, ...rest });
+    expect(await waitingAfter({ after })).toEqual({ entries: [two], more: waiting.length > 2 });
+    expect(await waitingAfter({ after: { due_at: null, id: open } })).toEqual({ entries: [], more: false });
+    const parts = await running.state.call(waitings['device-state'], {
+      project_id: PROJECT,
+      entity: 'device-operation',
+      limit: 1000,
+    });
+    expect(parts.entries).toEqual(waiting.filter(({ entity }) => entity === 'device-operation'));
     await running.cancel(open);
   });
 });

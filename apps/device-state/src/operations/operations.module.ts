@@ -11,11 +11,9 @@ import { DeviceStore } from '../devices/device.store.js';
 import { GroupStore } from '../groups/group.store.js';
 import { DeviceOperationRetentionStore } from '../retention/device-operation-retention.store.js';
 import { DeviceOperationRetention } from '../retention/device-operation.retention.js';
-import { OperationHistoryRpc } from './operation-history.rpc.js';
 import { OperationAdvance } from './operation.advance.js';
 import { OperationCancel } from './operation.cancel.js';
 import { OperationCreate } from './operation.create.js';
-import { OperationHistory } from './operation.history.js';
 import { OperationReconcile } from './operation.reconcile.js';
 import { OperationResolve } from './operation.resolve.js';
 import { OperationRunner } from './operation.runner.js';
@@ -24,7 +22,7 @@ import { OperationsRpc } from './operations.rpc.js';
 
 /** Operations and their device operations. */
 @Module({
-  controllers: [OperationsRpc, OperationHistoryRpc, DeviceOperationsRpc, DeviceOperationOutcomes],
+  controllers: [OperationsRpc, DeviceOperationsRpc, DeviceOperationOutcomes],
   providers: [
     DeviceStore,
     DeviceSearch,
@@ -36,7 +34,6 @@ import { OperationsRpc } from './operations.rpc.js';
     OperationRunner,
     OperationCreate,
     OperationCancel,
-    OperationHistory,
     DeviceOperationStore,
     DeviceOperationMove,
     DeviceOperationDispatch,

@@ -1,4 +1,4 @@
-import { deviceState, deviceTimeline, deviceWork } from '@muster/contracts';
+import { deviceState, deviceWork, timelines } from '@muster/contracts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { RunningDeviceState } from '../testing/running-device-state.js';
@@ -15,7 +15,7 @@ afterAll(() => service?.stop());
 
 const entriesOf = async (device_id: string, limit = 100, before?: { at: string; id: string }) => {
   const request = { project_id: PROJECT, device_id, limit, ...(before && { before }) };
-  return (await service.call(deviceTimeline.timeline, request)).entries;
+  return (await service.call(timelines['device-state'], request)).entries;
 };
 const eventually = (assertion: () => Promise<void>) => vi.waitFor(assertion, { timeout: 10_000, interval: 25 });
 

@@ -1,10 +1,14 @@
-import { deviceTimeline, DomainError, type RpcRequest, type RpcResponse } from '@muster/contracts';
-import { Rpc } from '@muster/messaging';
+import {
+  DomainError,
+  timelines,
+  type RpcRequest,
+  type RpcResponse,
+  type TimelineRpc as Contract,
+} from '@muster/contracts';
+import { pageOf, Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
 import { DeviceStore } from '../devices/device.store.js';
 import { TimelineStore } from './timeline.store.js';
-
-type Timeline = typeof deviceTimeline.timeline;
 
 /** What happened to a device. */
 @Controller()
@@ -14,10 +18,10 @@ export class TimelineRpc {
     private readonly devices: DeviceStore,
   ) {}
 
-  @Rpc(deviceTimeline.timeline)
-  async timeline({ project_id, device_id, before, limit }: RpcRequest<Timeline>): Promise<RpcResponse<Timeline>> {
+  @Rpc(timelines['device-state'])
+  async timeline({ project_id, device_id, before, limit }: RpcRequest<Contract>): Promise<RpcResponse<Contract>> {
     const [known] = await this.devices.presence(project_id, [device_id]);
     if (!known) throw new DomainError('not_found', `no device ${device_id}`);
-    return { entries: await this.store.page(project_id, device_id, before, limit) };
+    return pageOf(await this.store.page(project_id, device_id, before, limit + 1), limit);
   }
 }

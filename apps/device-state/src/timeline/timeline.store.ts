@@ -1,5 +1,5 @@
 import type { JsonObject, TimelineEntry } from '@muster/contracts';
-import { batch, type Tx } from '@muster/journal';
+import { batch, entryId, exactTime, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
@@ -20,7 +20,12 @@ export interface Happening {
   reason: string;
 }
 
-const MICROSECONDS = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
+/** SQL: each state that the operations of device `$2` were in on it. The reason is kept of the present one alone. */
+const STATES_OF_OPERATIONS = `
+  SELECT (a.entry ->> 'at')::timestamptz AS at, ${entryId('t.id', 'a.place')} AS id, t.id AS entity_id, t.operation_id, a.entry ->> 'state' AS state,
+    CASE WHEN a.place = jsonb_array_length(t.activity) THEN t.reason ELSE '' END AS reason
+  FROM device_operation t CROSS JOIN LATERAL jsonb_array_elements(t.activity) WITH ORDINALITY AS a(entry, place)
+  WHERE t.project_id = $1 AND t.device_id = $2`;
 
 /** The SQL of what happened to devices. */
 @Injectable()
@@ -46,7 +51,10 @@ export class TimelineStore {
     );
   }
 
-  /** Newest first, its registration last; at most `limit`. None where the device is unknown and nothing is asked before. */
+  /**
+   * Newest first, its registration last; at most `limit`. What became of its operations is read from their own rows, which tell of each state
+   * they were in. None where the device is unknown and nothing is asked before.
+   */
   page(
     project: string,
     device: string,
@@ -54,16 +62,22 @@ export class TimelineStore {
     limit: number,
   ): Promise<TimelineEntry[]> {
     const parameters: unknown[] = [project, device, limit];
-    const earlier = (at: string) => (before ? `AND (${at}, id) < ($4::timestamptz, $5::uuid)` : '');
+    const earlier = (at: string, id: string) => (before ? `AND (${at}, ${id}) < ($4::timestamptz, $5::uuid)` : '');
     if (before) parameters.push(before.at, before.id);
     return this.dataSource.query(
-      `SELECT to_char(at AT TIME ZONE 'UTC', ${MICROSECONDS}) AS at, id, entity, entity_id, state, reason, detail
+      `SELECT ${exactTime('at')} AS at, id, entity, entity_id, state, reason, detail
        FROM (
          (SELECT at, id, entity, entity_id, state, reason, detail FROM device_history
-          WHERE project_id = $1 AND device_id = $2 ${earlier('at')} ORDER BY at DESC, id DESC LIMIT $3)
+          WHERE project_id = $1 AND device_id = $2 ${earlier('at', 'id')} ORDER BY at DESC, id DESC LIMIT $3)
          UNION ALL
          SELECT created_at, id, 'device', id, 'REGISTERED', '', '{}' FROM device
-         WHERE project_id = $1 AND id = $2 ${earlier('created_at')}
+         WHERE project_id = $1 AND id = $2 ${earlier('created_at', 'id')}
+         UNION ALL
+         (SELECT e.at, e.id, 'device-operation', e.entity_id, e.state, e.reason,
+            jsonb_build_object('operation_id', e.operation_id, 'operation', o.operation)
+          FROM (${STATES_OF_OPERATIONS} ${before ? 'AND t.created_at <= $4' : ''}) e
+          JOIN operation o ON o.project_id = $1 AND o.id = e.operation_id
+          WHERE true ${earlier('e.at', 'e.id')} ORDER BY e.at DESC, e.id DESC LIMIT $3)
        ) entries ORDER BY entries.at DESC, entries.id DESC LIMIT $3`,
       parameters,
     );

@@ -2,7 +2,9 @@ import { commandWork, jobWork, type JsonObject, type WorkHead, type WorkItem } f
 import type { LockedJob } from './job.store.js';
 import type { Askable } from '../tasks/job-task.store.js';
 
-const DEFAULTS = { in_progress_seconds: 3_600, offline_seconds: 604_800, priority: 0 };
+/** How long a task's command may take where the job does not say. */
+export const TIMEOUT_DEFAULTS = { in_progress_seconds: 3_600, offline_seconds: 604_800 };
+const DEFAULT_PRIORITY = 0;
 
 /** What the commands of a job share: the job is the request. */
 export function requestHead(job: LockedJob): WorkHead<typeof commandWork.request> {
@@ -11,9 +13,9 @@ export function requestHead(job: LockedJob): WorkHead<typeof commandWork.request
     request_id: job.id,
     command: job.job_type,
     args: sharedArgs(job),
-    in_progress_seconds: rollout.timeout?.in_progress_seconds ?? DEFAULTS.in_progress_seconds,
-    offline_seconds: rollout.timeout?.offline_seconds ?? DEFAULTS.offline_seconds,
-    priority: rollout.priority ?? DEFAULTS.priority,
+    in_progress_seconds: rollout.timeout?.in_progress_seconds ?? TIMEOUT_DEFAULTS.in_progress_seconds,
+    offline_seconds: rollout.timeout?.offline_seconds ?? TIMEOUT_DEFAULTS.offline_seconds,
+    priority: rollout.priority ?? DEFAULT_PRIORITY,
     reply_to: jobWork.outcome.subject,
   };
 }

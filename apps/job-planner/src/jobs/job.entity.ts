@@ -8,6 +8,7 @@ const count = () => Column('integer', { default: 0 });
 @Entity({ name: 'job' })
 @Index('job_list', ['project_id', 'created_at', 'id'])
 @Index('job_finished', { synchronize: false })
+@Index('job_open', { synchronize: false })
 @Index('job_due', ['due_at'], { where: 'due_at IS NOT NULL' })
 export class JobEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'job_pkey' })

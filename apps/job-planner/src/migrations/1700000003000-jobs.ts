@@ -40,6 +40,9 @@ export class Jobs1700000003000 implements MigrationInterface {
       `CREATE INDEX job_finished ON job (state_at) WHERE tasks_deleted_at IS NULL
          AND (state IN ('Successful', 'Partially_successful', 'Failed', 'Timed_out') OR state = 'Stopped' AND wish = 'cancel')`,
     );
+    await runner.query(
+      `CREATE INDEX job_open ON job (project_id) WHERE due_at IS NOT NULL OR state = 'Stopped' AND wish = 'pause'`,
+    );
     await runner.query(`
       CREATE TABLE job_task (
         ${stateTableColumns({ activity: false, traced: false })},
@@ -55,6 +58,7 @@ export class Jobs1700000003000 implements MigrationInterface {
         PRIMARY KEY (project_id, id)
       ) WITH (fillfactor = 70)`);
     await runner.query(`CREATE INDEX job_task_job ON job_task (project_id, job_id, id)`);
+    await runner.query(`CREATE INDEX job_task_target ON job_task (project_id, target_id)`);
     await runner.query(`CREATE INDEX job_task_waiting ON job_task (project_id, job_id, id) WHERE state = 'Waiting'`);
     await runner.query(
       `CREATE INDEX job_task_in_flight ON job_task (project_id, job_id, id) WHERE state IN ('Running', 'Stopping')`,

@@ -4,6 +4,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 /** One target of a job. */
 @Entity({ name: 'job_task' })
 @Index('job_task_job', ['project_id', 'job_id', 'id'])
+@Index('job_task_target', ['project_id', 'target_id'])
 @Index('job_task_in_flight', ['project_id', 'job_id', 'id'], { where: `state IN ('Running', 'Stopping')` })
 @Index('job_task_unsuccessful', ['project_id', 'job_id', 'id'], {
   where: `state IN ('Failed', 'Timed_out', 'Stopped')`,

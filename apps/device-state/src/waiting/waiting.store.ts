@@ -1,0 +1,55 @@
+import {
+  deviceOperationEntity,
+  operationEntity,
+  type RpcRequest,
+  type WaitingEntry,
+  type WaitingRpc,
+} from '@muster/contracts';
+import { exactTime } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { waitsFor as partWaitsFor } from '../device-operations/device-operation.document.js';
+import { waitsFor } from '../operations/operation.decide.js';
+
+type Row = Omit<WaitingEntry, 'waits_for'>;
+
+/** The tables of what waits, and what it waits for in each of its states that are no end. */
+const SOURCES = [
+  { entity: operationEntity.name, table: 'operation', device: 'NULL::uuid', waitsFor },
+  { entity: deviceOperationEntity.name, table: 'device_operation', device: 'device_id', waitsFor: partWaitsFor },
+] as const;
+
+/** The SQL of what has not ended. */
+@Injectable()
+export class WaitingStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** By when they are due and then their id, after the one named; at most `limit`. Here everything has a time. */
+  async page({ project_id, entity, after, limit }: RpcRequest<WaitingRpc>): Promise<WaitingEntry[]> {
+    const sources = SOURCES.filter((source) => entity === undefined || source.entity === entity);
+    if (sources.length === 0) return [];
+    const parameters: unknown[] = [project_id, limit];
+    if (after) parameters.push(after.due_at ?? 'infinity', after.id);
+    const later = after ? 'AND (due_at, id) > ($3::timestamptz, $4::uuid)' : '';
+    const open = sources.map(
+      (source) =>
+        `(SELECT '${source.entity}' AS entity, id, ${source.device} AS device_id, state, due_at, reason FROM ${source.table}
+          WHERE project_id = $1 AND due_at IS NOT NULL ${later} ORDER BY due_at, id LIMIT $2)`,
+    );
+    const rows = await this.dataSource.query<Row[]>(
+      `SELECT entity, id, device_id, state, ${exactTime('due_at')} AS due_at, reason
+       FROM (${open.join(' UNION ALL ')}) w ORDER BY w.due_at, w.id LIMIT $2`,
+      parameters,
+    );
+    return rows.map((row) => ({ ...row, waits_for: wordFor(row) }));
+  }
+}
+
+function wordFor({ entity, state }: Row): WaitingEntry['waits_for'] {
+  const words: Readonly<Record<string, WaitingEntry['waits_for']>> = SOURCES.find(
+    (source) => source.entity === entity,
+  )!.waitsFor;
+  const word = words[state];
+  if (!word) throw new Error(`${entity} ${state} has a due_at and waits for nothing`);
+  return word;
+}

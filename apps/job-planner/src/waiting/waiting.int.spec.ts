@@ -1,0 +1,76 @@
+import { waitings, type WaitingEntry } from '@muster/contracts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
+
+const HOUR_MS = 3_600_000;
+
+let planner: RunningPlanner;
+
+beforeAll(async () => {
+  planner = await RunningPlanner.start();
+});
+afterAll(() => planner.service.stop());
+
+async function waiting(limit: number, entity?: WaitingEntry['entity']): Promise<WaitingEntry[]> {
+  const read: WaitingEntry[] = [];
+  for (let page = { entries: read, more: true }; page.more; read.push(...page.entries)) {
+    const last = read.at(-1);
+    page = await planner.service.call(waitings['job-planner'], {
+      project_id: PROJECT,
+      limit,
+      ...(entity && { entity }),
+      ...(last && { after: { due_at: last.due_at, id: last.id } }),
+    });
+    expect(page.entries.length).toBeLessThanOrEqual(limit);
+  }
+  return read;
+}
+
+const told = (entries: readonly WaitingEntry[]) =>
+  entries.map(({ entity, state, waits_for }) => [entity, state, waits_for].join(' '));
+const hoursFromNow = ({ due_at }: WaitingEntry) => Math.round((Date.parse(due_at!) - Date.now()) / HOUR_MS);
+
+describe('what waits', () => {
+  it('given a job with more devices than slots, then it and each task say what for and until when, until they end', async () => {
+    const nodes = planner.nodes(5);
+    const id = await planner.create(nodes, {
+      rollout: { max_in_flight: 2, timeout: { in_progress_seconds: 3_600, offline_seconds: 7_200 } },
+    });
+    await planner.askedFor(id, 2);
+    const tasks = await waiting(2, 'job-task');
+    expect(told(tasks)).toEqual([
+      ...Array<string>(2).fill('job-task Running in_flight'),
+      ...Array<string>(3).fill('job-task Waiting slot'),
+    ]);
+    // A task takes three hours at most; two of five at once, so that the last has its turn after three times that.
+    expect(tasks.map(hoursFromNow)).toEqual([3, 3, 9, 9, 9]);
+    expect(tasks.map(({ device_id }) => device_id).toSorted()).toEqual(nodes.toSorted());
+    expect(await waiting(1, 'job')).toMatchObject([{ id, device_id: null, state: 'Running', waits_for: 'in_flight' }]);
+    const all = await waiting(1000);
+    expect(told(all)).toEqual(['job Running in_flight', ...told(tasks)]);
+    expect(await waiting(1, 'command')).toEqual([]);
+
+    await planner.act(id, 'pause');
+    await planner.answer(id, planner.asked(id));
+    await planner.reached(id, 'Stopped');
+    const paused = await waiting(2);
+    expect(told(paused)).toEqual(Array<string>(3).fill('job-task Waiting approval'));
+    expect(paused.map(({ due_at }) => due_at)).toEqual([null, null, null]);
+
+    await planner.act(id, 'cancel');
+    await planner.reached(id, 'Stopped');
+    await expect.poll(() => waiting(1)).toEqual([]);
+  });
+
+  it('given a rollout that may take longer than four digits of years tell, then the time is cut', async () => {
+    const id = await planner.create(planner.nodes(400), {
+      rollout: { max_in_flight: 1, timeout: { in_progress_seconds: 2_592_000, offline_seconds: 31_536_000 } },
+    });
+    await planner.askedFor(id, 1);
+    await planner.service.query(`UPDATE job SET task_total = 1000000 WHERE id = $1`, [id]);
+    const tasks = await waiting(150, 'job-task');
+    expect(tasks).toHaveLength(400);
+    expect(new Set(tasks.map((entry) => entry.id)).size).toBe(400);
+    expect(tasks.at(-1)!.due_at).toMatch(/^29\d\d-/);
+  });
+});

@@ -1,0 +1,20 @@
+/** Of a page's JSON: with all that surrounds it, it fits into an answer on any bus. */
+const PAGE_BYTES = 512 * 1024;
+
+/** As many of the items, from the first, as one answer may carry; the first of all in any case. */
+export function fitting<T>(items: Iterable<T>): T[] {
+  const page: T[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    bytes += Buffer.byteLength(JSON.stringify(item));
+    if (bytes > PAGE_BYTES && page.length > 0) break;
+    page.push(item);
+  }
+  return page;
+}
+
+/** A page of what was read up to one beyond `limit`, as far as one answer may carry it; `more`: others follow. */
+export function pageOf<T>(read: readonly T[], limit: number): { entries: T[]; more: boolean } {
+  const entries = fitting(read.slice(0, limit));
+  return { entries, more: entries.length < read.length };
+}
