@@ -11,7 +11,9 @@ import { DeploymentsController } from './families/fleet/deployments.controller.j
 import { DevicesController } from './families/fleet/devices.controller.js';
 import { DriftsController } from './families/fleet/drifts.controller.js';
 import { GroupsController } from './families/fleet/groups.controller.js';
+import { TimelineController } from './families/fleet/timeline.controller.js';
 import { TokensController } from './families/fleet/tokens.controller.js';
+import { WaitingController } from './families/fleet/waiting.controller.js';
 import { CommandsController } from './families/operations/commands.controller.js';
 import { DeviceOperationsController } from './families/operations/device-operations.controller.js';
 import { OperationsController } from './families/operations/operations.controller.js';
@@ -20,10 +22,12 @@ import { IdempotencyStore } from './idempotency/idempotency.store.js';
 import { IdempotencySweep } from './idempotency/idempotency.sweep.js';
 import { AsyncApiController } from './openapi/asyncapi.controller.js';
 import { DeviceRegistration } from './registration/device.registration.js';
+import { DeviceTimeline } from './timeline/device.timeline.js';
 import { InstallationToken } from './tokens/installation-token.js';
 import { TokenCache } from './tokens/token.cache.js';
 import { TokenStore } from './tokens/token.store.js';
 import { Tokens } from './tokens/tokens.js';
+import { WaitingOfAll } from './waiting/waiting.of-all.js';
 
 @Module({
   controllers: [
@@ -37,7 +41,9 @@ import { Tokens } from './tokens/tokens.js';
     DeviceOperationsController,
     OperationsController,
     GroupsController,
+    TimelineController,
     TokensController,
+    WaitingController,
     AsyncApiController,
   ],
   providers: [
@@ -46,6 +52,7 @@ import { Tokens } from './tokens/tokens.js';
     AuthHook,
     DeadLettersOfAll,
     DeviceRegistration,
+    DeviceTimeline,
     Idempotency,
     IdempotencyStore,
     IdempotencySweep,
@@ -53,6 +60,7 @@ import { Tokens } from './tokens/tokens.js';
     TokenCache,
     TokenStore,
     Tokens,
+    WaitingOfAll,
   ],
 })
 export class GatewayModule {}

@@ -8,12 +8,18 @@ import {
 } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
-import { mergePages, type Page } from './merge.pages.js';
+import { mergePages, upwards } from '../common/merge.pages.js';
 
 export interface LetterFilter {
   service?: ServiceName;
   subject?: string;
   parked_before?: string;
+}
+
+/** `next`: the id of the last one when more follow. */
+export interface LetterPage {
+  letters: DeadLetter[];
+  next: string | null;
 }
 
 export interface Replayed {
@@ -38,17 +44,18 @@ export class DeadLettersOfAll {
     { service, ...filter }: LetterFilter,
     limit: number,
     after?: string,
-  ): Promise<Page<DeadLetter>> {
+  ): Promise<LetterPage> {
     const pages = await Promise.all(
       [...deadLetters]
         .filter(([keeper]) => service === undefined || keeper === service)
         .map(async ([, { list }]) => {
           const request = { ...scopeOf(project), ...filter, limit, ...(after !== undefined && { after }) };
           const { letters, next } = await this.rpc.call(list, request);
-          return { items: letters, next };
+          return { items: letters, more: next !== null };
         }),
     );
-    return mergePages(pages, limit);
+    const { items, more } = mergePages(pages, limit, (a, b) => upwards(a.id, b.id));
+    return { letters: items, next: more ? (items.at(-1)?.id ?? null) : null };
   }
 
   find(project: string | null, id: string): Promise<DeadLetter> {
@@ -68,10 +75,10 @@ export class DeadLettersOfAll {
    * @throws DomainError `unavailable`: those before it are published and gone from the list, so asking again goes on.
    */
   async replayPage(project: string | null, filter: LetterFilter, limit: number, after?: string): Promise<Replayed> {
-    const { items, next } = await this.list(project, filter, limit, after);
+    const { letters, next } = await this.list(project, filter, limit, after);
     const answer: Replayed = { replayed: 0, failed: [], next };
     const replayOf = async (service: ServiceName, { replay }: DeadLetterRpcs) => {
-      for (const { id } of items.filter((letter) => letter.service === service)) {
+      for (const { id } of letters.filter((letter) => letter.service === service)) {
         try {
           await this.rpc.call(replay, { ...scopeOf(project), id });
           answer.replayed++;

@@ -26,8 +26,8 @@ export class DeadLettersController {
   })
   async list(@Caller() caller: Principal, @QueryParameters(ListDeadLetters) query: ListDeadLetters) {
     const { limit = DEFAULT_PAGE, after, ...filter } = query;
-    const { items, next } = await this.letters.list(scopeOf(caller), filter, limit, after);
-    return { dead_letters: items, next };
+    const { letters, next } = await this.letters.list(scopeOf(caller), filter, limit, after);
+    return { dead_letters: letters, next };
   }
 
   @Post('replay')

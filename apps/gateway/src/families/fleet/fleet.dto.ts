@@ -7,8 +7,10 @@ import {
   Drift,
   ProjectId,
   RegisterResult,
+  TimelineEntry,
   Timestamp,
   Uuid,
+  WaitingEntry,
 } from '@muster/contracts';
 import Type, { type Static } from 'typebox';
 import { ROLES } from '../../auth/roles.js';
@@ -22,7 +24,15 @@ export const keysetParameters = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: DEFAULT_PAGE })),
   after: Type.Optional(Uuid),
 };
-export const Next = Type.Union([Uuid, Type.Null()], { description: 'goes back in as `after`; null at the end' });
+const NEXT = { description: 'goes back in as `after`; null at the end' };
+export const Next = Type.Union([Uuid, Type.Null()], NEXT);
+
+/** The parameters of a page whose places are more than ids. */
+const placeParameters = {
+  limit: keysetParameters.limit,
+  after: Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: '`next` of the page before' })),
+};
+const NextPlace = Type.Union([Type.String(), Type.Null()], NEXT);
 
 /** A page of a list without filters. */
 export const Page = Type.Object(keysetParameters, closed);
@@ -61,6 +71,19 @@ export const ListDeployments = Type.Object(
 export type ListDeployments = Static<typeof ListDeployments>;
 
 export const DeploymentPage = Type.Object({ deployments: Type.Array(DeploymentSummary), next: Next });
+
+export const ListTimeline = Type.Object(placeParameters, closed);
+export type ListTimeline = Static<typeof ListTimeline>;
+
+export const TimelinePage = Type.Object({ timeline: Type.Array(TimelineEntry), next: NextPlace });
+
+export const ListWaiting = Type.Object(
+  { ...placeParameters, entity: Type.Optional(WaitingEntry.properties.entity) },
+  closed,
+);
+export type ListWaiting = Static<typeof ListWaiting>;
+
+export const WaitingPage = Type.Object({ waiting: Type.Array(WaitingEntry), next: NextPlace });
 
 /** One line of the answer to a bulk registration. `line`: number of the line in the request, from 1. */
 export const BulkAnswer = Type.Object({
