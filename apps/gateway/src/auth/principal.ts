@@ -7,6 +7,8 @@ import type { Role } from './roles.js';
 export interface Principal {
   /** Slug of the one project that the token opens. */
   project: string;
+  /** The same project as a UUID. */
+  projectUuid: string;
   role: Role;
   /** Whether it is the installation's own token. */
   installation: boolean;

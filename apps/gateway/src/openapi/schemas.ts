@@ -1,5 +1,4 @@
 import {
-  CommandRequestDocument,
   CommandStats,
   DeadLetter,
   Deployment,
@@ -31,7 +30,7 @@ import type { ApiResponseSchemaHost } from '@nestjs/swagger';
 import type { TSchema } from 'typebox';
 import { Problem } from '../common/problem.js';
 import { BatchJobsError } from '../families/batch-jobs/batch-jobs.dialect.js';
-import { CommandStatus } from '../families/operations/commands.dto.js';
+import { CommandRequest, CommandStatus } from '../families/operations/commands.dto.js';
 import { OperationsError } from '../families/operations/operations.dialect.js';
 import { BulkAnswer, IssuedToken, NewToken, Token } from '../families/fleet/fleet.dto.js';
 
@@ -42,7 +41,7 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 const NAMED: Readonly<Record<string, TSchema>> = {
   BatchJobsError,
   BulkAnswer,
-  CommandRequest: CommandRequestDocument,
+  CommandRequest,
   CommandStats,
   CommandStatus,
   DeadLetter,

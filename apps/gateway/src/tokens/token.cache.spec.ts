@@ -1,11 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { TokenEntity } from './token.entity.js';
 import { TokenCache } from './token.cache.js';
 import { hashOf } from './token.secret.js';
-import type { TokenStore } from './token.store.js';
+import type { SignedInToken, TokenStore } from './token.store.js';
 
-const row = (change: Partial<TokenEntity> = {}) =>
-  ({ actor_id: 'actor', project: 'demo', role: 'viewer', expires_at: null, ...change }) as TokenEntity;
+const row = (change: Partial<SignedInToken> = {}) =>
+  ({
+    actor_id: 'actor',
+    project: 'demo',
+    project_uuid: 'uuid',
+    role: 'viewer',
+    expires_at: null,
+    ...change,
+  }) as SignedInToken;
 
 const findBySecret = vi.fn<TokenStore['findBySecret']>();
 const cacheOver = () => new TokenCache({ findBySecret } as unknown as TokenStore);
@@ -23,7 +29,7 @@ describe('given tokens that are looked up', () => {
     await Promise.all(Array.from({ length: 50 }, () => cache.find('secret')));
     expect(findBySecret.mock.calls).toEqual([[hashOf('secret')]]);
     vi.advanceTimersByTime(5_001);
-    expect(await cache.find('secret')).toMatchObject({ actorId: 'actor', project: 'demo' });
+    expect(await cache.find('secret')).toMatchObject({ actorId: 'actor', project: 'demo', projectUuid: 'uuid' });
     expect(findBySecret).toHaveBeenCalledTimes(2);
   });
 

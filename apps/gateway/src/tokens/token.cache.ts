@@ -50,6 +50,7 @@ export class TokenCache {
       expiresAt: row.expires_at?.getTime() ?? Infinity,
       principal: {
         project: row.project,
+        projectUuid: row.project_uuid,
         role: row.role,
         installation: row.installation,
         actorId: row.actor_id,

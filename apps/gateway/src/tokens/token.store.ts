@@ -15,14 +15,18 @@ export interface NewTokenRow {
   timezone: string;
 }
 
+/** A token with its project's UUID. */
+export type SignedInToken = TokenEntity & { project_uuid: string };
+
 /** SQL of projects and tokens. A `project` of null stands for every one. */
 @Injectable()
 export class TokenStore {
   constructor(private readonly dataSource: DataSource) {}
 
-  async findBySecret(secretHash: string): Promise<TokenEntity | undefined> {
-    const rows = await this.dataSource.query<TokenEntity[]>(
-      'SELECT * FROM token WHERE secret_hash = $1 AND revoked_at IS NULL',
+  async findBySecret(secretHash: string): Promise<SignedInToken | undefined> {
+    const rows = await this.dataSource.query<SignedInToken[]>(
+      `SELECT t.*, p.id AS project_uuid FROM token t JOIN project p ON p.slug = t.project
+       WHERE t.secret_hash = $1 AND t.revoked_at IS NULL`,
       [secretHash],
     );
     return rows[0];

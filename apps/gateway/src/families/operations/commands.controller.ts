@@ -9,7 +9,7 @@ import { offsetOf, offsetPage } from '../../common/offset.page.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
 import {
   CancelCommand,
-  CommandRequestDocument,
+  CommandRequest,
   CommandRequestPage,
   CommandStats,
   CommandStatus,
@@ -19,6 +19,7 @@ import {
   filtersOf,
   ListRequests,
   ListStatuses,
+  toRequest,
   toStatus,
 } from './commands.dto.js';
 import { operations } from './operations.dialect.js';
@@ -46,22 +47,25 @@ export class CommandsController {
     summary: 'Send a command to devices, groups or the devices of a query',
     body: NewCommandRequest,
     creates: true,
-    answers: { status: 201, schema: Envelope(CommandRequestDocument) },
+    answers: { status: 201, schema: Envelope(CommandRequest) },
   })
   create(
-    @Caller() { project, actorId, timezone }: Principal,
+    @Caller() { project, projectUuid, actorId, timezone }: Principal,
     @Creating() creating: CreateRequest,
     @JsonBody(NewCommandRequest) request: NewCommandRequest,
   ) {
     return this.idempotency.create(creating, async (id) =>
       enveloped(
-        await this.rpc.call(commandDispatcher.createCommandRequest, {
-          project_id: project,
-          id,
-          request,
-          created_by: actorId,
-          timezone,
-        }),
+        toRequest(
+          await this.rpc.call(commandDispatcher.createCommandRequest, {
+            project_id: project,
+            id,
+            request,
+            created_by: actorId,
+            timezone,
+          }),
+          projectUuid,
+        ),
       ),
     );
   }
@@ -74,7 +78,7 @@ export class CommandsController {
     answers: { status: 200, schema: Envelope(CommandRequestPage) },
   })
   async list(
-    @Caller() { project }: Principal,
+    @Caller() { project, projectUuid }: Principal,
     @QueryParameters(ListRequests) query: ListRequests,
     @Req() { url }: FastifyRequest,
   ) {
@@ -83,7 +87,8 @@ export class CommandsController {
       project_id: project,
       ...page,
     });
-    return enveloped(offsetPage(url, page, { count, results: requests }));
+    const results = requests.map((request) => toRequest(request, projectUuid));
+    return enveloped(offsetPage(url, page, { count, results }));
   }
 
   @Get(STATUSES)
@@ -140,11 +145,12 @@ export class CommandsController {
   @Endpoint({
     access: 'read',
     summary: 'Show a command request',
-    answers: { status: 200, schema: Envelope(CommandRequestDocument) },
+    answers: { status: 200, schema: Envelope(CommandRequest) },
     refuses: [404],
   })
-  async show(@Caller() { project }: Principal, @PathId('id') id: string) {
-    return enveloped(await this.rpc.call(commandDispatcher.getCommandRequest, { project_id: project, id }));
+  async show(@Caller() { project, projectUuid }: Principal, @PathId('id') id: string) {
+    const request = await this.rpc.call(commandDispatcher.getCommandRequest, { project_id: project, id });
+    return enveloped(toRequest(request, projectUuid));
   }
 
   @Put('commands/:id')
@@ -152,15 +158,16 @@ export class CommandsController {
     access: 'write',
     summary: 'Cancel a command request with all its commands that have not ended',
     body: CancelCommand,
-    answers: { status: 200, schema: Envelope(CommandRequestDocument) },
+    answers: { status: 200, schema: Envelope(CommandRequest) },
     refuses: [404],
   })
   async cancel(
-    @Caller() { project }: Principal,
+    @Caller() { project, projectUuid }: Principal,
     @PathId('id') id: string,
     @JsonBody(CancelCommand) { reason = BY_USER }: CancelCommand,
   ) {
-    return enveloped(await this.rpc.call(commandDispatcher.cancelCommandRequest, { project_id: project, id, reason }));
+    const request = await this.rpc.call(commandDispatcher.cancelCommandRequest, { project_id: project, id, reason });
+    return enveloped(toRequest(request, projectUuid));
   }
 
   @Get('commands/:id/stats')

@@ -40,9 +40,53 @@ export function toStatus({ request_id, device_id, project_id: _, ...command }: C
   return { ...command, request: request_id, device: device_id };
 }
 
-export const CommandRequestPage = OffsetPage(CommandRequestDocument);
+const {
+  id: request_id,
+  project_id: _slug,
+  command,
+  command_type,
+  device_type,
+  schedule,
+  args,
+  request_status,
+  request_status_reason,
+  ...ofRequest
+} = CommandRequestDocument.properties;
+
+/**
+ * A command request as the vendor shows it (seed 000); the rest is ours. `target_run_id` and `operation_id` belong to the requests of
+ * pipelines, and no other has them.
+ */
+export const CommandRequest = Type.Object({
+  id: request_id,
+  enterprise_id: Type.String({ format: 'uuid', description: 'of the project' }),
+  command,
+  command_type,
+  device_type,
+  device_id: Type.Union([Uuid, Type.Null()], { description: 'of a request to one device' }),
+  schedule,
+  args,
+  request_id: Type.String({ format: 'uuid', description: 'the same as `id`' }),
+  request_status,
+  request_status_reason,
+  ...ofRequest,
+});
+export type CommandRequest = Static<typeof CommandRequest>;
+
+/** The vendor's words for a request of the project with this UUID. */
+export function toRequest(document: CommandRequestDocument, enterprise_id: string): CommandRequest {
+  const { id, project_id: _, command, command_type, device_type, schedule, args, ...others } = document;
+  const { request_status, request_status_reason, ...ours } = others;
+  const device_id = document.devices.length === 1 ? document.devices[0]! : null;
+  return {
+    ...{ id, enterprise_id, command, command_type, device_type, device_id, schedule, args },
+    ...{ request_id: id, request_status, request_status_reason, ...ours },
+  };
+}
+
+export const CommandRequestPage = OffsetPage(CommandRequest);
 export const CommandStatusPage = OffsetPage(CommandStatus);
-export { CommandRequestDocument, CommandStats };
+export { CommandStats };
 
 export const ListRequests = Type.Object({ ...offsetParameters }, closed);
 export type ListRequests = Static<typeof ListRequests>;
