@@ -18,6 +18,8 @@ import { DevicesRpc } from './devices/devices.rpc.js';
 import { DriftStore } from './drift/drift.store.js';
 import { DriftWatch } from './drift/drift.watch.js';
 import { DriftsRpc } from './drift/drifts.rpc.js';
+import { Reconverge } from './drift/reconverge.js';
+import { ReconvergeStore } from './drift/reconverge.store.js';
 import { GroupStore } from './groups/group.store.js';
 import { GroupsRpc } from './groups/groups.rpc.js';
 import { OperationsModule } from './operations/operations.module.js';
@@ -72,6 +74,8 @@ import { WaitingStore } from './waiting/waiting.store.js';
     Presence,
     PresenceStore,
     PresenceSweep,
+    Reconverge,
+    ReconvergeStore,
     TimelineRetention,
     TimelineStore,
     WaitingStore,

@@ -24,9 +24,16 @@ export const Drift = Type.Object({
   device_id: Uuid,
   device_name: Type.String(),
   state: Type.Enum([...driftEntity.states]),
-  reason: Type.String({ description: 'why it is resolved: `converged` or `desired changed`' }),
+  reason: Type.String({
+    description:
+      'why it is resolved: `converged` or `desired changed`; while it is open, which operation converges it again, or why it is left alone',
+  }),
   since: Timestamp,
   paths: Paths,
+  source_id: Type.Union([Uuid, Type.Null()], {
+    description: 'the operation that had it converged again, if one did',
+  }),
+  attempts: Type.Integer({ description: 'how often it did so within its window' }),
 });
 export type Drift = Static<typeof Drift>;
 

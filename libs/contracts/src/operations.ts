@@ -44,16 +44,34 @@ const words = <State extends string>(states: Readonly<Record<State, number>>) =>
 
 export const operationEntity = defineEntity('operation', 'device-state', words(OPERATION_STATES), {
   operation: Type.String(),
+  source_id: Type.Union([Uuid, Type.Null()], {
+    description: 'the operation for which this one converges again what drifted, if it does',
+  }),
 });
 export const deviceOperationEntity = defineEntity('device-operation', 'device-state', words(DEVICE_OPERATION_STATES), {
   operation_id: Uuid,
   device_id: Uuid,
 });
 
+const closed = { additionalProperties: false };
+
 /** The operation that brings devices from what they report to what they should be. */
 export const CONVERGE = 'CONVERGE';
 
-const closed = { additionalProperties: false };
+/** A device that a CONVERGE converged and that drifts later is converged again, at most `max` times in a window of so many seconds. */
+export const Reconverge = Type.Object(
+  {
+    max: Type.Integer({ minimum: 1, maximum: 10 }),
+    window_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_592_000, default: 86_400 })),
+  },
+  closed,
+);
+
+/** What Muster itself reads of the `arguments` of a CONVERGE; the rest is its maker's own. */
+export const ConvergeArguments = Type.Object({
+  converge_with_provision: Type.Optional(Type.Boolean()),
+  reconverge: Type.Optional(Reconverge),
+});
 
 const { properties: conditions } = DeviceQuery.$defs.Query;
 const { patternProperties = {} }: TObjectOptions = { ...DeviceQuery.$defs.Query };
@@ -143,6 +161,7 @@ export const DeviceOperationReport = Type.Object(
 /** How lists of operations may be ordered; `-` is downwards. */
 export const OPERATION_ORDERINGS = ['created_at', '-created_at', 'updated_at', '-updated_at'] as const;
 
+export type Reconverge = Static<typeof Reconverge>;
 export type NewOperation = Omit<Static<typeof NewOperation>, 'operation_device_query'> & {
   operation_device_query: DeviceQuery;
 };

@@ -13,9 +13,13 @@ export interface Lost {
   paths: readonly string[];
 }
 
-export type DriftRow = Pick<DriftEntity, 'id' | 'device_id' | 'state' | 'reason' | 'state_at' | 'paths'> & {
-  name: string;
-};
+export type DriftRow = Pick<
+  DriftEntity,
+  'id' | 'device_id' | 'state' | 'reason' | 'state_at' | 'paths' | 'source_id' | 'attempts'
+> & { name: string };
+
+/** A device that comes back by itself in that time is left to do so. */
+const DUE = { due_at: `now() + interval '2 seconds'` };
 
 const driftId = ({ device_id }: Lost) => driftIdOf(device_id);
 
@@ -33,15 +37,22 @@ export class DriftStore {
       device_id: of.map(({ device_id }) => device_id),
       paths: of.map(({ paths }) => paths),
     });
-    const created = await tx.create(driftTable, { id: lost.map(driftId), ...columns(lost) });
+    const created = await tx.create(driftTable, { id: lost.map(driftId), ...columns(lost) }, { compute: DUE });
     const first = new Set(created.map(({ id }) => id));
     const again = lost.filter((one) => !first.has(driftId(one)));
-    const moved = await tx.transition(driftTable, 'DRIFTED', { ids: again.map(driftId), each: columns(again) });
+    const moved = await tx.transition(driftTable, 'DRIFTED', {
+      ids: again.map(driftId),
+      each: columns(again),
+      compute: DUE,
+    });
     await this.remember(tx, 'DRIFTED', '', [...created, ...moved]);
   }
 
   async resolve(tx: Tx, devices: readonly string[], reason: 'converged' | 'desired changed'): Promise<void> {
-    const moved = await tx.transition(driftTable, 'RESOLVED', { ids: devices.map(driftIdOf), set: { reason } });
+    const moved = await tx.transition(driftTable, 'RESOLVED', {
+      ids: devices.map(driftIdOf),
+      set: { reason, due_at: null },
+    });
     await this.remember(tx, 'RESOLVED', reason, moved);
   }
 
@@ -81,7 +92,7 @@ export class DriftStore {
     if (state) conditions.push(state === 'DRIFTED' ? `t.state = 'DRIFTED'` : `t.state <> 'DRIFTED'`);
     if (after !== undefined) conditions.push(`t.id > $${parameters.push(after)}`);
     return this.dataSource.query(
-      `SELECT t.id, t.device_id, t.state, t.reason, t.state_at, t.paths, d.name
+      `SELECT t.id, t.device_id, t.state, t.reason, t.state_at, t.paths, t.source_id, t.attempts, d.name
        FROM drift t JOIN device d ON d.project_id = t.project_id AND d.id = t.device_id
        WHERE ${conditions.join(' AND ')} ORDER BY t.id LIMIT $2`,
       parameters,

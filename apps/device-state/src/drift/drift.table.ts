@@ -5,7 +5,7 @@ import { driftLifecycle } from './drift.lifecycle.js';
 export const driftTable = defineStateTable(driftEntity, {
   lifecycle: driftLifecycle,
   table: 'drift',
-  columns: { device_id: 'uuid', paths: 'text[]' },
+  columns: { device_id: 'uuid', paths: 'text[]', due_at: 'timestamptz' },
   eventData: ['device_id', 'paths'],
   activity: false,
   traced: false,

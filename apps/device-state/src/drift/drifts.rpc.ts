@@ -22,6 +22,8 @@ export class DriftsRpc {
         reason: row.reason,
         since: row.state_at.toISOString(),
         paths: row.paths,
+        source_id: row.source_id,
+        attempts: row.attempts,
       })),
       next: rows.length > limit ? page.at(-1)!.id : null,
     };

@@ -13,6 +13,7 @@ export class Operations1700000001500 implements MigrationInterface {
         query jsonb NOT NULL,
         arguments jsonb NOT NULL,
         purpose text NOT NULL,
+        source_id uuid,
         created_by uuid NOT NULL,
         updated_by uuid NOT NULL,
         updated_at timestamptz NOT NULL DEFAULT now(),

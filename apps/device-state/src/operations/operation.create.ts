@@ -1,13 +1,15 @@
 import {
   CONVERGE,
+  ConvergeArguments,
   DomainError,
   type FieldError,
   type NewOperation,
   type operations,
   type RpcRequest,
   type WindowSchedule,
+  validate,
 } from '@muster/contracts';
-import { Journal } from '@muster/journal';
+import { Journal, type Tx } from '@muster/journal';
 import { scheduleFaults } from '@muster/schedule';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -26,6 +28,21 @@ const REACHABLE_SECONDS = 604_800;
 const LOOK_UP = 1_000;
 /** Most ids that an error lists. */
 const LISTED = 20;
+
+/** What a new operation is made of. */
+export type SoundOperation = Pick<
+  OperationEntity,
+  | 'id'
+  | 'operation'
+  | 'schedule_type'
+  | 'schedule_args'
+  | 'console_timezone'
+  | 'query'
+  | 'arguments'
+  | 'purpose'
+  | 'source_id'
+  | 'created_by'
+>;
 
 /** Takes a new operation in. */
 @Injectable()
@@ -53,34 +70,56 @@ export class OperationCreate {
       return refuse([{ field: 'schedule_type', message: 'RECURRING is for commands only' }]);
     refuse([...argumentFaults(operation), ...scheduleFaults(schedule_type, operation.schedule_args, timezone, now)]);
     await this.checkQuery(project_id, query);
+    await this.journal.transaction(project_id, (tx) =>
+      this.add(
+        tx,
+        {
+          id,
+          operation: operation.operation,
+          schedule_type,
+          schedule_args,
+          console_timezone: timezone,
+          query,
+          arguments: operation.arguments ?? {},
+          purpose: operation.reason ?? '',
+          source_id: null,
+          created_by,
+        },
+        now,
+      ),
+    );
+    return repository.findOneByOrFail(key);
+  }
+
+  /** Adds an operation that is known to be sound; it begins once the transaction has committed. `now`: epoch ms. */
+  async add(tx: Tx, operation: SoundOperation, now: number): Promise<void> {
+    const { id, schedule_type, schedule_args, console_timezone } = operation;
     const schedule: WindowSchedule | null =
-      schedule_type === 'WINDOW' ? { schedule: schedule_type, args: schedule_args, console_timezone: timezone } : null;
+      schedule_type === 'WINDOW' ? { schedule: schedule_type, args: schedule_args, console_timezone } : null;
     const opensAt = schedule && firstOpening(schedule, now);
     const opens = opensAt === null ? null : new Date(opensAt).toISOString();
     const deadline = deadlineOf(schedule, now).toISOString();
-    await this.journal.transaction(project_id, async (tx) => {
-      await tx.create(
-        operationTable,
-        {
-          id: [id],
-          operation: [operation.operation],
-          schedule_type: [schedule_type],
-          schedule_args: [schedule_args],
-          console_timezone: [timezone],
-          query: [query],
-          arguments: [operation.arguments ?? {}],
-          purpose: [operation.reason ?? ''],
-          created_by: [created_by],
-          updated_by: [created_by],
-          opens_at: [opens],
-          deadline: [deadline],
-          due_at: [opens ?? deadline],
-        },
-        { compute: { wake_at: 'now()' } },
-      );
-    });
-    this.runner.wake(key);
-    return repository.findOneByOrFail(key);
+    await tx.create(
+      operationTable,
+      {
+        id: [id],
+        operation: [operation.operation],
+        schedule_type: [schedule_type],
+        schedule_args: [schedule_args],
+        console_timezone: [console_timezone],
+        query: [operation.query],
+        arguments: [operation.arguments],
+        purpose: [operation.purpose],
+        source_id: [operation.source_id],
+        created_by: [operation.created_by],
+        updated_by: [operation.created_by],
+        opens_at: [opens],
+        deadline: [deadline],
+        due_at: [opens ?? deadline],
+      },
+      { compute: { wake_at: 'now()' } },
+    );
+    tx.afterCommit(() => this.runner.wake({ project_id: tx.project, id }));
   }
 
   private async checkQuery(project: string, query: NewOperation['operation_device_query']): Promise<void> {
@@ -107,10 +146,8 @@ export class OperationCreate {
 function argumentFaults({ operation, arguments: given = {} }: NewOperation): FieldError[] {
   const fault = documentFault(given);
   if (fault) return [{ field: 'arguments', message: DOCUMENT_FAULTS[fault] }];
-  const provision = given['converge_with_provision'];
-  return operation === CONVERGE && provision !== undefined && typeof provision !== 'boolean'
-    ? [{ field: 'arguments.converge_with_provision', message: 'must be boolean' }]
-    : [];
+  if (operation !== CONVERGE) return [];
+  return validate(ConvergeArguments, given).map(({ field, message }) => ({ field: `arguments.${field}`, message }));
 }
 
 /** A command may be sent until the schedule's end, and is then given its time. */

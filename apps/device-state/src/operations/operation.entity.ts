@@ -66,6 +66,10 @@ export class OperationEntity {
   @Column('text')
   purpose!: string;
 
+  /** The operation for which this one converges again what drifted, if it does. */
+  @Column('uuid', { nullable: true })
+  source_id!: string | null;
+
   @Column('uuid')
   created_by!: string;
 

@@ -7,7 +7,7 @@ export const operationTable = defineStateTable(operationEntity, {
   table: 'operation',
   activity: true,
   traced: true,
-  eventData: ['operation'],
+  eventData: ['operation', 'source_id'],
   columns: {
     operation: 'text',
     schedule_type: 'text',
@@ -16,6 +16,7 @@ export const operationTable = defineStateTable(operationEntity, {
     query: 'jsonb',
     arguments: 'jsonb',
     purpose: 'text',
+    source_id: 'uuid',
     created_by: 'uuid',
     updated_by: 'uuid',
     updated_at: 'timestamptz',

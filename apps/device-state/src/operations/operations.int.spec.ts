@@ -299,7 +299,7 @@ describe('lists', () => {
       count: 2,
       results: [{ id: ids[1] }],
     });
-    await running.askedFor(ids[0]!, 1);
+    for (const id of ids) await running.reached(id, 'DISPATCHED');
     await running.cancel(ids[0]!);
     await running.answer(ids[0]!, running.asked(ids[0]!), 'CANCELLED');
     await running.reached(ids[0]!, 'CANCELLED');

@@ -42,6 +42,6 @@ import { OperationsRpc } from './operations.rpc.js';
     DeviceOperationRetentionStore,
     DeviceOperationRetention,
   ],
-  exports: [DeviceOperationProof],
+  exports: [DeviceOperationProof, OperationCreate],
 })
 export class OperationsModule {}

@@ -12,6 +12,8 @@ const drift: Drift = {
   reason: '',
   since: '2025-01-01T00:00:00.000Z',
   paths: ['app.version'],
+  source_id: null,
+  attempts: 0,
 };
 
 let gateway: TestGateway;
