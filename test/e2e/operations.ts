@@ -19,6 +19,14 @@ export interface OffsetPage<Item> {
   results: Item[];
 }
 
+/** What tests read of a command on a device. */
+export interface CommandStatus {
+  request: string;
+  device: string;
+  state: string;
+  evidence: Record<string, string>;
+}
+
 export type Counts = Operation['operation_stats']['device_operation_statuses_count'];
 
 const OPERATIONS = '/api/v0/operations/';
@@ -96,10 +104,11 @@ export class OperationsClient {
     return (await this.ask<{ content: CommandStats }>('GET', `${COMMANDS}${id}/stats/`)).content;
   }
 
-  /** The commands of a request, or of an operation, on each device. */
-  async statuses(request: string): Promise<Record<string, unknown>[]> {
-    const path = `/api/commands/v0/status/?limit=1000&request=${request}`;
-    return (await this.ask<{ content: OffsetPage<Record<string, unknown>> }>('GET', path)).content.results;
+  /** The commands that a request of a user, or an operation, gave these devices. */
+  async statuses(request: string, devices: readonly string[]): Promise<CommandStatus[]> {
+    const path = `/api/commands/v0/status/?limit=1000&device=${devices.join()}`;
+    const { content } = await this.ask<{ content: OffsetPage<CommandStatus> }>('GET', path);
+    return content.results.filter((status) => status.request === request);
   }
 
   /** @throws with the answer when it is no success. */
