@@ -1,8 +1,8 @@
 import {
   deviceState,
-  deviceTimeline,
   drifts,
   operations,
+  timelines,
   type Drift,
   type JsonObject,
   type NewOperation,
@@ -100,7 +100,7 @@ describe('devices that drift from an operation that wants them converged again',
       expect(running.state.eventsOf(again!.id)[0]).toMatchObject({ to: 'CREATED', source_id: id }),
     );
     expect(running.state.eventsOf(id)[0]).toMatchObject({ source_id: null });
-    const { entries } = await running.state.call(deviceTimeline.timeline, {
+    const { entries } = await running.state.call(timelines['device-state'], {
       project_id: PROJECT,
       device_id: devices[0]!,
       limit: 100,
