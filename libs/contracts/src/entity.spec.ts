@@ -26,6 +26,8 @@ const fits = (entity: EntityContract) => {
 const text = fc.string({ unit: 'grapheme' });
 
 const valueOf = (schema: TSchema): fc.Arbitrary<unknown> => {
+  if ('anyOf' in schema) return fc.oneof(...(schema.anyOf as TSchema[]).map(valueOf));
+  if ('type' in schema && schema.type === 'null') return fc.constant(null);
   if ('format' in schema) return fc.uuid();
   return 'items' in schema ? fc.array(text) : text;
 };
