@@ -1,5 +1,5 @@
 import { deviceUser, fleetUser } from '@muster/bus-auth';
-import { deviceInbox, deviceSubject, fleetInbox } from '@muster/contracts';
+import { deviceInbox, deviceStream, deviceSubject, fleetInbox } from '@muster/contracts';
 import { connectAsync, type MqttClient } from 'mqtt';
 import type { NatsConnection } from 'nats';
 import { randomUUID } from 'node:crypto';
@@ -140,6 +140,11 @@ describe('a bus that is killed', () => {
         return (await hellos()) > before;
       }, PATIENCE)
       .toBe(true);
+    // One that the stream took after the end would be of another connection.
+    await device.flush();
+    const { streams } = await service.service.connection.jetstreamManager();
+    const unread = async () => (await streams.info(deviceStream('hello'))).state.messages;
+    await expect.poll(unread, PATIENCE).toBe(0);
     expect(movesOf(id).at(-1)).toBe('ONLINE');
     const listens = () =>
       service.service
