@@ -1,4 +1,4 @@
-import type { JsonObject, StatusMessage } from '@muster/contracts';
+import { isObject, type JsonObject, type StatusMessage } from '@muster/contracts';
 import { MAX_EVIDENCE } from './handler.output.js';
 import type { HandlerEnd } from './handler.process.js';
 
@@ -50,6 +50,5 @@ export function endOf(end: HandlerEnd): CommandEnd {
 /** The part of the evidence that is news about the device's reported state: a failed command may have changed it too. */
 export function reportedBy({ evidence }: CommandEnd): JsonObject | undefined {
   const reported = evidence?.['reported'];
-  const isObject = typeof reported === 'object' && reported !== null && !Array.isArray(reported);
-  return isObject ? (reported as JsonObject) : undefined;
+  return isObject(reported) ? reported : undefined;
 }

@@ -1,10 +1,7 @@
-import type { CommandMessage, JsonObject } from '@muster/contracts';
+import { isObject, type CommandMessage, type JsonObject } from '@muster/contracts';
 
 /** The version of a node or a deployment that nobody has said anything else of. */
 export const FIRST_VERSION = '1.0.0';
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const objectOf = (value: unknown): JsonObject => (isObject(value) ? value : {});
 

@@ -1,5 +1,4 @@
-import type { JsonObject } from '@muster/contracts';
-import { isObject } from './command.args.js';
+import { isObject, type JsonObject } from '@muster/contracts';
 
 /** A change, as a merge patch, of one value that `wanted` sets; undefined if it sets none. */
 export function driftFrom(wanted: JsonObject): JsonObject | undefined {

@@ -1,5 +1,6 @@
-import { DomainError, type AttributeValue, type DeviceQuery } from '@muster/contracts';
+import type { AttributeValue, DeviceQuery } from '@muster/contracts';
 import { GroupTree } from '../groups/group.tree.js';
+import { refuseField } from './device.rules.js';
 
 /** Levels of `and`, `or`, `not` and of groups by query, the query itself included; also the most parts of an attribute's path. */
 export const MAX_QUERY_DEPTH = 16;
@@ -13,10 +14,6 @@ export interface SqlCondition {
   sql: string;
   parameters: unknown[];
 }
-
-const refuse = (field: string, message: string): never => {
-  throw new DomainError('invalid', `${field}: ${message}`, { errors: [{ field, message }] });
-};
 
 const NESTED_ATTRIBUTE = 'attributes.';
 
@@ -44,7 +41,7 @@ export function compileDeviceQuery(query: DeviceQuery, taken = 0, groups = Group
 
   const count = (): void => {
     if (++conditions > MAX_QUERY_CONDITIONS)
-      refuse('query', `has more than ${MAX_QUERY_CONDITIONS} conditions, those of its groups included`);
+      refuseField('query', `has more than ${MAX_QUERY_CONDITIONS} conditions, those of its groups included`);
   };
 
   const condition = (sql: string): string => {
@@ -55,7 +52,7 @@ export function compileDeviceQuery(query: DeviceQuery, taken = 0, groups = Group
   const attribute = (path: string, value: AttributeValue): string => {
     const keys = path.split('.');
     if (keys.length > MAX_QUERY_DEPTH)
-      refuse('query.attributes', `a path has more than ${MAX_QUERY_DEPTH} parts: ${path.slice(0, 64)}…`);
+      refuseField('query.attributes', `a path has more than ${MAX_QUERY_DEPTH} parts: ${path.slice(0, 64)}…`);
     if (value === null)
       return `NOT coalesce(jsonb_path_exists(t.attributes, ${bind(notNull(keys))}, '{}', true), false)`;
     return `t.attributes @> ${bind(JSON.stringify(nested(keys, value)))}::jsonb`;
@@ -63,7 +60,7 @@ export function compileDeviceQuery(query: DeviceQuery, taken = 0, groups = Group
 
   const idList = (listed: readonly string[]): string => {
     ids += listed.length;
-    if (ids > MAX_QUERY_IDS) refuse('query.ids', `more than ${MAX_QUERY_IDS} ids, those of its groups included`);
+    if (ids > MAX_QUERY_IDS) refuseField('query.ids', `more than ${MAX_QUERY_IDS} ids, those of its groups included`);
     return `t.id = ANY(${bind(listed)}::uuid[])`;
   };
 
@@ -75,7 +72,7 @@ export function compileDeviceQuery(query: DeviceQuery, taken = 0, groups = Group
   };
 
   const group = (id: string, depth: number, at: string): string => {
-    if (!groups.has(id)) refuse(`${at}.group`, `no group ${id}`);
+    if (!groups.has(id)) refuseField(`${at}.group`, `no group ${id}`);
     // Counted before its parts are written, so that groups which name each other come to an end.
     count();
     const within = groups.within(id);
@@ -86,7 +83,7 @@ export function compileDeviceQuery(query: DeviceQuery, taken = 0, groups = Group
   };
 
   const compile = (part: DeviceQuery, depth: number, at: string): string => {
-    if (depth > MAX_QUERY_DEPTH) refuse('query', `nests deeper than ${MAX_QUERY_DEPTH} levels`);
+    if (depth > MAX_QUERY_DEPTH) refuseField('query', `nests deeper than ${MAX_QUERY_DEPTH} levels`);
     const all: string[] = [];
     if (part.ids) all.push(condition(idList(part.ids)));
     if (part.name_prefix !== undefined) all.push(condition(`starts_with(t.name, ${bind(part.name_prefix)})`));

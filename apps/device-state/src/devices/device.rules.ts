@@ -28,3 +28,6 @@ export function refuse(breaches: FieldError[]): void {
   const [first] = breaches;
   if (first) throw new DomainError('invalid', `${first.field}: ${first.message}`, { errors: breaches });
 }
+
+/** @throws DomainError `invalid` naming the field. */
+export const refuseField = (field: string, message: string): never => refuse([{ field, message }]);
