@@ -116,7 +116,7 @@ export class Tx {
        SELECT ${values.join(', ')} FROM ${given.sql}
        CROSS JOIN (
          SELECT at, (SELECT jsonb_agg(jsonb_build_object('state', state, 'at', at) ORDER BY place) FROM unnest($2::text[]) WITH ORDINALITY p(state, place)) AS activity
-         FROM (SELECT clock_timestamp() AS at OFFSET 0) now
+         FROM (SELECT clock_timestamp() AS at OFFSET 0) now OFFSET 0
        ) clock
        ON CONFLICT DO NOTHING
        RETURNING t.id, ${epochMs('t.state_at')} AS at${table.traced ? ', t.traceparent' : ''}${list([...new Set([...table.eventData, ...returning])])}`,
