@@ -49,6 +49,7 @@ export class DeploymentEntity {
   @Column('jsonb')
   args!: JsonObject;
 
+  /** The timeline is read from them, so they tell which state each brought. */
   @Column('jsonb')
-  versions!: DeployedVersion[];
+  versions!: (DeployedVersion & { state: Deployment['state'] })[];
 }

@@ -1,8 +1,7 @@
 import { MAX_DEPLOYMENT_VERSIONS } from '@muster/contracts';
-import { batch, type Created, type Tx } from '@muster/journal';
+import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { TimelineStore } from '../timeline/timeline.store.js';
 import type { DeploymentEntity } from './deployment.entity.js';
 import type { Learnt } from './deployment.learn.js';
 import { deploymentTable } from './deployment.table.js';
@@ -24,8 +23,8 @@ export type DeploymentRow = SummaryRow & Pick<DeploymentEntity, 'args' | 'versio
 const summary = SUMMARY.map((column) => `t.${column}`).join(', ');
 
 /** SQL: what a command adds to a deployment's versions. */
-const added = (version: string) =>
-  `jsonb_build_array(jsonb_build_object('version', ${version}, 'at', now(), 'command_id', i.command_id))`;
+const added = (state: DeploymentEntity['state'], version: string) =>
+  `jsonb_build_array(jsonb_build_object('version', ${version}, 'state', '${state}', 'at', now(), 'command_id', i.command_id))`;
 
 /** Which deployments. */
 export interface DeploymentFilter {
@@ -37,10 +36,7 @@ export interface DeploymentFilter {
 /** The SQL of deployments: one method a statement. */
 @Injectable()
 export class DeploymentStore {
-  constructor(
-    private readonly dataSource: DataSource,
-    private readonly timeline: TimelineStore,
-  ) {}
+  constructor(private readonly dataSource: DataSource) {}
 
   async get(project: string, id: string): Promise<DeploymentRow | undefined> {
     const [row] = await this.dataSource.query<DeploymentRow[]>(
@@ -91,9 +87,11 @@ export class DeploymentStore {
         command_id: each(({ command_id }) => command_id),
         args: each(({ args }) => args),
       },
-      { compute: { versions: added('i.deployed_version') }, through: upgraded ? ['UPGRADED'] : [] },
+      {
+        compute: { versions: added(upgraded ? 'UPGRADED' : 'DEPLOYED', 'i.deployed_version') },
+        through: upgraded ? ['UPGRADED'] : [],
+      },
     );
-    await this.remember(tx, upgraded ? 'UPGRADED' : 'DEPLOYED', created);
     return new Set(created.map(({ id }) => id));
   }
 
@@ -101,7 +99,7 @@ export class DeploymentStore {
   async change(tx: Tx, learnt: readonly Learnt[], to: 'DEPLOYED' | 'UPGRADED'): Promise<void> {
     const each = <T>(value: (one: Learnt) => T) => learnt.map(value);
     const kept = `CASE WHEN jsonb_array_length(t.versions) < ${MAX_DEPLOYMENT_VERSIONS} THEN t.versions ELSE t.versions - 0 END`;
-    const moved = await tx.transition(deploymentTable, to, {
+    await tx.transition(deploymentTable, to, {
       ids: each(({ id }) => id),
       each: { command_id: each(({ command_id }) => command_id), args: each(({ args }) => args) },
       given: {
@@ -112,22 +110,9 @@ export class DeploymentStore {
       compute: {
         name: 'coalesce(i.name, t.name)',
         deployed_version: `coalesce(i.said_version, '')`,
-        versions: `(${kept}) || ${added(`coalesce(i.said_version, '')`)}`,
+        versions: `(${kept}) || ${added(to, `coalesce(i.said_version, '')`)}`,
         updated_at: 'now()',
       },
     });
-    await this.remember(tx, to, moved);
-  }
-
-  private remember(tx: Tx, state: DeploymentEntity['state'], changed: readonly Created[]): Promise<void> {
-    return this.timeline.append(
-      tx,
-      { entity: 'deployment', state, reason: '' },
-      changed.map(({ id, row: { device_id, name, deployed_version, command_id } }) => ({
-        device_id: String(device_id),
-        entity_id: id,
-        detail: { name, version: deployed_version, command_id },
-      })),
-    );
   }
 }

@@ -21,7 +21,11 @@ export class DeploymentsRpc {
   async getDeployment({ project_id, id }: RpcRequest<Contracts['getDeployment']>): Promise<Deployment> {
     const row = await this.store.get(project_id, id);
     if (!row) throw new DomainError('not_found', `no deployment ${id}`);
-    const versions = row.versions.map((one) => ({ ...one, at: new Date(one.at).toISOString() }));
+    const versions = row.versions.map(({ version, at, command_id }) => ({
+      version,
+      at: new Date(at).toISOString(),
+      command_id,
+    }));
     return { ...toSummary(row), args: row.args, versions };
   }
 

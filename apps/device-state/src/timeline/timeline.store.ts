@@ -15,7 +15,7 @@ export interface Happened {
 
 /** What the devices of a batch have in common. */
 export interface Happening {
-  entity: 'device' | 'drift' | 'deployment';
+  entity: 'device' | 'drift';
   state: string;
   reason: string;
 }
@@ -25,6 +25,13 @@ const STATES_OF_OPERATIONS = `
   SELECT (a.entry ->> 'at')::timestamptz AS at, ${entryId('t.id', 'a.place')} AS id, t.id AS entity_id, t.operation_id, a.entry ->> 'state' AS state,
     CASE WHEN a.place = jsonb_array_length(t.activity) THEN t.reason ELSE '' END AS reason
   FROM device_operation t CROSS JOIN LATERAL jsonb_array_elements(t.activity) WITH ORDINALITY AS a(entry, place)
+  WHERE t.project_id = $1 AND t.device_id = $2`;
+
+/** SQL: what each command made of the deployments of device `$2`. */
+const DEPLOYED = `
+  SELECT (v.one ->> 'at')::timestamptz AS at, (v.one ->> 'command_id')::uuid AS id, t.id AS entity_id, v.one ->> 'state' AS state,
+    jsonb_build_object('name', t.name, 'version', v.one -> 'version', 'command_id', v.one -> 'command_id') AS detail
+  FROM deployment t CROSS JOIN LATERAL jsonb_array_elements(t.versions) AS v(one)
   WHERE t.project_id = $1 AND t.device_id = $2`;
 
 /** The SQL of what happened to devices. */
@@ -52,8 +59,8 @@ export class TimelineStore {
   }
 
   /**
-   * Newest first, its registration last; at most `limit`. What became of its operations is read from their own rows, which tell of each state
-   * they were in. None where the device is unknown and nothing is asked before.
+   * Newest first, its registration last; at most `limit`. What became of its operations and deployments is read from their own rows, which tell
+   * of each state they were in. None where the device is unknown and nothing is asked before.
    */
   page(
     project: string,
@@ -72,6 +79,9 @@ export class TimelineStore {
          UNION ALL
          SELECT created_at, id, 'device', id, 'REGISTERED', '', '{}' FROM device
          WHERE project_id = $1 AND id = $2 ${earlier('created_at', 'id')}
+         UNION ALL
+         (SELECT e.at, e.id, 'deployment', e.entity_id, e.state, '', e.detail FROM (${DEPLOYED}) e
+          WHERE true ${earlier('e.at', 'e.id')} ORDER BY e.at DESC, e.id DESC LIMIT $3)
          UNION ALL
          (SELECT e.at, e.id, 'device-operation', e.entity_id, e.state, e.reason,
             jsonb_build_object('operation_id', e.operation_id, 'operation', o.operation)
