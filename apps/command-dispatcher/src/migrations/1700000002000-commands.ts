@@ -34,7 +34,7 @@ export class Commands1700000002000 implements MigrationInterface {
         lock_expires_at timestamptz,
         checked_at timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (project_id, device_id)
-      ) WITH (fillfactor = 70)`);
+      ) WITH (fillfactor = 50)`);
     await runner.query(`CREATE INDEX lane_unchecked ON lane (checked_at) WHERE NOT online`);
     await runner.query(`CREATE INDEX lane_lock ON lane (lock_expires_at) WHERE lock_expires_at IS NOT NULL`);
     await runner.query(`

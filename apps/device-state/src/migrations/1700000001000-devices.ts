@@ -25,7 +25,7 @@ export class Devices1700000001000 implements MigrationInterface {
         last_seen timestamptz,
         presence_due timestamptz,
         CONSTRAINT device_pkey PRIMARY KEY (project_id, id)
-      ) WITH (fillfactor = 80)`);
+      ) WITH (fillfactor = 50)`);
     await runner.query(`CREATE UNIQUE INDEX device_name ON device (project_id, name)`);
     await runner.query(`CREATE INDEX device_drifted ON device (project_id, id) WHERE drifted`);
     await runner.query(`CREATE INDEX device_presence_due ON device (presence_due) WHERE state = 'ONLINE'`);
