@@ -65,7 +65,7 @@ export class CommandAccept {
     const sent = await this.createSent(tx, request, direct, lanes, byUser);
     const rest = items.filter((item) => !sent.has(item.command_id) && !existing.has(item.command_id));
     const waiting = await this.createWaiting(tx, request, rest, lanes, byUser);
-    const repeated = ids.filter((id) => !sent.has(id) && !waiting.has(id));
+    const repeated = [...new Set(ids)].filter((id) => !sent.has(id) && !waiting.has(id));
     if (repeated.length > 0) await this.end.tell(tx, (await this.store.ended(tx, repeated)) as Ended[]);
     await this.endCancelled(tx, cancelled);
     await this.refuseUnknown(

@@ -27,7 +27,7 @@ export class CommandCancel {
     { head, items }: Omit<WorkBatch<typeof commandWork.cancel>, 'project_id'>,
   ): Promise<void> {
     const { reason } = head;
-    const ids = items.map((item) => item.command_id);
+    const ids = [...new Set(items.map((item) => item.command_id))];
     await this.journal.transaction(project, async (tx) => {
       await this.store.lockRequest(tx, head.request_id);
       const known = await this.store.devicesOf(tx, ids);

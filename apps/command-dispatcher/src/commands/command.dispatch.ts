@@ -20,9 +20,10 @@ export class CommandDispatch {
 
   /** The lanes of `deviceIds` must be locked by the transaction. */
   async dispatch(tx: Tx, deviceIds: readonly string[]): Promise<void> {
-    if (deviceIds.length === 0) return;
+    const devices = [...new Set(deviceIds)];
+    if (devices.length === 0) return;
     for (;;) {
-      const heads = await this.lanes.heads(tx, deviceIds, AT_ONCE);
+      const heads = await this.lanes.heads(tx, devices, AT_ONCE);
       if (heads.length === 0) return;
       await this.send(tx, heads);
       // Of each device one is found that has to wait for the next; only concurrent ones may be more.

@@ -1,5 +1,5 @@
 import { COMMAND_OUTCOMES, type WindowSchedule } from '@muster/contracts';
-import type { Tx } from '@muster/journal';
+import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
 import { dueInWindow } from './command.expiry.js';
@@ -42,7 +42,7 @@ export class CommandRecurrence {
     const going = await this.going(tx, [...new Set(ended.map(({ request_id }) => request_id))]);
     const rows = await tx.query<Predecessor>(
       `SELECT request_id, window_closes, ${INHERITED.join(', ')} FROM command
-       WHERE project_id = $1 AND id = ANY($2) AND code <> 'unknown_device' ORDER BY id`,
+       JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id) WHERE code <> 'unknown_device' ORDER BY id`,
       [tx.project, ended.filter(({ request_id }) => going.has(request_id)).map(({ id }) => id)],
     );
     for (const [request_id, ofRequest] of Map.groupBy(rows, (row) => row.request_id))

@@ -1,4 +1,4 @@
-import type { Tx } from '@muster/journal';
+import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { ENDED_COLUMNS, toEnded, type Ended, type Resting } from './command.end.js';
 import { IN_FLIGHT } from './command.lifecycle.js';
@@ -43,7 +43,7 @@ export class CommandRetry {
     if (attempts.length === 0) return { ended: [], resting: [] };
     const tried = await tx.query<Tried>(
       `SELECT id, request_id, attempt, cancel_requested, timezone, window_opens, window_closes, expires_at FROM command
-       WHERE project_id = $1 AND id = ANY($2) AND state = ANY($3)`,
+       JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id) WHERE state = ANY($3)`,
       [tx.project, attempts.map(({ id }) => id), IN_FLIGHT],
     );
     const facts = await this.facts.of(

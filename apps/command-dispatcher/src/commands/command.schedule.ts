@@ -1,5 +1,5 @@
 import type { CommandRequest, WindowSchedule } from '@muster/contracts';
-import type { NewRows, Tx } from '@muster/journal';
+import { batch, type NewRows, type Tx } from '@muster/journal';
 import type { Window } from '@muster/schedule';
 import { Injectable } from '@nestjs/common';
 import { DeviceLocks } from '../locks/device.locks.js';
@@ -85,7 +85,7 @@ export class CommandSchedule {
   async miss(tx: Tx, ids: readonly string[]): Promise<Ended[]> {
     if (ids.length === 0) return [];
     const commands = await tx.query<Missed>(
-      `SELECT id, request_id, timezone, window_closes, expires_at FROM command WHERE project_id = $1 AND id = ANY($2)`,
+      `SELECT id, request_id, timezone, window_closes, expires_at FROM command JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)`,
       [tx.project, ids],
     );
     const facts = await this.facts.of(

@@ -1,5 +1,5 @@
 import { works, type WorkContract } from '@muster/contracts';
-import type { Tx } from '@muster/journal';
+import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { movesOf } from './command.moves.js';
 import type { SharedRequest } from './request.facts.js';
@@ -16,7 +16,7 @@ export class CommandSteps {
     const moves = [...movesOf(tx, new Set(requests.keys()))].filter(({ to }) => STEPS.includes(to));
     if (moves.length === 0) return;
     const refs = await tx.query<{ id: string; ref: string; traceparent: string | null }>(
-      `SELECT id, ref, traceparent FROM command WHERE project_id = $1 AND id = ANY($2)`,
+      `SELECT id, ref, traceparent FROM command JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)`,
       [tx.project, [...new Set(moves.map(({ id }) => id))]],
     );
     const refOf = new Map(refs.map((row) => [row.id, row]));

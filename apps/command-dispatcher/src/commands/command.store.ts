@@ -129,8 +129,10 @@ export class CommandStore {
   /** Of these commands, those that exist, and those that were cancelled before they were asked for, with the reason; their marks are used up. */
   async known(tx: Tx, ids: readonly string[]): Promise<{ existing: Set<string>; cancelled: Map<string, string> }> {
     const rows = await tx.query<{ id: string; cancelled: string | null }>(
-      `WITH used AS (DELETE FROM command_cancel WHERE project_id = $1 AND id = ANY($2) RETURNING id, reason)
-       SELECT id, reason AS cancelled FROM used UNION ALL SELECT id, NULL FROM command WHERE project_id = $1 AND id = ANY($2)`,
+      `WITH asked AS (SELECT * FROM ${batch(['$2::uuid[]'], ['id'])}), used AS (
+         DELETE FROM command_cancel t USING asked i WHERE t.project_id = i.project_id AND t.id = i.id RETURNING t.id, t.reason
+       )
+       SELECT id, reason AS cancelled FROM used UNION ALL SELECT id, NULL FROM command JOIN asked USING (project_id, id)`,
       [tx.project, ids],
     );
     const existing = new Set<string>();
@@ -144,7 +146,7 @@ export class CommandStore {
 
   async standing(tx: Tx, ids: readonly string[]): Promise<Map<string, Standing>> {
     const rows = await tx.query<Standing>(
-      `SELECT id, device_id, fence, state, cancel_requested FROM command WHERE project_id = $1 AND id = ANY($2)`,
+      `SELECT id, device_id, fence, state, cancel_requested FROM command JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)`,
       [tx.project, ids],
     );
     return new Map(rows.map((row) => [row.id, row]));
@@ -168,14 +170,17 @@ export class CommandStore {
   > {
     return tx.query(
       `SELECT id, ref, request_id, device_id, state, reason, code, traceparent FROM command
-       WHERE project_id = $1 AND id = ANY($2) AND state IN ('SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED')`,
+       JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id) WHERE state IN ('SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED')`,
       [tx.project, ids],
     );
   }
 
   /** The devices of those of these commands that exist. */
   async devicesOf(tx: Tx, ids: readonly string[]): Promise<{ id: string; device_id: string }[]> {
-    return tx.query(`SELECT id, device_id FROM command WHERE project_id = $1 AND id = ANY($2)`, [tx.project, ids]);
+    return tx.query(`SELECT id, device_id FROM command JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)`, [
+      tx.project,
+      ids,
+    ]);
   }
 
   /** A report of progress from a command that is INPROGRESS already: no transition. */
@@ -280,7 +285,8 @@ export class CommandStore {
       `UPDATE command t
        SET cancel_requested = true, reason = $4, deadline = least(t.deadline, now() + make_interval(secs => $5)),
            due_at = least(t.due_at, now() + interval '${RESEND_SECONDS} seconds'), sends = 1
-       WHERE t.project_id = $1 AND t.id = ANY($2) AND t.state = ANY($3) AND NOT t.cancel_requested
+       FROM ${batch(['$2::uuid[]'], ['id'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = ANY($3) AND NOT t.cancel_requested
        RETURNING t.id, t.device_id, t.fence, t.traceparent`,
       [tx.project, ids, IN_FLIGHT, reason, graceSeconds],
     );

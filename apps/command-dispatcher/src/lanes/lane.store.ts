@@ -40,16 +40,17 @@ export class LaneStore {
 
   /** Locks the lanes until the transaction ends. */
   async lock(tx: Tx, deviceIds: readonly string[]): Promise<void> {
-    await tx.query(`SELECT FROM lane WHERE project_id = $1 AND device_id = ANY($2) ORDER BY device_id FOR UPDATE`, [
-      tx.project,
-      deviceIds,
-    ]);
+    await tx.query(
+      `SELECT FROM lane JOIN ${batch(['$2::uuid[]'], ['device_id'])} USING (project_id, device_id) ORDER BY device_id FOR UPDATE OF lane`,
+      [tx.project, deviceIds],
+    );
   }
 
   /** Locks those of the lanes that nobody holds; gives whether their devices are online. */
   async lockFree(tx: Tx, deviceIds: readonly string[]): Promise<Map<string, boolean>> {
     const rows = await tx.query<{ device_id: string; online: boolean }>(
-      `SELECT device_id, online FROM lane WHERE project_id = $1 AND device_id = ANY($2) ORDER BY device_id FOR UPDATE SKIP LOCKED`,
+      `SELECT device_id, online FROM lane JOIN ${batch(['$2::uuid[]'], ['device_id'])} USING (project_id, device_id)
+       ORDER BY device_id FOR UPDATE OF lane SKIP LOCKED`,
       [tx.project, deviceIds],
     );
     return new Map(rows.map((row) => [row.device_id, row.online]));
@@ -172,7 +173,7 @@ export class LaneStore {
     return tx.query<Head & Record<string, unknown>>(
       `SELECT next.id, lane.device_id, next.concurrent,
          (lane.fence + row_number() OVER (PARTITION BY lane.device_id ORDER BY next.concurrent, next.id))::integer AS fence
-       FROM lane CROSS JOIN LATERAL (
+       FROM ${batch(['$2::uuid[]'], ['device_id'])} JOIN lane USING (project_id, device_id) CROSS JOIN LATERAL (
          (SELECT command.id, false AS concurrent FROM command
           WHERE lane.in_flight IS NULL AND NOT command.concurrent AND ${ready}
           ORDER BY command.priority DESC, command.id LIMIT 1)
@@ -184,7 +185,7 @@ export class LaneStore {
                  WHERE lane.concurrent AND going.project_id = $1 AND going.device_id = lane.device_id AND going.concurrent
                    AND going.state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')))
        ) AS next
-       WHERE lane.project_id = $1 AND lane.device_id = ANY($2) AND lane.online AND (lane.in_flight IS NULL OR lane.concurrent)
+       WHERE lane.online AND (lane.in_flight IS NULL OR lane.concurrent)
        LIMIT $3`,
       [tx.project, deviceIds, limit],
     );

@@ -53,7 +53,7 @@ export class LockStore {
   /** The locks on these devices, within a transaction that has their lanes. */
   async of(tx: Tx, deviceIds: readonly string[]): Promise<DeviceLock[]> {
     const rows = await tx.query<Row>(
-      `SELECT ${LOCK} FROM lane WHERE project_id = $1 AND device_id = ANY($2) AND ${IS_LOCKED} ORDER BY device_id`,
+      `SELECT ${LOCK} FROM lane JOIN ${batch(['$2::uuid[]'], ['device_id'])} USING (project_id, device_id) WHERE ${IS_LOCKED} ORDER BY device_id`,
       [tx.project, deviceIds],
     );
     return rows.map(toLock);
@@ -62,7 +62,7 @@ export class LockStore {
   /** The locks on these devices as they are now. */
   async held(project: string, deviceIds: readonly string[]): Promise<DeviceLock[]> {
     const rows = await this.dataSource.query<Row[]>(
-      `SELECT ${LOCK} FROM lane WHERE project_id = $1 AND device_id = ANY($2) AND ${IS_LOCKED} ORDER BY device_id`,
+      `SELECT ${LOCK} FROM lane JOIN ${batch(['$2::uuid[]'], ['device_id'])} USING (project_id, device_id) WHERE ${IS_LOCKED} ORDER BY device_id`,
       [project, deviceIds],
     );
     return rows.map(toLock);
