@@ -61,13 +61,13 @@ export class RunningDispatcher {
     });
   }
 
-  static async start(): Promise<RunningDispatcher> {
-    const service = await RunningService.start({
-      service: 'command-dispatcher',
-      module: CommandDispatcherModule,
-      entities,
-      migrations,
-    });
+  /** @param at when it is for the dispatcher; the real time when absent. */
+  static async start(at?: Date): Promise<RunningDispatcher> {
+    const service = await RunningService.start(
+      { service: 'command-dispatcher', module: CommandDispatcherModule, entities, migrations },
+      {},
+      { at },
+    );
     const running = new RunningDispatcher(service);
     await service.connection.flush();
     return running;

@@ -18,6 +18,7 @@ import { connect, type NatsConnection } from 'nats';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { startService, type RunningService as Started, type ServiceDefinition } from '../start.js';
+import { VirtualClock } from './virtual-clock.js';
 
 /** A transition as other systems hear of it. */
 export interface HeardEvent {
@@ -38,7 +39,17 @@ interface Parts {
   connection: NatsConnection;
   sql: pg.Client;
   service: Started;
+  clock: VirtualClock | undefined;
   end: () => Promise<void>;
+}
+
+interface Surroundings {
+  /** False: the bus lets in everybody, for a service that has contracts of the test's own. */
+  users?: boolean;
+  /** What the service needs of its bus before it starts. */
+  prepare?: (bus: BusWithUsers) => Promise<void>;
+  /** When it is for the service and its database, until the test says otherwise. */
+  at?: Date | undefined;
 }
 
 interface TestBus {
@@ -79,15 +90,11 @@ export class RunningService {
     });
   }
 
-  /**
-   * The service may do on the bus what the contracts let it do.
-   * @param users false: the bus lets in everybody, for a service that has contracts of the test's own.
-   * @param prepare what the service needs of its bus before it starts.
-   */
+  /** The service may do on the bus what the contracts let it do. */
   static async start(
     definition: ServiceDefinition,
     env: NodeJS.ProcessEnv = {},
-    { users = true, prepare }: { users?: boolean; prepare?: (bus: BusWithUsers) => Promise<void> } = {},
+    { users = true, prepare, at }: Surroundings = {},
   ): Promise<RunningService> {
     const postgres = await testPostgres();
     const bus = await (users ? guardedBus(definition.service) : openBus());
@@ -104,15 +111,27 @@ export class RunningService {
       ...env,
     };
     await ensureStreams(connection, streamsOf(definition.service));
+    const clock = at && (await VirtualClock.start(settings.MUSTER_DATABASE_URL!, at));
     const service = await startService(definition, settings);
     const sql = new pg.Client({ connectionString: settings.MUSTER_DATABASE_URL });
     await sql.connect();
     const end = async () => {
       await sql.end();
+      await clock?.stop();
       await bus.stop();
       await postgres.stop();
     };
-    return new RunningService({ definition, env: settings, nats, users: bus.users, connection, sql, service, end });
+    return new RunningService({
+      definition,
+      env: settings,
+      nats,
+      users: bus.users,
+      connection,
+      sql,
+      service,
+      clock,
+      end,
+    });
   }
 
   get url(): string {
@@ -137,6 +156,13 @@ export class RunningService {
     const { users } = this.parts;
     if (!users) throw new Error('the bus lets in everybody');
     return users;
+  }
+
+  /** When it is for a service that was started `at` a time of the test's own. */
+  get clock(): VirtualClock {
+    const { clock } = this.parts;
+    if (!clock) throw new Error('the service lives in the real time');
+    return clock;
   }
 
   /** A provider of the service under test. */
