@@ -55,7 +55,9 @@ export class CommandAccept {
     const ids = items.map((item) => item.command_id);
     const { existing, cancelled } = await this.store.known(tx, ids);
     const isLeftOut = (id: string) => existing.has(id) || cancelled.has(id);
-    const firsts = mayGoAtOnce(terms) ? firstOfEachDevice(items, isLeftOut) : new Map<string, CommandItem>();
+    const firsts = mayGoAtOnce(terms, Date.now())
+      ? firstOfEachDevice(items, isLeftOut)
+      : new Map<string, CommandItem>();
     const devices = [...new Set(items.map((item) => item.device_id))];
     const lanes = await this.lanes.offer(
       tx,

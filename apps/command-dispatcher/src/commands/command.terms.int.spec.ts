@@ -97,6 +97,18 @@ describe('rules for trying again', () => {
   });
 });
 
+describe('commands that are made when their request has expired', () => {
+  it('given an idle device, then it is not sent, and ends as never contacted', async () => {
+    const device = dispatcher.device();
+    const expires_at = new Date(Date.now() - 1_000).toISOString();
+    const [id] = (await dispatcher.request([device], { terms: { expires_at } })) as [string];
+    expect(await dispatcher.reached(id, 'TIMEOUT')).toMatchObject({ code: 'never_contacted', attempt: 0 });
+    const next = await dispatcher.commandFor(device);
+    await vi.waitUntil(() => sentOf(next.id).length === 1);
+    expect(sentOf(id)).toEqual([]);
+  });
+});
+
 describe('late answers', () => {
   it('given the end of a command that timed out, then it is recorded once and changes no state; another device’s, or another fence’s, is not', async () => {
     const [device, stranger] = [dispatcher.device(), dispatcher.device()];

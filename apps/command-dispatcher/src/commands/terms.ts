@@ -17,6 +17,9 @@ export function termsOf({ steps_to, schedule, expires_at, concurrent, retry, loc
   };
 }
 
-/** Whether a command may be sent the moment its lane is free: what waits for windows or locks, or goes beside others, takes its turn. */
-export const mayGoAtOnce = ({ schedule, concurrent, lock_owner }: Terms): boolean =>
-  !schedule && !concurrent && lock_owner === undefined;
+/**
+ * Whether a command may be sent the moment its lane is free: what waits for windows or locks, or goes beside others, takes its turn; what has
+ * expired by `now` (epoch milliseconds) gets none.
+ */
+export const mayGoAtOnce = ({ schedule, concurrent, lock_owner, expires_at }: Terms, now: number): boolean =>
+  !schedule && !concurrent && lock_owner === undefined && (expires_at === undefined || Date.parse(expires_at) > now);
