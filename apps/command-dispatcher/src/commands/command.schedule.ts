@@ -72,6 +72,7 @@ export class CommandSchedule {
   async open(tx: Tx, ids: readonly string[]): Promise<void> {
     const moved = await tx.transition(commandTable, 'QUEUED', {
       ids,
+      set: { code: '' },
       compute: { due_at: dueInQueue('t', 't.expires_at') },
       returning: ['device_id', 'lock_owner'],
     });

@@ -36,6 +36,7 @@ describe('rules for trying again', () => {
       await vi.waitUntil(() => sentOf(id).length === attempt, { timeout: 10_000 });
       const message = sentOf(id)[attempt - 1]!;
       expect(message.attempt).toBe(attempt);
+      expect(await dispatcher.command(id)).toMatchObject({ state: 'INITIATED', reason: '', code: '' });
       dispatcher.status(device, {
         command_id: id,
         fence: message.fence,
