@@ -87,6 +87,19 @@ describe('rules for trying again', () => {
     expect((await dispatcher.command(id)).state).toBe('INITIATED');
   });
 
+  it('given another word about an attempt that failed, while the next one is waited for, then it is dropped and counted', async () => {
+    const device = dispatcher.device();
+    const slow: NewCommandRequest['retry'] = [{ outcome: 'failed', max: 1, backoff_seconds: 600 }];
+    const { id } = await dispatcher.commandFor(device, { retry: slow });
+    await dispatcher.sentTo(device, 1);
+    dispatcher.status(device, { command_id: id, status: 'failure' });
+    await dispatcher.reached(id, 'SCHEDULED');
+    const before = await dispatcher.service.dropped('status', 'old_fence');
+    dispatcher.status(device, { command_id: id, status: 'success' });
+    await vi.waitUntil(async () => (await dispatcher.service.dropped('status', 'old_fence')) > before);
+    expect((await dispatcher.command(id)).state).toBe('SCHEDULED');
+  });
+
   it('given a time-out that a rule fits, then it is sent again', async () => {
     const device = dispatcher.device();
     const terms = { retry: [{ outcome: 'timed_out' as const, max: 1, backoff_seconds: 0 }] };

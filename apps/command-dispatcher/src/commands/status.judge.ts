@@ -23,8 +23,8 @@ export interface Judged {
 }
 
 /**
- * Sorts a batch of statuses into what counts: a status counts when its command exists, belongs to the device that speaks, has this fence and has
- * not ended. Of several ends of one command the first to arrive counts, of several progress reports the last.
+ * Sorts a batch of statuses into what counts: a status counts when its command exists, belongs to the device that speaks, is in flight under this
+ * fence. Of several ends of one command the first to arrive counts, of several progress reports the last.
  */
 export function judgeStatuses(statuses: readonly DeviceStatus[], standing: ReadonlyMap<string, Standing>): Judged {
   const acknowledged = new Map<string, StatusMessage>();
@@ -82,5 +82,7 @@ function dropReason(status: DeviceStatus, command: Standing | undefined): Status
   if (command.device_id !== status.device_id) return 'foreign_command';
   if (command.fence !== status.payload.fence) return 'old_fence';
   if (isEnd(commandLifecycle, command.state)) return 'already_ended';
+  // Its next attempt has a fence of its own, which it gets with its send.
+  if (command.state === 'QUEUED' || command.state === 'SCHEDULED') return 'old_fence';
   return undefined;
 }
