@@ -114,7 +114,7 @@ export const commandDispatcher = {
     Type.Object({ project_id: ProjectId, ...offsetPage }),
     Type.Object({ count: Type.Integer(), requests: Type.Array(CommandRequestDocument) }),
   ),
-  /** Makes no further commands of it and cancels those that have not ended; goes on after the answer. */
+  /** Makes no further commands of it and cancels those that have not ended; goes on after the answer. Of one that is complete nothing changes. */
   cancelCommandRequest: defineRpc(
     'command-dispatcher',
     'cancelCommandRequest',

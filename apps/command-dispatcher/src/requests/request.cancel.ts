@@ -14,7 +14,10 @@ export class RequestCancel {
     private readonly advance: RequestAdvance,
   ) {}
 
-  /** From the answer on no command follows; the first page of those there are is cancelled with it, the rest in the background. */
+  /**
+   * From the answer on no command follows; the first page of those there are is cancelled with it, the rest in the background. Of a request that
+   * is complete nothing changes.
+   */
   async cancel(project_id: string, id: string, reason: string): Promise<CommandRequestDocument> {
     await this.find(project_id, id);
     const isNew = await this.journal.transaction(project_id, (tx) => this.store.markCancelled(tx, id, reason));

@@ -208,6 +208,16 @@ describe('cancel', () => {
     expect(await dispatcher.cancelRequest(id, 'again')).toMatchObject({ request_status_reason: 'no longer wanted' });
   });
 
+  it('given a request all of whose commands have ended, then it stays complete', async () => {
+    const device = dispatcher.device();
+    const { id } = await dispatcher.commandFor(device);
+    await dispatcher.sentTo(device, 1);
+    dispatcher.status(device, { command_id: id, status: 'success' });
+    const { request_id } = await dispatcher.reached(id, 'SUCCESS');
+    const document = await dispatcher.cancelRequest(request_id);
+    expect(document).toMatchObject({ request_status: 'complete', request_status_reason: '' });
+  });
+
   it('given one command, then it alone is cancelled, and one that has ended stays as it is', async () => {
     const devices = [dispatcher.device(false), dispatcher.device(false)];
     const { id } = await dispatcher.create({ devices });

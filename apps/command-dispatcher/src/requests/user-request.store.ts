@@ -1,4 +1,4 @@
-import type { CommandStats, NewCommandRequest } from '@muster/contracts';
+import { COMMAND_OUTCOMES, type CommandStats, type NewCommandRequest } from '@muster/contracts';
 import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -29,6 +29,8 @@ export interface RequestKey {
 const COLUMNS = `r.project_id, r.id, r.body, r.timezone, r.created_by, r.created_at, r.expanded, r.cursor, r.cancelled_at, r.reason`;
 const COUNTED = `${COLUMNS}, to_jsonb(c) AS counts, c.updated_at`;
 const JOINED = `user_request r JOIN request_count c ON c.project_id = r.project_id AND c.id = r.id`;
+/** SQL: how many of its commands have ended. */
+const ENDED = COMMAND_OUTCOMES.map((state) => `c."${state}"`).join(' + ');
 
 /** The statements on what users asked for. */
 @Injectable()
@@ -118,14 +120,16 @@ export class UserRequestStore {
   }
 
   /**
-   * Marks the request as cancelled: from the commit on no commands follow from it, and all that did are there to be seen. Whoever makes some
-   * holds the request's lock, and takes lanes; so this transaction must take none.
+   * Marks the request as cancelled, unless it is complete: from the commit on no commands follow from it, and all that did are there to be seen.
+   * Whoever makes some holds the request's lock, and takes lanes; so this transaction must take none. @returns whether it is marked now and was not.
    */
   async markCancelled(tx: Tx, id: string, reason: string): Promise<boolean> {
     await tx.query(`SELECT pg_advisory_xact_lock(${requestLock('$1', '$2')})`, [tx.project, id]);
     const rows = await tx.query(
-      `UPDATE user_request SET cancelled_at = now(), reason = $3, cursor = '', due_at = now()
-       WHERE project_id = $1 AND id = $2 AND cancelled_at IS NULL RETURNING id`,
+      `UPDATE user_request r SET cancelled_at = now(), reason = $3, cursor = '', due_at = now()
+       FROM request_count c
+       WHERE r.project_id = $1 AND r.id = $2 AND r.cancelled_at IS NULL AND c.project_id = r.project_id AND c.id = r.id
+         AND NOT (r.expanded AND c.total = ${ENDED}) RETURNING r.id`,
       [tx.project, id, reason],
     );
     return rows.length > 0;
