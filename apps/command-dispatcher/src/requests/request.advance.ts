@@ -10,6 +10,8 @@ const EVERY_MS = 500;
 const LIMIT = 20;
 /** How long a request is left to the replica that took it. */
 const CLAIM_SECONDS = 30;
+/** How long it goes on before those that came after it have their turn; far less than its claim, so that no other replica takes it meanwhile. */
+const TURN_MS = 1_000;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Carries on users' requests with more to do: makes their commands, or cancels them, a page at a time. */
@@ -46,25 +48,30 @@ export class RequestAdvance implements OnApplicationBootstrap, OnApplicationShut
   async step(): Promise<boolean> {
     const due = await this.store.claimDue(LIMIT, CLAIM_SECONDS);
     // One that fails keeps no other from going on; it is due again when its claim is over.
-    await Promise.all(
+    const wantMore = await Promise.all(
       due.map((key) =>
-        this.advance(key).catch((error: unknown) =>
-          this.logger.error({ err: error, request_id: key.id }, 'command request failed, trying again'),
-        ),
+        this.advance(key).catch((error: unknown) => {
+          this.logger.error({ err: error, request_id: key.id }, 'command request failed, trying again');
+          return false;
+        }),
       ),
     );
-    return due.length === LIMIT;
+    return due.length === LIMIT || wantMore.includes(true);
   }
 
-  private async advance({ project_id, id }: RequestKey): Promise<void> {
-    while (!this.stopping) {
-      const request = await this.store.find(project_id, id);
-      if (!request) return;
+  /** Goes on with a claimed request for one turn. @returns whether it wants another. */
+  private async advance(key: RequestKey): Promise<boolean> {
+    const turnEnds = Date.now() + TURN_MS;
+    while (!this.stopping && Date.now() < turnEnds) {
+      const request = await this.store.find(key.project_id, key.id);
+      if (!request) return false;
       if (request.cancelled_at) {
-        if (!(await this.cancelPage(request))) return;
-      } else if (request.expanded) return;
+        if (!(await this.cancelPage(request))) return false;
+      } else if (request.expanded) return false;
       else await this.expand.nextPage(request);
     }
+    await this.store.giveBack(key);
+    return true;
   }
 
   /** Cancels a page of the commands that have not ended. @returns whether there may be more. */

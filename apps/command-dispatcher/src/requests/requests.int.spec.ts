@@ -1,7 +1,9 @@
 import { commandDispatcher, timelines, waitings, type NewCommandRequest, type WaitingEntry } from '@muster/contracts';
+import { setImmediate } from 'node:timers/promises';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ACTOR, PROJECT, RunningDispatcher } from '../testing/running-dispatcher.js';
+import { RequestExpand } from './request.expand.js';
 
 let dispatcher: RunningDispatcher;
 
@@ -144,6 +146,23 @@ describe('a request of a user for many devices', () => {
       { timeout: 20_000 },
     );
     expect((await document(request.id)).request_status).toBe('cancelled');
+  });
+
+  it('given one whose devices come to no end, then another one is carried out beside it', async () => {
+    const expand = dispatcher.service.get(RequestExpand);
+    const nextPage = expand.nextPage.bind(expand);
+    const endless = uuid();
+    const pages = vi
+      .spyOn(expand, 'nextPage')
+      .mockImplementation((request) => (request.id === endless ? setImmediate() : nextPage(request)));
+    const groups = [dispatcher.group([dispatcher.device(false)])];
+    await dispatcher.create({ command_type: 'GROUP', groups }, { id: endless });
+    await vi.waitUntil(() => pages.mock.calls.length > 1);
+    const { id } = await dispatcher.create({ command_type: 'GROUP', groups });
+    await reachedStatus(id, 'running');
+    expect(await document(endless)).toMatchObject({ request_status: 'pending' });
+    pages.mockRestore();
+    await reachedStatus(endless, 'running');
   });
 
   it('given a query that means nobody, then the request is complete', async () => {

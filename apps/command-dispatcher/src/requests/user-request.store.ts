@@ -156,4 +156,12 @@ export class UserRequestStore {
     );
     return rows;
   }
+
+  /** Ends the claim of a request with more to do: whoever is next goes on. */
+  async giveBack({ project_id, id }: RequestKey): Promise<void> {
+    await this.dataSource.query(
+      `UPDATE user_request SET due_at = now() WHERE project_id = $1 AND id = $2 AND due_at IS NOT NULL`,
+      [project_id, id],
+    );
+  }
 }
