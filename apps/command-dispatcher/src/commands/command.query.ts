@@ -58,7 +58,7 @@ export class CommandQuery {
   async count(project: string, filter: CommandFilter, most: number): Promise<number> {
     const { request, device, state } = filter;
     if (request && !device) {
-      const columns = state ? state.map((name) => `"${name}"`).join(' + ') : 'total';
+      const columns = state ? [...new Set(state)].map((name) => `"${name}"`).join(' + ') : 'total';
       const [row] = await this.dataSource.query<{ count: number }[]>(
         `SELECT coalesce(sum(${columns}), 0)::integer AS count FROM request_count WHERE project_id = $1 AND id = ANY($2)`,
         [project, request],

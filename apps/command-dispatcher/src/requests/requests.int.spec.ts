@@ -261,6 +261,7 @@ describe('lists', () => {
     expect(ids).toEqual([...ids].sort().reverse());
     expect((await page({ request: [id] }, 2, 2)).commands.map((command) => command.id)).toEqual(ids.slice(2, 4));
     expect(await page({ request: [id], state: ['SUCCESS'] }, 2, 0)).toEqual({ count: 0, commands: [] });
+    expect((await page({ request: [id], state: ['QUEUED', 'QUEUED'] }, 2, 0)).count).toBe(5);
     expect((await page({ device: [devices[0]!] }, 2, 0)).count).toBe(1);
     const requests = await dispatcher.service.call(commandDispatcher.listCommandRequests, {
       project_id: PROJECT,
