@@ -65,7 +65,7 @@ const lockedDevices = Type.Array(Uuid, { minItems: 1, maxItems: 500 });
 
 export const commandDispatcher = {
   getCommand: defineRpc('command-dispatcher', 'getCommand', Type.Object({ project_id: ProjectId, id: Uuid }), Command),
-  /** Commands, the latest first. `request`: of these requests of users. `count` stops {@link COUNTED} beyond the page. */
+  /** Commands, the latest first. `request`: of these requests of users. `count` stops {@link COUNTED} beyond the page, which is shorter where one answer carries no more. */
   listCommands: defineRpc(
     'command-dispatcher',
     'listCommands',
@@ -107,7 +107,7 @@ export const commandDispatcher = {
     Type.Object({ project_id: ProjectId, id: Uuid }),
     CommandRequestDocument,
   ),
-  /** Requests of users, the latest first, each with a few of its devices. */
+  /** Requests of users, the latest first, each with a few of its devices; a page is shorter where one answer carries no more. */
   listCommandRequests: defineRpc(
     'command-dispatcher',
     'listCommandRequests',

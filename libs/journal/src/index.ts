@@ -8,5 +8,6 @@ export { WatchedDeliveries } from './watched-deliveries.js';
 export { Relay, type RelayOptions } from './relay.js';
 export { rebuild, type RebuildOptions } from './rebuild.js';
 export { entryId, exactTime } from './history.js';
+export { fittingRows } from './page.js';
 export { valueAt } from './move.js';
 export { currentTraceparent } from './trace.js';

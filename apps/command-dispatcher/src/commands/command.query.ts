@@ -1,4 +1,5 @@
 import type { Command, CommandState } from '@muster/contracts';
+import { fittingRows } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { IS_LOCKED } from '../lanes/lane.store.js';
@@ -12,6 +13,8 @@ export interface CommandFilter {
 }
 
 type Row = Omit<Command, 'created_at' | 'updated_at' | 'due_at'> & {
+  page_bytes: string;
+  page_row: string;
   created_at: Date;
   updated_at: Date;
   due_at: Date | null;
@@ -35,18 +38,17 @@ export const LANE = 'LEFT JOIN lane ON lane.project_id = t.project_id AND lane.d
 export class CommandQuery {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** The latest first: ids are UUIDv7, made by whoever asked. */
+  /** The latest first, as many of `limit` as one answer may carry: ids are UUIDv7, made by whoever asked. */
   async list(project: string, filter: CommandFilter, limit: number, offset: number): Promise<Command[]> {
     const { sql, values } = conditions(project, filter);
     const rows = await this.dataSource.query<Row[]>(
-      `SELECT t.id, t.project_id, t.request_id, t.device_id, r.command, r.args || t.args AS args, t.state, t.attempt, t.fence, t.progress,
+      fittingRows(`SELECT t.id, t.project_id, t.request_id, t.device_id, r.command, r.args || t.args AS args, t.state, t.attempt, t.fence, t.progress,
          t.reason, t.code, t.evidence, t.late_answer, t.failures, t.activity, t.created_at, t.state_at AS updated_at, t.due_at, ${WAITS_FOR} AS waits_for
        FROM (SELECT * FROM command t WHERE ${sql} ORDER BY t.id DESC LIMIT $${values.length + 1} OFFSET $${values.length + 2}) t
-       JOIN command_request r ON r.project_id = t.project_id AND r.id = t.request_id ${LANE}
-       ORDER BY t.id DESC`,
+       JOIN command_request r ON r.project_id = t.project_id AND r.id = t.request_id ${LANE}`),
       [...values, limit, offset],
     );
-    return rows.map((row) => ({
+    return rows.map(({ page_bytes: _bytes, page_row: _row, ...row }) => ({
       ...row,
       created_at: row.created_at.toISOString(),
       updated_at: row.updated_at.toISOString(),

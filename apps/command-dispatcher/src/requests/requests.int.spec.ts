@@ -272,6 +272,39 @@ describe('lists', () => {
     expect(requests.count).toBeGreaterThan(1);
   });
 
+  it('given more than one answer can carry, then a page has as many as fit, and the next begins after them', async () => {
+    const devices = Array.from({ length: 12 }, () => dispatcher.device(false));
+    const args = { blob: 'x'.repeat(100_000) };
+    const { id } = await dispatcher.create({ devices, args });
+    await Promise.all(Array.from({ length: 11 }, () => dispatcher.create({ devices, args })));
+    const commands = await dispatcher.service.call(commandDispatcher.listCommands, {
+      project_id: PROJECT,
+      request: [id],
+      limit: 20,
+      offset: 0,
+    });
+    expect(commands.count).toBe(12);
+    expect(commands.commands).toHaveLength(5);
+    const list = (offset: number) =>
+      dispatcher.service.call(commandDispatcher.listCommandRequests, { project_id: PROJECT, limit: 20, offset });
+    const { requests } = await list(0);
+    expect(requests).toHaveLength(5);
+    const ids = [...requests, ...(await list(5)).requests].map((request) => request.id);
+    expect(new Set(ids).size).toBe(10);
+    expect(ids).toEqual([...ids].sort().reverse());
+  });
+
+  it('given a request for many listed devices, then the list shows a few of them', async () => {
+    const devices = Array.from({ length: 21 }, () => dispatcher.device(false));
+    const shown = async (some: string[]) => {
+      await dispatcher.create({ devices: some });
+      const asked = { project_id: PROJECT, limit: 1, offset: 0 };
+      return (await dispatcher.service.call(commandDispatcher.listCommandRequests, asked)).requests[0];
+    };
+    expect(await shown(devices)).toMatchObject({ devices: devices.slice(0, 20), devices_truncated: true });
+    expect(await shown(devices.slice(1))).toMatchObject({ devices: devices.slice(1), devices_truncated: false });
+  });
+
   it('given a command that went through states, then its device’s timeline has each of them, newest first, and pages meet without a gap', async () => {
     const device = dispatcher.device();
     await dispatcher.create({ devices: [device] });

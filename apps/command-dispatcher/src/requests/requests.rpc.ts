@@ -54,7 +54,8 @@ export class RequestsRpc {
     RpcResponse<typeof commandDispatcher.listCommandRequests>
   > {
     const [requests, count] = await Promise.all([
-      this.store.list(project_id, limit, offset),
+      // One more, which tells that there are more.
+      this.store.list(project_id, limit, offset, LISTED_DEVICES + 1),
       this.store.count(project_id, offset + limit + COUNTED),
     ]);
     return { count, requests: requests.map((request) => toDocument(request, LISTED_DEVICES)) };

@@ -1,5 +1,5 @@
 import { COMMAND_OUTCOMES, type CommandStats, type NewCommandRequest } from '@muster/contracts';
-import type { Tx } from '@muster/journal';
+import { fittingRows, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { requestLock } from '../commands/command.store.js';
@@ -26,11 +26,15 @@ export interface RequestKey {
   id: string;
 }
 
-const COLUMNS = `r.project_id, r.id, r.body, r.timezone, r.created_by, r.created_at, r.expanded, r.cursor, r.cancelled_at, r.reason`;
-const COUNTED = `${COLUMNS}, to_jsonb(c) AS counts, c.updated_at`;
+const columns = (body: string) =>
+  `r.project_id, r.id, ${body} AS body, r.timezone, r.created_by, r.created_at, r.expanded, r.cursor, r.cancelled_at, r.reason`;
+const counted = (body: string) => `${columns(body)}, to_jsonb(c) AS counts, c.updated_at`;
 const JOINED = `user_request r JOIN request_count c ON c.project_id = r.project_id AND c.id = r.id`;
 /** SQL: how many of its commands have ended. */
 const ENDED = COMMAND_OUTCOMES.map((state) => `c."${state}"`).join(' + ');
+/** SQL: the body with its first `$4` devices. */
+const SHORTENED = `CASE WHEN r.body ? 'devices'
+  THEN jsonb_set(r.body, '{devices}', jsonb_path_query_array(r.body, '$.devices[0 to $last]', jsonb_build_object('last', $4::integer - 1))) ELSE r.body END`;
 
 /** The statements on what users asked for. */
 @Injectable()
@@ -71,17 +75,21 @@ export class UserRequestStore {
 
   async find(project: string, id: string): Promise<CountedRequest | undefined> {
     const [row] = await this.dataSource.query<CountedRequest[]>(
-      `SELECT ${COUNTED} FROM ${JOINED} WHERE r.project_id = $1 AND r.id = $2`,
+      `SELECT ${counted('r.body')} FROM ${JOINED} WHERE r.project_id = $1 AND r.id = $2`,
       [project, id],
     );
     return row;
   }
 
-  /** The latest first: ids are UUIDv7, made by whoever asked. */
-  async list(project: string, limit: number, offset: number): Promise<CountedRequest[]> {
+  /**
+   * The latest first, each with its first `devices` devices, as many of `limit` as one answer may carry: ids are UUIDv7, made by whoever asked.
+   */
+  async list(project: string, limit: number, offset: number, devices: number): Promise<CountedRequest[]> {
     return this.dataSource.query<CountedRequest[]>(
-      `SELECT ${COUNTED} FROM ${JOINED} WHERE r.project_id = $1 ORDER BY r.id DESC LIMIT $2 OFFSET $3`,
-      [project, limit, offset],
+      fittingRows(
+        `SELECT ${counted(SHORTENED)} FROM ${JOINED} WHERE r.project_id = $1 ORDER BY r.id DESC LIMIT $2 OFFSET $3`,
+      ),
+      [project, limit, offset, devices],
     );
   }
 
@@ -97,7 +105,7 @@ export class UserRequestStore {
   /** Locks the request until the transaction ends. Before any lane. */
   async lock(tx: Tx, id: string): Promise<UserRequest | undefined> {
     const [row] = await tx.query<UserRequest>(
-      `SELECT ${COLUMNS} FROM user_request r WHERE r.project_id = $1 AND r.id = $2 FOR UPDATE`,
+      `SELECT ${columns('r.body')} FROM user_request r WHERE r.project_id = $1 AND r.id = $2 FOR UPDATE`,
       [tx.project, id],
     );
     return row;

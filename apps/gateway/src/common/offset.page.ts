@@ -44,7 +44,8 @@ export function offsetPage<Item>(
   return {
     count,
     previous: offset > 0 ? at(Math.max(0, offset - limit)) : null,
-    next: offset + limit < count ? at(offset + limit) : null,
+    // A page may be shorter than asked, where one answer carried no more.
+    next: results.length > 0 && offset + results.length < count ? at(offset + results.length) : null,
     results,
   };
 }

@@ -83,7 +83,7 @@ describe('given the operations family', () => {
     expect(content).toMatchObject({
       count: 45,
       previous: `/api/v0/operations/${id}/devices/?state=${state}&offset=0&limit=20`,
-      next: `/api/v0/operations/${id}/devices/?state=${state}&offset=40&limit=20`,
+      next: `/api/v0/operations/${id}/devices/?state=${state}&offset=21&limit=20`,
       results: [{ operation_id: id }],
     });
     expect(fake.asked.at(-1)).toMatchObject({ operation_id: id, state: 'COMPLETED', limit: 20, offset: 20 });

@@ -1,0 +1,12 @@
+/** Of a page's rows as text: written as JSON, with all that surrounds it, it fits into an answer on any bus. */
+const PAGE_BYTES = 512 * 1024;
+
+/**
+ * SQL: of the rows of a page, the greatest `id` first, as many as one answer may carry; the first of all in any case. The others are left out
+ * where they are, so that a page of large rows does not fill the memory of whoever asks. The rows have two columns more, `page_bytes` and `page_row`.
+ */
+export const fittingRows = (rows: string): string =>
+  `SELECT * FROM (
+     SELECT p.*, sum(octet_length(p::text)) OVER page AS page_bytes, row_number() OVER page AS page_row
+     FROM (${rows}) p WINDOW page AS (ORDER BY p.id DESC)
+   ) p WHERE p.page_bytes <= ${PAGE_BYTES} OR p.page_row = 1 ORDER BY p.page_row`;
