@@ -83,13 +83,17 @@ describe('Timestamp', () => {
     '2026-01-01T00:00:00-15:59',
     '2026-01-01T00:00:00.123456789Z',
     '0001-01-01T00:00:00Z',
-    '9999-12-31T23:59:59-12:00',
+    '0001-01-01T01:00:00+01:00',
+    '9999-12-31T22:59:59.999-01:00',
   ])('given %s, which database and language can read, then it fits', (text) => {
     expect(validate(Timestamp, text)).toEqual([]);
   });
 
   it.each([
     ['the year 0', '0000-01-01T00:00:00Z'],
+    ['the year 0, but not in UTC', '0000-12-31T23:59:59-01:00'],
+    ['the year 0 in UTC', '0001-01-01T00:59:59+01:00'],
+    ['the year 10000 in UTC', '9999-12-31T23:00:00-01:00'],
     ['an offset of 16 hours', '2026-01-01T00:00:00+16:00'],
     ['an offset of nearly a day', '2026-01-01T00:00:00-23:59'],
     ['a leap second', '2016-12-31T23:59:60Z'],

@@ -12,12 +12,22 @@ Settings.Set({ maxErrors: 4 * LISTED_ERRORS });
 /** Project slug: the `project_id` of every path, subject and row (interfaces: "Common to every family"). */
 export const ProjectId = Type.String({ pattern: '^[a-z0-9-]{1,40}$' });
 export const Uuid = Type.String({ format: 'uuid' });
+/** The first and the last millisecond, in UTC, whose year has four digits and is one that Postgres knows. */
+const FIRST_TIME = Date.parse('0001-01-01T00:00:00Z');
+const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
 /**
- * RFC 3339 has times that a `Date` or a `timestamptz` cannot hold: leap seconds, the year 0, offsets of 16 hours and more, names of zones, any
- * number of digits.
+ * RFC 3339 has times that a `Date` or a `timestamptz` cannot hold, or not write in UTC: leap seconds, the year 0, offsets of 16 hours and more,
+ * names of zones, any number of digits, and what an offset moves out of the years from 1 to 9999.
  */
-const isReadableTime = (text: string): boolean =>
-  Format.IsDateTime(text) && !Number.isNaN(Date.parse(text)) && !/^0000|\.\d{10}|[+-](?:1[6-9]|2\d):\d\d$/.test(text);
+const isReadableTime = (text: string): boolean => {
+  const time = Date.parse(text);
+  return (
+    Format.IsDateTime(text) &&
+    time >= FIRST_TIME &&
+    time <= LAST_TIME &&
+    !/^0000|\.\d{10}|[+-](?:1[6-9]|2\d):\d\d$/.test(text)
+  );
+};
 Format.Set('date-time', isReadableTime);
 
 /** A time as ISO 8601 text, UTC unless it tells its offset. */

@@ -217,8 +217,8 @@ describe('the list', () => {
     [{ project_id: 'other' }, ['theirs']],
     [{ parked_before: '2020-01-01T00:00:00Z' }, []],
     [{ parked_before: '2999-01-01t00:00:00.123456789z' }, ['work', 'ours', 'theirs', 'lost']],
-    [{ parked_before: '0001-01-01T00:00:00+15:59' }, []],
-    [{ parked_before: '9999-12-31T23:59:59-15:59' }, ['work', 'ours', 'theirs', 'lost']],
+    [{ parked_before: '0001-01-01T15:59:00+15:59' }, []],
+    [{ parked_before: '9999-12-31T08:00:59-15:59' }, ['work', 'ours', 'theirs', 'lost']],
   ])('given the filter %j, then it shows those letters alone', async (filter, reasons) => {
     await park({ reason: 'work' });
     await park({ reason: 'ours', subject: `muster.dev.acme.${randomUUID()}.status` });

@@ -87,6 +87,11 @@ describe('a request of a user for listed devices', () => {
     ['ten thousand and one ids', { devices: Array.from({ length: 10_001 }, () => uuid()) }, /^request.devices/],
     ['an unknown field', { surprise: 1 } as object, /^request.surprise: unknown field/],
     ['a time that is over', { devices: [uuid()], expires_at: '2020-01-01T00:00:00Z' }, /^expires_at: is in the past/],
+    [
+      'a time after the last year',
+      { devices: [uuid()], expires_at: '9999-12-31T23:59:59-12:00' },
+      /^request.expires_at/,
+    ],
     ['no windows', { devices: [uuid()], schedule: 'WINDOW' }, /^schedule_args: is required for WINDOW/],
     [
       'windows that end before they start',
