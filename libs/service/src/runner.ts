@@ -71,8 +71,7 @@ export class Runner {
       try {
         await this.runnable.advance(key);
       } catch (error) {
-        // The sweep comes back to it.
-        this.logger.error({ [`${this.runnable.name}_id`]: key.id, err: error }, 'could not go on, trying again');
+        this.tell(key, error);
         break;
       }
       await delay(BREATH_MS);
@@ -83,9 +82,15 @@ export class Runner {
   private async step(): Promise<boolean> {
     const due = await this.runnable.claimDue(CLAIM.things, CLAIM.seconds);
     for (const key of due) {
-      await this.runnable.askAgain(key);
+      // One that fails keeps none from going on that was claimed with it.
+      await this.runnable.askAgain(key).catch((error: unknown) => this.tell(key, error));
       this.wake(key);
     }
     return due.length === CLAIM.things;
+  }
+
+  /** A failure is logged alone: the sweep comes back to the thing. */
+  private tell(key: RunnerKey, error: unknown): void {
+    this.logger.error({ [`${this.runnable.name}_id`]: key.id, err: error }, 'could not go on, trying again');
   }
 }
