@@ -215,6 +215,18 @@ describe('what a service reports', () => {
     await running.exact(id);
   });
 
+  it('given a command that is sent after that all the same, then its cancel was lost, and is asked for again', async () => {
+    const one = await device({ v: 2 }, { v: 1 });
+    const id = await converge([one]);
+    const items = await running.askedFor(id, 1);
+    await report(id, one, 'SUCCESS');
+    await vi.waitUntil(() => running.cancelled(id).length === 1);
+    await running.step(id, items, 'INITIATED');
+    await vi.waitUntil(() => running.cancelled(id).length === 2);
+    expect(new Set(running.cancelled(id))).toEqual(new Set([items[0]!.command_id]));
+    expect(await running.part(id, one)).toMatchObject({ state: 'SUCCESS', reason: 'drift-service: test' });
+  });
+
   it('given states on the way, then forward is taken, backward is refused, and the device may still end it', async () => {
     const one = await device({ v: 2 }, { v: 1 });
     const id = await converge([one]);

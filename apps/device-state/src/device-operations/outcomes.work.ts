@@ -1,8 +1,15 @@
-import { operationWork, type DeviceOperationState, type WorkBatch, type WorkItem } from '@muster/contracts';
+import {
+  commandWork,
+  operationWork,
+  type DeviceOperationState,
+  type WorkBatch,
+  type WorkItem,
+} from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { Work } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
 import { needsProof } from '../operations/operation.advance.js';
+import { cancelHead, cancelItem } from '../operations/operation.ask.js';
 import { OperationRunner } from '../operations/operation.runner.js';
 import { OperationStore, type LockedOperation } from '../operations/operation.store.js';
 import { DeviceOperationMove, type Walk } from './device-operation.move.js';
@@ -79,12 +86,25 @@ export class DeviceOperationOutcomes {
         if (walk && walk.way.length > (walks.get(part.id)?.way.length ?? 0)) walks.set(part.id, walk);
       }
       await this.move.walk(tx, operationId, [...walks.values()]);
+      // Their cancel was lost, or is on its way.
+      const needless = items.filter((item) => isSentInVain(item, standing.get(item.ref)));
+      const cancels = needless.map(({ ref, command_id }) => cancelItem({ id: ref, command_id }));
+      tx.work(
+        commandWork.cancel,
+        cancelHead(locked, 'ended before it was sent'),
+        cancels,
+        locked.traceparent ?? undefined,
+      );
       return locked;
     });
     if (operation) this.runner.wake({ project_id: project, id: operationId });
     return operation;
   }
 }
+
+/** Whether this tells of the send of a command whose device operation was over by then, by a service's word. */
+const isSentInVain = (item: Outcome | Step, part: Standing | undefined): boolean =>
+  'step' in item && item.step === 'INITIATED' && part?.command_id === item.command_id && !UNDERWAY.includes(part.state);
 
 /** How a device operation ends, or begins to await its proof. What was cancelled because time was up has run out of time. */
 function endOf({ status }: Outcome, operation: LockedOperation): DeviceOperationState {
