@@ -15,6 +15,8 @@ const UNTIL_TOLD_SECONDS = 1_000_000_000;
 
 const TARGETS = { DEVICE: 'devices', GROUP: 'groups', DYNAMIC: 'query' } as const;
 
+const NOBODY: DeviceQuery = { ids: [] };
+
 /**
  * The body as it is kept: each id once, and as Postgres writes it.
  * @throws DomainError `invalid` naming the fields that do not fit each other or the time.
@@ -69,10 +71,14 @@ export function commandRequestOf(id: string, body: NewCommandRequest, timezone: 
   };
 }
 
-/** The devices of the request that are online, or not, as `device_type` says, among those that `query` means. */
-export function narrowed(body: NewCommandRequest, query: DeviceQuery): DeviceQuery {
-  const { device_type = 'all' } = body;
-  return device_type === 'all' ? query : { and: [query, { online: device_type === 'active' }] };
+/**
+ * The devices of the request that are online, or not, as `device_type` says, among those that `query` means. What is wrong with it stands where
+ * it stood: a refusal names the field as it was written.
+ */
+export function narrowed({ device_type = 'all' }: NewCommandRequest, query: DeviceQuery): DeviceQuery {
+  if (device_type === 'all') return query;
+  const online = device_type === 'active';
+  return { ...query, ...((query.online ?? online) === online ? { online } : NOBODY) };
 }
 
 /** Which devices a GROUP or DYNAMIC request is for. */

@@ -72,7 +72,10 @@ export class RequestCreate {
   private async checkTargets(project_id: string, body: NewCommandRequest): Promise<void> {
     const { devices } = body;
     if (!devices) {
-      await this.rpc.call(deviceState.resolve, { project_id, query: narrowed(body, queryOf(body)), limit: 1 });
+      const query = narrowed(body, queryOf(body));
+      await this.rpc.call(deviceState.resolve, { project_id, query, limit: 1 }).catch((error: unknown) => {
+        throw body.groups ? ofGroups(error) : error;
+      });
       return;
     }
     const unknown: string[] = [];
@@ -87,4 +90,12 @@ export class RequestCreate {
     const message = `no such device: ${unknown.slice(0, LISTED).join(', ')}${more}`;
     throw new DomainError('invalid', `devices: ${message}`, { errors: [{ field: 'devices', message }] });
   }
+}
+
+/** The refusal of a query that was made of groups, as the caller knows these. */
+function ofGroups(error: unknown): unknown {
+  const [first] = (error instanceof DomainError && error.details.errors) || [];
+  if (!first) return error;
+  const { message } = first;
+  return new DomainError('invalid', `groups: ${message}`, { errors: [{ field: 'groups', message }] });
 }

@@ -1,4 +1,11 @@
-import { commandDispatcher, timelines, waitings, type NewCommandRequest, type WaitingEntry } from '@muster/contracts';
+import {
+  commandDispatcher,
+  timelines,
+  waitings,
+  type DeviceQuery,
+  type NewCommandRequest,
+  type WaitingEntry,
+} from '@muster/contracts';
 import { setImmediate } from 'node:timers/promises';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -78,12 +85,31 @@ describe('a request of a user for listed devices', () => {
     expect((await dispatcher.commandsOf(inactive.id)).map((command) => command.device_id)).toEqual([offline]);
   });
 
+  it('given a device_type beside a query that names presence itself, then both must fit', async () => {
+    const [online, offline] = [dispatcher.device(), dispatcher.device(false)];
+    const group = dispatcher.group([online, offline]);
+    const devicesOf = async (query: DeviceQuery) => {
+      const { id } = await dispatcher.create({ command_type: 'DYNAMIC', device_type: 'inactive', query });
+      await vi.waitUntil(async () => (await document(id)).request_status !== 'pending');
+      return (await dispatcher.commandsOf(id)).map((command) => command.device_id);
+    };
+    expect(await devicesOf({ group })).toEqual([offline]);
+    expect(await devicesOf({ group, online: false })).toEqual([offline]);
+    expect(await devicesOf({ group, online: true })).toEqual([]);
+  });
+
   it.each<[string, Partial<NewCommandRequest>, RegExp]>([
     ['no devices', {}, /^devices: is required for DEVICE/],
     ['a query with DEVICE', { devices: [uuid()], query: { online: true } }, /^query: does not go with DEVICE/],
     ['GROUP without groups', { command_type: 'GROUP', devices: [uuid()] }, /^devices: does not go with GROUP/],
     ['DYNAMIC without a query', { command_type: 'DYNAMIC' }, /^query: is required for DYNAMIC/],
-    ['an unknown group', { command_type: 'GROUP', groups: [uuid()] }, /no such group/],
+    ['an unknown group', { command_type: 'GROUP', groups: [uuid()] }, /^groups: no group/],
+    ['unknown groups', { command_type: 'GROUP', groups: [uuid(), uuid()], device_type: 'active' }, /^groups: no group/],
+    [
+      'an unknown group in a query',
+      { command_type: 'DYNAMIC', query: { group: uuid() }, device_type: 'active' },
+      /^query.group: no group/,
+    ],
     ['ten thousand and one ids', { devices: Array.from({ length: 10_001 }, () => uuid()) }, /^request.devices/],
     ['an unknown field', { surprise: 1 } as object, /^request.surprise: unknown field/],
     ['a time that is over', { devices: [uuid()], expires_at: '2020-01-01T00:00:00Z' }, /^expires_at: is in the past/],

@@ -137,15 +137,17 @@ export class RunningDispatcher {
     });
   }
 
-  private fits(query: DeviceQuery, id: string): boolean {
-    if (query.group !== undefined && !this.groups.has(query.group))
-      throw new DomainError('invalid', `group: no such group: ${query.group}`);
+  private fits(query: DeviceQuery, id: string, at = 'query'): boolean {
+    if (query.group !== undefined && !this.groups.has(query.group)) {
+      const error = { field: `${at}.group`, message: `no group ${query.group}` };
+      throw new DomainError('invalid', `${error.field}: ${error.message}`, { errors: [error] });
+    }
     return (
       (query.ids?.includes(id) ?? true) &&
       (query.online === undefined || query.online === this.devices.get(id)!.online) &&
       (query.group === undefined || this.groups.get(query.group)!.includes(id)) &&
-      (query.and?.every((one) => this.fits(one, id)) ?? true) &&
-      (query.or?.some((one) => this.fits(one, id)) ?? true)
+      (query.and?.every((one, index) => this.fits(one, id, `${at}.and.${index}`)) ?? true) &&
+      (query.or?.some((one, index) => this.fits(one, id, `${at}.or.${index}`)) ?? true)
     );
   }
 
