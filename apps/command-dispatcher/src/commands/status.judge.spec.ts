@@ -1,4 +1,4 @@
-import { COMMAND_STATES } from '@muster/contracts';
+import { COMMAND_STATES, type StatusMessage } from '@muster/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Standing } from './command.store.js';
@@ -58,6 +58,17 @@ const standing: fc.Arbitrary<ReadonlyMap<string, Standing>> = fc
   .map((commands) => new Map(commands.map((command) => [command.id, command])));
 
 describe('late answers among any statuses', () => {
+  it('given an answered cancel that comes again, then it is no late answer; given another end of a cancelled command, then it is one', () => {
+    const cancelled: Standing = { id: '1', device_id: 'a', fence: 1, state: 'CANCELLED', cancel_requested: true };
+    const lateOf = (end: Pick<StatusMessage, 'status' | 'code'>) => {
+      const payload = { command_id: '1', fence: 1, ...end };
+      return judgeStatuses([{ device_id: 'a', payload }], new Map([['1', cancelled]])).late;
+    };
+    expect(lateOf({ status: 'failure', code: 'cancelled' })).toEqual([]);
+    expect(lateOf({ status: 'failure', code: 'exit_1' })).toHaveLength(1);
+    expect(lateOf({ status: 'success' })).toHaveLength(1);
+  });
+
   it('given any of them, then one is late only of a command that ended without its device, from that device, with its fence, and is dropped as well', () => {
     fc.assert(
       fc.property(batch, standing, (statuses, commands) => {

@@ -36,12 +36,7 @@ export function judgeStatuses(statuses: readonly DeviceStatus[], standing: Reado
     const { payload } = status;
     const command = standing.get(payload.command_id);
     const reason = dropReason(status, command);
-    if (
-      reason === 'already_ended' &&
-      endedWithoutDevice(command!) &&
-      isAnswer(payload) &&
-      !late.has(payload.command_id)
-    )
+    if (reason === 'already_ended' && isLateAnswer(payload, command!) && !late.has(payload.command_id))
       late.set(payload.command_id, payload);
     if (reason) dropped.push({ status, reason });
     else if (payload.status === 'acknowledged') acknowledged.set(payload.command_id, payload);
@@ -73,9 +68,10 @@ export function plainEnds<S extends DeviceStatus>(statuses: readonly S[]): Map<s
   return ends;
 }
 
-const isAnswer = ({ status }: StatusMessage) => status === 'success' || status === 'failure';
-
-const endedWithoutDevice = ({ state }: Standing) => state === 'TIMEOUT' || state === 'CANCELLED';
+/** Whether it says of a command that ended without it what nobody knows; an answered cancel may come twice, as every message. */
+const isLateAnswer = ({ status, code }: StatusMessage, { state }: Standing): boolean =>
+  (status === 'success' || status === 'failure') &&
+  (state === 'TIMEOUT' || (state === 'CANCELLED' && code !== 'cancelled'));
 
 function dropReason(status: DeviceStatus, command: Standing | undefined): StatusDrop | undefined {
   if (!command) return 'unknown_command';
