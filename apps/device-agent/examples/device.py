@@ -59,4 +59,5 @@ client.connect_async(url.hostname, url.port)
 client.loop_start()
 while True:
     time.sleep(30)
-    say("heartbeat", {})
+    if client.is_connected():  # else they would pile up
+        say("heartbeat", {})

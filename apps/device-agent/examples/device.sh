@@ -4,16 +4,15 @@
 set -eu
 umask 077
 topic=muster/dev/$1/$(jq -r .device_id "$2")
-mkdir -p ends clients
+mkdir -p ends
 [ -e is.json ] || echo '{"version":"1.0.0"}' > is.json
 
-# The clients read their options from here: on a command line everybody could see the password.
-export XDG_CONFIG_HOME="$PWD/clients"
-jq -r '.mqtt | (.url | capture("^(?<tls>mqtts)?.*//(?<host>[^:/]+):(?<port>[0-9]+)")) as $at
-  | "-h \($at.host)", "-p \($at.port)", "-u \(.username)", "-P \(.password)",
-    if $at.tls then "--capath /etc/ssl/certs" else empty end' "$2" | tee clients/mosquitto_pub > clients/mosquitto_sub
+# Whoever may list the processes of this machine sees the password: the clients' own files take no line as long as it is.
+door=$(jq -r '.mqtt | (.url | capture("^(?<tls>mqtts)?.*//(?<host>[^:/]+):(?<port>[0-9]+)")) as $at
+  | "-h \($at.host) -p \($at.port) -u \(.username) -P \(.password)"
+    + if $at.tls then " --tls-use-os-certs" else "" end' "$2")
 
-say() { mosquitto_pub -q 1 -t "$topic/$1" -m "$2"; }
+say() { mosquitto_pub $door -q 1 -t "$topic/$1" -m "$2"; }
 keep() { jq -c "{command_id, fence} + $1" command.json > end.json && mv end.json "ends/$id"; }
 
 # Does what command.json asks, and prints what has changed.
@@ -44,11 +43,17 @@ receive() {
 }
 
 while sleep 30; do say heartbeat '{}' || true; done &
+beats=$!
+[ -p heard ] || mkfifo heard
 # With -d the client tells when it is subscribed: now, and each time after the connection was lost.
-stdbuf -oL mosquitto_sub -d -F %p -t "$topic/command" | while IFS= read -r line; do
+stdbuf -oL mosquitto_sub $door -d -F %p -t "$topic/command" > heard &
+trap "kill $beats $! 2> /dev/null" EXIT
+trap 'exit 1' HUP INT TERM
+while IFS= read -r line; do
   case $line in
     Subscribed*) say hello "$(jq -c --arg boot "$(cat /proc/sys/kernel/random/boot_id)" \
       '{agent: "device.sh", version: "1", boot_id: $boot, reported: .}' is.json)" ;;
     {*) receive "$line" ;;
   esac
-done
+done < heard
+exit 1 # the client has ended

@@ -26,6 +26,7 @@ client.username_pw_set(given["mqtt"]["username"], given["mqtt"]["password"])
 client.on_connect = lambda *_: client.subscribe(f"{topic}/command")
 client.on_subscribe = lambda *_: say("hello", {"agent": "first", "boot_id": boot_id, "reported": state})
 client.on_message = on_message
+if url.scheme == "mqtts": client.tls_set()
 client.connect(url.hostname, url.port)
 client.loop_start()
 while True:
