@@ -59,7 +59,11 @@ export class Idempotency {
   /** Like {@link create}, for an answer that must not be stored: `perform` is carried out each time, with the same id. */
   async repeat<T extends object>(request: CreateRequest, perform: (id: string) => Promise<T>): Promise<T> {
     const claim = await this.claim(request);
-    return claim ? this.perform(claim, perform) : perform(uuidv7());
+    if (!claim) return perform(uuidv7());
+    const response = await this.perform(claim, perform);
+    // What was created may be refused later, when it is revoked: the key must not become free by that, and create another one.
+    if (!claim.response) await this.store.settle(claim, {});
+    return response;
   }
 
   private async claim({ project, key, hash }: CreateRequest): Promise<IdempotencyKeyEntity | undefined> {

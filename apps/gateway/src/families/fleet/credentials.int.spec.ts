@@ -29,6 +29,7 @@ beforeAll(async () => {
   gateway = await startGateway();
   answerRpc(gateway.bus, deviceCredentials.issue, (request) => {
     ofDevice(request);
+    if (revocations.some(({ id }) => id === request.id)) throw new DomainError('conflict', 'they are revoked');
     issues.push(request);
     return secretOf(request);
   });
@@ -72,9 +73,17 @@ describe('given a device', () => {
     const again = await gateway.ask('POST', CREDENTIALS, { headers, body: {} });
     expect([again.status, again.text]).toEqual([201, first.text]);
     const stored = await gateway.sql(`SELECT response FROM idempotency_key WHERE key = 'once'`);
-    expect(stored).toEqual([{ response: null }]);
+    expect(stored).toEqual([{ response: {} }]);
     const other = await gateway.ask('POST', CREDENTIALS, { headers, body: { expires_in_seconds: 60 } });
     expect(other.status).toBe(422);
+  });
+
+  it('when they were revoked since, then the same key is refused each time, and makes no others', async () => {
+    const ask = () => gateway.ask('POST', CREDENTIALS, { headers: { 'idempotency-key': 'revoked' }, body: {} });
+    const { id } = (await ask()).json<IssuedCredential>();
+    await gateway.ask('DELETE', `${CREDENTIALS}/${id}`);
+    expect([(await ask()).status, (await ask()).status]).toEqual([409, 409]);
+    expect(issues).toHaveLength(1);
   });
 
   it('when they are rotated, then the old ones are named and the overlap is told', async () => {
