@@ -22,6 +22,7 @@ import {
   mqttPermissions,
   readerPermissions,
   servicePermissions,
+  systemPermissions,
 } from './permissions.js';
 
 /** Whether one of the patterns takes the subject, as the bus judges it: `*` is one token, `>` all that are left. */
@@ -207,5 +208,16 @@ describe('the permissions of a reader of events', () => {
         expect(may(publish, `$JS.API.${api}`)).toBe(false);
     for (const verb of ['CREATE', 'UPDATE', 'DELETE', 'PURGE', 'MSG.DELETE'])
       expect(may(publish, `$JS.API.STREAM.${verb}.MUSTER_EVT_DEVICE_STATE`)).toBe(false);
+  });
+});
+
+describe('the permissions of a service in the system account', () => {
+  it("given Muster's account and another one, then it changes and hears the first, and asks the bus for nothing else", () => {
+    const { publish, subscribe } = systemPermissions('AMINE', 'device-state');
+    expect(may(publish, '$SYS.REQ.CLAIMS.UPDATE') && may(publish, '$SYS.REQ.ACCOUNT.AMINE.CLAIMS.LOOKUP')).toBe(true);
+    for (const asked of ['SERVER.PING', 'SERVER.PING.CONNZ', 'ACCOUNT.AMINE.CONNZ', 'ACCOUNT.ATHEIRS.CLAIMS.LOOKUP'])
+      expect([asked, may(publish, `$SYS.REQ.${asked}`)]).toEqual([asked, false]);
+    expect(may(subscribe, '$SYS.ACCOUNT.AMINE.DISCONNECT')).toBe(true);
+    expect(may(subscribe, '$SYS.ACCOUNT.ATHEIRS.DISCONNECT')).toBe(false);
   });
 });

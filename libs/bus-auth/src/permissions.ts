@@ -136,11 +136,6 @@ export function readerPermissions(project: string): Permissions {
 
 /** Who changes the account (to revoke a user), and hears who connects to it and disconnects. Of the system account, not of Muster's. */
 export const systemPermissions = (account: string, service: ServiceName): Permissions => ({
-  publish: [
-    '$SYS.REQ.CLAIMS.UPDATE',
-    `$SYS.REQ.ACCOUNT.${account}.CLAIMS.LOOKUP`,
-    `$SYS.REQ.ACCOUNT.${account}.CONNZ`,
-    '$SYS.REQ.SERVER.PING.CONNZ',
-  ],
+  publish: ['$SYS.REQ.CLAIMS.UPDATE', `$SYS.REQ.ACCOUNT.${account}.CLAIMS.LOOKUP`],
   subscribe: [`$SYS.ACCOUNT.${account}.CONNECT`, `$SYS.ACCOUNT.${account}.DISCONNECT`, `${serviceInbox(service)}.>`],
 });
