@@ -1,4 +1,4 @@
-import { credsAuthenticator, type ConnectionOptions } from 'nats';
+import { credsAuthenticator, type Authenticator, type ConnectionOptions } from 'nats';
 import { readFileSync } from 'node:fs';
 
 /** How somebody comes to the bus. */
@@ -18,17 +18,34 @@ export interface BusDoor {
  * @throws Error when a file cannot be read.
  */
 export function doorOptions({ url, creds, ca, inbox }: BusDoor): ConnectionOptions {
-  if (creds !== undefined) readFileSync(creds);
   return {
     servers: url,
     inboxPrefix: inbox,
     ...(creds !== undefined && {
-      authenticator: (nonce?: string) => credsAuthenticator(readFileSync(creds))(nonce),
+      authenticator: ofFile(creds),
       // A server that is coming up may refuse good credentials for a while.
       ignoreAuthErrorAbort: true,
     }),
     ...((ca !== undefined || url.startsWith('tls:')) && {
       tls: ca === undefined ? {} : { ca: readFileSync(ca, 'utf8') },
     }),
+  };
+}
+
+/**
+ * Signs with what the file says at the time. If that is nothing, with what it said last: the client would end for ever, because of a file that is just
+ * being replaced.
+ */
+function ofFile(path: string): Authenticator {
+  let last = readFileSync(path);
+  return (nonce) => {
+    try {
+      const present = readFileSync(path);
+      const signed = credsAuthenticator(present)(nonce);
+      last = present;
+      return signed;
+    } catch {
+      return credsAuthenticator(last)(nonce);
+    }
   };
 }
