@@ -21,3 +21,12 @@ export class DomainError extends Error {
     super(message);
   }
 }
+
+/** A refusal by another service, with its fields named as the caller knows them: `was`, where a field begins with it, is `now`. Any other error as it is. */
+export function renamed(error: unknown, was: string, now: string): unknown {
+  if (!(error instanceof DomainError)) return error;
+  const { kind, message, details } = error;
+  const named = (text: string) => (text.startsWith(was) ? now + text.slice(was.length) : text);
+  const errors = details.errors?.map((one) => ({ ...one, field: named(one.field) }));
+  return new DomainError(kind, named(message), errors && { errors });
+}

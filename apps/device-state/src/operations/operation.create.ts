@@ -1,10 +1,10 @@
 import {
   CONVERGE,
   ConvergeArguments,
-  DomainError,
   type FieldError,
   type NewOperation,
   type operations,
+  renamed,
   type RpcRequest,
   type WindowSchedule,
   validate,
@@ -126,7 +126,7 @@ export class OperationCreate {
     try {
       await this.search.resolve({ project_id: project, query, limit: 1 });
     } catch (error) {
-      throw error instanceof DomainError ? below('operation_device_query', error) : error;
+      throw renamed(error, 'query', 'operation_device_query');
     }
     const ids = [...new Set(query.ids?.map((id) => id.toLowerCase()))];
     const unknown: string[] = [];
@@ -155,11 +155,4 @@ function deadlineOf(schedule: WindowSchedule | null, now: number): Date {
   const end = schedule?.args.end_datetime;
   const lastSend = end === undefined ? now + REACHABLE_SECONDS * 1000 : Date.parse(end);
   return new Date(lastSend + (IN_PROGRESS_SECONDS + LAST_WORDS_SECONDS) * 1000);
-}
-
-/** The same refusal with its fields named as the caller knows them; a query's own begin with `query`. */
-function below(field: string, { kind, message, details }: DomainError): DomainError {
-  const named = (text: string) => text.replace(/^query/, field);
-  const errors = details.errors?.map((error) => ({ ...error, field: named(error.field) }));
-  return new DomainError(kind, named(message), errors && { errors });
 }

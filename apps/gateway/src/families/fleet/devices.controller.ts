@@ -1,4 +1,4 @@
-import { DeviceDetail, DevicePatch, deviceState, NewDevice, type DeviceQuery } from '@muster/contracts';
+import { DeviceDetail, DevicePatch, deviceState, NewDevice, renamed, type DeviceQuery } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Controller, Get, HttpCode, Patch, Post, StreamableFile } from '@nestjs/common';
 import { Readable } from 'node:stream';
@@ -63,12 +63,16 @@ export class DevicesController {
   list(@Caller() { project }: Principal, @QueryParameters(ListDevices) parameters: ListDevices) {
     const { limit = DEFAULT_PAGE, after, tag, ...conditions } = parameters;
     const query: DeviceQuery = { ...conditions, ...(tag !== undefined && { tags: [tag] }) };
-    return this.rpc.call(deviceState.listDevices, {
-      project_id: project,
-      limit,
-      ...(after !== undefined && { after }),
-      ...(Object.keys(query).length > 0 && { query }),
-    });
+    return this.rpc
+      .call(deviceState.listDevices, {
+        project_id: project,
+        limit,
+        ...(after !== undefined && { after }),
+        ...(Object.keys(query).length > 0 && { query }),
+      })
+      .catch((error: unknown) => {
+        throw renamed(error, 'query.', '');
+      });
   }
 
   @Get(':id')
