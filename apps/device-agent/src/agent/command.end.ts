@@ -1,5 +1,4 @@
 import { isObject, type JsonObject, type StatusMessage } from '@muster/contracts';
-import { MAX_EVIDENCE } from './handler.output.js';
 import type { HandlerEnd } from './handler.process.js';
 
 /** Why the agent stopped a handler before its end; also the `code` of the failure. */
@@ -40,7 +39,7 @@ export function endOf(end: HandlerEnd): CommandEnd {
   const evidence = end.evidence && { evidence: end.evidence };
   if (end.error !== undefined) return { status: 'failure', code: 'not_started', reason: end.error };
   if (end.exitCode === 0) {
-    const reason = end.evidenceDropped && { reason: `evidence dropped: larger than ${MAX_EVIDENCE} bytes` };
+    const reason = end.evidenceDropped && { reason: `evidence dropped: ${end.evidenceDropped}` };
     return { status: 'success', ...evidence, ...reason };
   }
   const code = end.code ?? (end.signal ? `signal_${end.signal}` : `exit_${end.exitCode}`);

@@ -1,4 +1,4 @@
-import type { CommandMessage, JsonObject, StatusMessage } from '@muster/contracts';
+import { NOT_STORABLE, type CommandMessage, type JsonObject, type StatusMessage } from '@muster/contracts';
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -102,6 +102,15 @@ describe('given an agent that executes commands', () => {
     expect(statuses().length).toBeLessThan(5);
     go();
     await last('success');
+  });
+
+  it('when the evidence could not be kept by a server, then it is dropped, and nothing of it is reported', async () => {
+    handler(String.raw`printf '%s' '{"reported":{"label":"a\u0000b"}}'`);
+    executor.receive({ message: command() });
+    const success = await last('success');
+    expect(success.evidence).toBeUndefined();
+    expect(success.reason).toBe(`evidence dropped: ${NOT_STORABLE}`);
+    expect(said.map(({ channel }) => channel)).toEqual(['status', 'status']);
   });
 
   it('when the evidence is too large, then the success says that it was dropped', async () => {
@@ -232,6 +241,16 @@ describe('given an agent that executes commands', () => {
     expect(words()).toEqual(['acknowledged 3', 'inprogress 3']);
     executor.cancel({ command_id: message.command_id, fence: 3 });
     expect(await last('failure')).toMatchObject({ code: 'cancelled', fence: 3 });
+  });
+
+  it('when a cancel comes after its handler has ended, and only a daemon holds its output, then that end is told', async () => {
+    handler(`echo '{"done":true}'; sleep 5 & echo $$ > pid`);
+    const message = command();
+    executor.receive({ message });
+    const pid = await vi.waitFor(() => Number(/^(\d+)\n$/.exec(readFileSync(join(handlers, 'pid'), 'utf8'))![1]), WAIT);
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow(), WAIT);
+    executor.cancel({ command_id: message.command_id, fence: 1 });
+    expect(await last('success')).toMatchObject({ evidence: { done: true } });
   });
 
   it('when a cancel overtakes its command, then the command does not run', async () => {

@@ -230,8 +230,7 @@ export class CommandExecutor {
       if (code === 'deadline') this.#endRun(run, this.#stillUp());
       return;
     }
-    run.stopCode ??= code;
-    run.handler.stop();
+    if (run.handler.stop()) run.stopCode ??= code;
   }
 
   #answerAgain(record: CommandRecord, fence: number, traceparent: string | undefined): void {

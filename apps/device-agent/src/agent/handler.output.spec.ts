@@ -39,14 +39,14 @@ describe("given a handler's stdout", () => {
 
   it('when the last JSON line is too large, then there is no evidence, and that is known', () => {
     const large = JSON.stringify({ text: 'x'.repeat(MAX_EVIDENCE) });
-    expect(read(`{"a":1}\n${large}\n`)).toMatchObject({ evidence: undefined, dropped: true });
-    expect(read(`${large}\n{"a":1}\n`)).toMatchObject({ evidence: { a: 1 }, dropped: false });
+    expect(read(`{"a":1}\n${large}\n`)).toMatchObject({ evidence: undefined, dropped: 'larger than 65536 bytes' });
+    expect(read(`${large}\n{"a":1}\n`)).toMatchObject({ evidence: { a: 1 }, dropped: undefined });
   });
 
   it('when a line is long but no JSON, then it is passed over', () => {
     expect(read('{"a":1}\n', 'x'.repeat(3 * MAX_EVIDENCE), '\nprogress 7\n')).toMatchObject({
       evidence: { a: 1 },
-      dropped: false,
+      dropped: undefined,
       progress: [7],
     });
   });

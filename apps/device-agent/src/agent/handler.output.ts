@@ -1,4 +1,4 @@
-import type { JsonObject } from '@muster/contracts';
+import { isStorable, nestsTooDeep, NOT_STORABLE, type JsonObject } from '@muster/contracts';
 import { StringDecoder } from 'node:string_decoder';
 
 /** The largest evidence, and so the longest line of a handler's stdout that is looked at, in bytes. */
@@ -24,7 +24,7 @@ export class HandlerOutput {
   #line = '';
   #tooLong = false;
   #evidence: JsonObject | undefined;
-  #evidenceDropped = false;
+  #evidenceDropped: string | undefined;
   #code: string | undefined;
 
   constructor(readonly lines: HandlerLines) {}
@@ -38,8 +38,8 @@ export class HandlerOutput {
     return this.#evidence;
   }
 
-  /** Whether the last JSON line was larger than {@link MAX_EVIDENCE}, so that there is no evidence. */
-  get evidenceDropped(): boolean {
+  /** Why there is no evidence although there was a JSON line: a server would refuse all that is said with it. */
+  get evidenceDropped(): string | undefined {
     return this.#evidenceDropped;
   }
 
@@ -78,8 +78,8 @@ export class HandlerOutput {
     if (!line.startsWith('{')) return;
     const evidence = tooLong ? undefined : parseObject(line);
     if (!evidence && !tooLong) return;
-    this.#evidence = evidence;
-    this.#evidenceDropped = tooLong;
+    this.#evidenceDropped = evidence ? faultOf(evidence) : `larger than ${MAX_EVIDENCE} bytes`;
+    this.#evidence = this.#evidenceDropped === undefined ? evidence : undefined;
   }
 }
 
@@ -103,6 +103,9 @@ export class TextTail {
     return Buffer.from(tail.slice(-this.maxChars)).toString('utf8');
   }
 }
+
+const faultOf = (evidence: JsonObject): string | undefined =>
+  nestsTooDeep(evidence) || !isStorable(evidence) ? NOT_STORABLE : undefined;
 
 function parseObject(line: string): JsonObject | undefined {
   try {

@@ -22,7 +22,8 @@ export interface HandlerEnd {
   /** What it called its failure. */
   code?: string;
   evidence?: JsonObject;
-  evidenceDropped: boolean;
+  /** Why its evidence is not there. */
+  evidenceDropped?: string;
 }
 
 /** What a handler that is about to reboot the machine reads from its descriptor {@link NOTES} before it does so. */
@@ -72,7 +73,7 @@ export class HandlerProcess {
           stderr: stderr.toString(),
           ...(output.code !== undefined && { code: output.code }),
           ...(output.evidence && { evidence: output.evidence }),
-          evidenceDropped: output.evidenceDropped,
+          ...(output.evidenceDropped !== undefined && { evidenceDropped: output.evidenceDropped }),
         });
       };
       child.once('error', (error) => {
@@ -95,13 +96,17 @@ export class HandlerProcess {
     });
   }
 
-  /** SIGTERM to the handler and all it has started; SIGKILL when it has not ended after a grace. */
-  stop(): void {
-    if (this.#killTimer) return;
+  /**
+   * SIGTERM to the handler and all it has started; SIGKILL when it has not ended after a grace.
+   * @returns whether it is being stopped; not, when it has ended by itself already.
+   */
+  stop(): boolean {
+    if (this.#killTimer) return true;
     const { exitCode, signalCode } = this.#child;
-    if (exitCode !== null || signalCode !== null) return;
+    if (exitCode !== null || signalCode !== null) return false;
     this.#signal('SIGTERM');
     this.#killTimer = setTimeout(() => this.#signal('SIGKILL'), KILL_GRACE_MS);
+    return true;
   }
 
   #signal(signal: NodeJS.Signals): void {
