@@ -47,7 +47,8 @@ export class CredentialStore {
   async countUsable(tx: Tx, device_id: string, beside: string | undefined): Promise<number> {
     const [row] = await tx.query<{ count: number }>(
       `SELECT count(*)::int AS count FROM device_credential
-       WHERE project_id = $1 AND device_id = $2 AND revoked_at IS NULL AND expires_at > now() AND id IS DISTINCT FROM $3::uuid`,
+       WHERE project_id = $1 AND device_id = $2 AND coalesce(revoked_at, 'infinity') > now() AND expires_at > now()
+         AND id IS DISTINCT FROM $3::uuid`,
       [tx.project, device_id, beside ?? null],
     );
     return row!.count;

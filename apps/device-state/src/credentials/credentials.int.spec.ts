@@ -131,6 +131,13 @@ describe('issue', () => {
     await revoke(device, made[0]!.id);
     await issue(device);
   });
+
+  it('given rotations whose overlaps have not ended, then those that still open count as well', async () => {
+    const device = await service.register(PROJECT, 'rotated often');
+    let { id } = await issue(device);
+    for (let made = 0; made < MOST_CREDENTIALS; made++) ({ id } = await rotate(device, id, { overlap_seconds: 3600 }));
+    await expect(rotate(device, id, { overlap_seconds: 3600 })).rejects.toMatchObject({ kind: 'conflict' });
+  });
 });
 
 describe('revoke', () => {
