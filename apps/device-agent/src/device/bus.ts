@@ -41,14 +41,19 @@ export async function leave(nc: NatsConnection): Promise<void> {
   await nc.close();
 }
 
-/** Tells when the connection is lost and when it is there again; ends with the connection. */
+/**
+ * Tells when the connection is lost and when it is there again, once each; ends with the connection. The client says both once for each attempt that
+ * the bus has refused in between, which for a device whose credentials were revoked are many.
+ */
 export async function watchConnection(
-  nc: NatsConnection,
+  nc: Pick<NatsConnection, 'status'>,
   { lost, back }: { lost?: () => void; back: () => void },
 ): Promise<void> {
-  for await (const status of nc.status()) {
-    if (status.type === Events.Disconnect) lost?.();
-    if (status.type === Events.Reconnect) back();
+  let away = false;
+  for await (const { type } of nc.status()) {
+    if (type === Events.Disconnect && !away) lost?.();
+    if (type === Events.Reconnect && away) back();
+    if (type === Events.Disconnect || type === Events.Reconnect) away = type === Events.Disconnect;
   }
 }
 
