@@ -49,7 +49,7 @@ def on_message(client, userdata, message):
         keep(asked["command_id"], end)
     say("status", end | head)
 
-client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=given["device_id"])
+client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
 client.username_pw_set(given["mqtt"]["username"], given["mqtt"]["password"])
 client.on_connect = lambda client, userdata, flags, reason_code, properties: client.subscribe(f"{topic}/command")
 client.on_subscribe, client.on_message = on_subscribe, on_message

@@ -21,7 +21,7 @@ def on_message(client, userdata, message):
         ends[asked["command_id"]] = {"status": "success"} if known else {"status": "failure", "code": "unknown"}
     say("status", {"command_id": asked["command_id"], "fence": asked["fence"], **ends[asked["command_id"]]})
 
-client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=given["device_id"])
+client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
 client.username_pw_set(given["mqtt"]["username"], given["mqtt"]["password"])
 client.on_connect = lambda *_: client.subscribe(f"{topic}/command")
 client.on_subscribe = lambda *_: say("hello", {"agent": "first", "boot_id": boot_id, "reported": state})
