@@ -1,6 +1,8 @@
 import { credsAuthenticator, type Authenticator, type ConnectionOptions } from 'nats';
 import { readFileSync } from 'node:fs';
 
+export { stayConnected } from './reconnect.js';
+
 /** How somebody comes to the bus. */
 export interface BusDoor {
   /** `nats://` or `tls://`; the latter is never spoken in the clear. */

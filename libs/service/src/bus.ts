@@ -1,7 +1,7 @@
-import { doorOptions } from '@muster/bus-auth/connect';
+import { doorOptions, stayConnected } from '@muster/bus-auth/connect';
 import { serviceInbox } from '@muster/contracts';
 import { backOff, PASSING_TROUBLE_MS } from '@muster/messaging';
-import { connect, Events, type ConnectionOptions, type NatsConnection } from 'nats';
+import { Events, type ConnectionOptions, type NatsConnection } from 'nats';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceConfig } from './config.js';
 import type { Logger } from './logger.js';
@@ -27,8 +27,6 @@ export async function connectBus(
         inbox: serviceInbox(config.service),
       }),
       name: config.service,
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: 250,
       pingInterval: 10_000,
     },
     logger,
@@ -46,7 +44,7 @@ async function reach(options: ConnectionOptions, logger: Logger): Promise<NatsCo
   const tell = onceInAWhile((error) => logger.warn({ err: error }, 'bus not reached yet'));
   for (let attempt = 1; ; attempt++) {
     try {
-      return await connect(options);
+      return await stayConnected(options);
     } catch (error) {
       tell(error);
       await delay(backOff(attempt, PASSING_TROUBLE_MS));
