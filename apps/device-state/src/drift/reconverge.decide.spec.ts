@@ -3,11 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { judgeDrift, type LastConverge, type Source, type Tries } from './reconverge.decide.js';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
-const NEVER: Tries = { source_id: null, attempts: 0, window_start: null, repeating: false };
+const NEVER: Tries = { source_id: null, attempts: 0, window_start: null, repeating: false, withdrawn: null };
 const source = (max: number, window_seconds = 3_600): Source => ({
   id: 'source',
   cancelled: false,
   rule: { max, window_seconds },
+  over: false,
 });
 const last = (state: LastConverge['state'], source_id: string | null = null): LastConverge => ({
   operation_id: source_id ? 'again' : 'source',
@@ -19,6 +20,7 @@ const triedAt = (attempts: number, secondsAgo: number, source_id = 'source'): Tr
   attempts,
   window_start: new Date(NOW - secondsAgo * 1000),
   repeating: false,
+  withdrawn: null,
 });
 
 describe('judgeDrift', () => {
@@ -40,9 +42,26 @@ describe('judgeDrift', () => {
     expect(judgeDrift({ ...triedAt(1, 60), repeating: true }, last('SUCCESS'), source(2), NOW).do).toBe('wait');
   });
 
+  it.each([
+    ['before it came to the device', { ...triedAt(1, 60), withdrawn: 'again' }, last('SUCCESS')],
+    ['there', triedAt(1, 60), last('CANCELLED', 'source')],
+  ] as const)('given a repetition that was cancelled %s, then it is left alone', (_, tries, converge) => {
+    expect(judgeDrift(tries, converge, source(2), NOW)).toEqual({
+      do: 'leave',
+      reason: 'left alone: operation again, which was to converge it again, was cancelled',
+    });
+  });
+
+  it('given that no window is to come, then it is left alone', () => {
+    expect(judgeDrift(triedAt(1, 60), last('SUCCESS'), { ...source(2), over: true }, NOW)).toEqual({
+      do: 'leave',
+      reason: 'left alone: the schedule of operation source is over',
+    });
+  });
+
   it('given no word on the window, then it is a day', () => {
     const { window_start } = triedAt(1, 86_399);
-    const ofADay: Source = { id: 'source', cancelled: false, rule: { max: 1 } };
+    const ofADay: Source = { id: 'source', cancelled: false, rule: { max: 1 }, over: false };
     const tries = { ...NEVER, source_id: 'source', attempts: 1, window_start };
     expect(judgeDrift(tries, last('SUCCESS'), ofADay, NOW).do).toBe('leave');
     expect(judgeDrift(tries, last('SUCCESS'), ofADay, NOW + 1_000).do).toBe('converge');
@@ -53,7 +72,7 @@ describe('judgeDrift', () => {
     ['its last CONVERGE has no rule', last('SUCCESS'), { ...source(3), rule: null }, 'nothing'],
     ['the operation was cancelled', last('SUCCESS'), { ...source(3), cancelled: true }, 'nothing'],
     ['the operation itself failed on it', last('FAILURE'), source(3), 'nothing'],
-    ['a user cancelled the repetition', last('CANCELLED', 'source'), source(3), 'nothing'],
+    ['the operation itself was cancelled on it', last('CANCELLED'), source(3), 'nothing'],
     ['the repetition failed', last('FAILURE', 'source'), source(3), 'converge'],
     ['the repetition was never taken', last('TIMEOUT', 'source'), source(3), 'converge'],
     ['a CONVERGE is under way', last('PROCESSING'), source(3), 'wait'],

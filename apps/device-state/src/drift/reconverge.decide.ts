@@ -11,6 +11,8 @@ export interface Tries {
   window_start: Date | null;
   /** The last of them has not come to the device yet. */
   repeating: boolean;
+  /** The operation that was to be the last of them, if that was cancelled and no other CONVERGE has come to the device since. */
+  withdrawn: string | null;
 }
 
 /** The last CONVERGE of a device. `source_id`: for which operation it converges again, if it does. */
@@ -20,11 +22,15 @@ export interface LastConverge {
   state: DeviceOperationState;
 }
 
-/** The operation that the last CONVERGE goes back to, or is. `rule`: whether it wants its devices converged again. */
+/**
+ * The operation that the last CONVERGE goes back to, or is. `rule`: whether it wants its devices converged again; `over`: its maker allowed
+ * changes in windows alone, and none of them is to come.
+ */
 export interface Source {
   id: string;
   cancelled: boolean;
   rule: Reconverge | null;
+  over: boolean;
 }
 
 /** `nothing`: nobody wants the device converged again. `wait`: a CONVERGE of it is under way. */
@@ -45,17 +51,21 @@ export function judgeDrift(
   now: number,
 ): Verdict {
   if (tries.repeating || (last && !isEnd(deviceOperationLifecycle, last.state))) return { do: 'wait' };
-  const counts = last?.state === 'SUCCESS' || (last?.source_id && last.state !== 'CANCELLED');
+  const withdrawn = tries.withdrawn ?? (last?.source_id && last.state === 'CANCELLED' ? last.operation_id : null);
+  if (withdrawn) return leave(`operation ${withdrawn}, which was to converge it again, was cancelled`);
+  const counts = last?.state === 'SUCCESS' || last?.source_id;
   if (!counts || !source?.rule || source.cancelled) return { do: 'nothing' };
   const { max, window_seconds = WINDOW_SECONDS } = source.rule;
   const { attempts, window_start } =
     tries.source_id === source.id && tries.window_start && now < tries.window_start.getTime() + window_seconds * 1000
       ? { attempts: tries.attempts, window_start: tries.window_start }
       : { attempts: 0, window_start: new Date(now) };
-  if (attempts < max) return { do: 'converge', attempts: attempts + 1, window_start };
-  const times = attempts === 1 ? 'once' : `${attempts} times`;
-  return {
-    do: 'leave',
-    reason: `left alone: converged again ${times} in ${window_seconds} s for operation ${source.id}`,
-  };
+  if (attempts >= max) {
+    const times = attempts === 1 ? 'once' : `${attempts} times`;
+    return leave(`converged again ${times} in ${window_seconds} s for operation ${source.id}`);
+  }
+  if (source.over) return leave(`the schedule of operation ${source.id} is over`);
+  return { do: 'converge', attempts: attempts + 1, window_start };
 }
+
+const leave = (why: string): Verdict => ({ do: 'leave', reason: `left alone: ${why}` });

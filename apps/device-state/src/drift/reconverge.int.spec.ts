@@ -191,6 +191,80 @@ describe('devices that drift from an operation that wants them converged again',
   });
 });
 
+describe('devices that drift from an operation with windows', () => {
+  const HOUR_MS = 3_600_000;
+  const inHours = (hours: number) => new Date(Date.now() + hours * HOUR_MS).toISOString();
+  const OPEN = { schedule_type: 'WINDOW', schedule_args: { end_datetime: inHours(24) } } as const;
+  /** As time passes: the windows that the operation had are no longer those that are to come. */
+  const windows = (id: string, from: number, to: number) =>
+    running.state.query(`UPDATE operation SET schedule_args = $2 WHERE id = $1`, [
+      id,
+      { start_datetime: inHours(from), end_datetime: inHours(to) },
+    ]);
+
+  it('given one that is open, then they are converged again in it, and no longer than it', async () => {
+    const { id, devices } = await converged(1, OPEN);
+    await drift(devices);
+    await due();
+    const [again] = await repeated(id, 1);
+    await running.askedFor(again!.id, 1);
+    expect(running.requests.find(({ head }) => head.request_id === again!.id)!.head.schedule).toEqual({
+      schedule: 'WINDOW',
+      args: OPEN.schedule_args,
+      console_timezone: 'Europe/Paris',
+    });
+    expect(await running.operation(again!.id)).toMatchObject(OPEN);
+    await carryOut(again!.id, 1);
+    await running.until(
+      () => driftOf(devices[0]!),
+      (found) => found?.state === 'RESOLVED',
+    );
+  });
+
+  it('given one that is still to open, then one repetition waits for it; cancelled, it is the last', async () => {
+    const { id, devices } = await converged(1, OPEN);
+    await windows(id, 1, 2);
+    await drift(devices);
+    await due();
+    const [again] = await repeated(id, 1);
+    await running.reached(again!.id, 'SCHEDULED');
+    const lookedAt = async () => {
+      await due();
+      await running.state.service.get(Reconverge).step();
+      expect(await repetitions(id)).toHaveLength(1);
+    };
+    await lookedAt();
+    expect(running.asked(again!.id)).toEqual([]);
+    await running.cancel(again!.id);
+    await lookedAt();
+    expect(await driftOf(devices[0]!)).toMatchObject({
+      state: 'DRIFTED',
+      reason: `left alone: operation ${again!.id}, which was to converge it again, was cancelled`,
+      attempts: 1,
+    });
+
+    // What a later CONVERGE makes of the device counts again.
+    const later = await running.create(devices, CONVERGE);
+    await carryOut(later, 1);
+    await drift(devices);
+    await due();
+    await repeated(later, 1);
+  });
+
+  it('given that the last is over, then they are left alone, and that is said', async () => {
+    const { id, devices } = await converged(1, OPEN);
+    await windows(id, -2, -1);
+    await drift(devices);
+    await due();
+    await running.until(
+      () => driftOf(devices[0]!),
+      (found) => found?.reason === `left alone: the schedule of operation ${id} is over`,
+    );
+    expect(await repetitions(id)).toEqual([]);
+    expect(await driftOf(devices[0]!)).toMatchObject({ state: 'DRIFTED', attempts: 0 });
+  });
+});
+
 describe('a crash', () => {
   it('given one after the operation is made and before that is noted, or many replicas, then there is one operation', async () => {
     const { id, devices } = await converged(2);

@@ -14,8 +14,6 @@ export interface DueDrift extends Tries {
   device_id: string;
   reason: string;
   repetition_id: string | null;
-  /** The repetition has not come to its device yet. */
-  repeating: boolean;
 }
 
 /** What is noted of a drift that was looked at. */
@@ -53,7 +51,11 @@ export class ReconvergeStore {
       `SELECT t.id, t.device_id, t.reason, t.source_id, t.repetition_id, t.attempts, t.window_start,
               (r.due_at IS NOT NULL AND NOT EXISTS (
                 SELECT FROM device_operation p
-                WHERE p.project_id = r.project_id AND p.operation_id = r.id AND p.device_id = t.device_id)) AS repeating
+                WHERE p.project_id = r.project_id AND p.operation_id = r.id AND p.device_id = t.device_id)) AS repeating,
+              CASE WHEN r.state = 'CANCELLED' AND NOT EXISTS (
+                SELECT FROM device_operation p JOIN operation o ON o.project_id = p.project_id AND o.id = p.operation_id
+                WHERE p.project_id = r.project_id AND p.device_id = t.device_id AND p.created_at > r.created_at
+                  AND o.operation = '${CONVERGE}' AND o.id <> r.id) THEN r.id END AS withdrawn
        FROM drift t LEFT JOIN operation r ON r.project_id = t.project_id AND r.id = t.repetition_id
        WHERE t.project_id = $1 AND t.state = 'DRIFTED' AND t.due_at <= now()
        ORDER BY t.due_at LIMIT ${BATCH_SIZE} FOR UPDATE OF t SKIP LOCKED`,

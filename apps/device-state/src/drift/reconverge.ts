@@ -53,19 +53,20 @@ export class Reconverge implements OnApplicationBootstrap, OnApplicationShutdown
     );
     const lastOf = new Map(lasts.map((last) => [last.device_id, last]));
     const sourceIds = new Set(lasts.map(({ source_id, operation_id }) => source_id ?? operation_id));
-    const sources = new Map((await this.store.sources(tx, [...sourceIds])).map((source) => [source.id, source]));
     const now = Date.now();
+    const rows = await this.store.sources(tx, [...sourceIds]);
+    const sources = new Map(rows.map((row) => [row.id, { row, facts: factsOf(row, now) }]));
 
     const looked: LookedAt[] = [];
     const again: LookedAt[] = [];
     for (const drift of due) {
       const last = lastOf.get(drift.device_id);
       const source = last && sources.get(last.source_id ?? last.operation_id);
-      const verdict = judgeDrift(drift, last, source && ruleOf(source), now);
+      const verdict = judgeDrift(drift, last, source?.facts, now);
       if (verdict.do === 'converge')
         again.push({
           ...drift,
-          source_id: source!.id,
+          source_id: source!.row.id,
           attempts: verdict.attempts,
           window_start: verdict.window_start,
           again: true,
@@ -78,7 +79,7 @@ export class Reconverge implements OnApplicationBootstrap, OnApplicationShutdown
         });
     }
     for (const [id, drifts] of Map.groupBy(again, ({ source_id }) => source_id!))
-      looked.push(...(await this.convergeAgain(tx, sources.get(id)!, drifts, now)));
+      looked.push(...(await this.convergeAgain(tx, sources.get(id)!.row, drifts, now)));
 
     const reasons = new Map(due.map(({ id, reason }) => [id, reason]));
     const decided = looked.filter(({ id, reason }) => reasons.get(id) !== reason);
@@ -90,14 +91,9 @@ export class Reconverge implements OnApplicationBootstrap, OnApplicationShutdown
     return due.length;
   }
 
-  /** The drifts as they are now: they know the operation that converges them, or why none does. */
+  /** The drifts as they are now: they know the operation that converges them. */
   private async convergeAgain(tx: Tx, source: SourceRow, drifts: LookedAt[], now: number): Promise<LookedAt[]> {
     const { schedule_type, schedule_args, console_timezone, created_by } = source;
-    // Its maker allowed changes in these windows alone.
-    if (scheduleFaults(schedule_type, schedule_args, console_timezone, now).length > 0) {
-      const reason = `left alone: the schedule of operation ${source.id} is over`;
-      return drifts.map((drift) => ({ ...drift, reason, again: false }));
-    }
     const id = uuid();
     const { reconverge: _rule, ...rest } = source.arguments;
     await this.operations.add(
@@ -115,4 +111,9 @@ export class Reconverge implements OnApplicationBootstrap, OnApplicationShutdown
   }
 }
 
-const ruleOf = ({ id, state, rule }: SourceRow): Source => ({ id, cancelled: state === 'CANCELLED', rule });
+const factsOf = ({ id, state, rule, ...source }: SourceRow, now: number): Source => ({
+  id,
+  cancelled: state === 'CANCELLED',
+  rule,
+  over: scheduleFaults(source.schedule_type, source.schedule_args, source.console_timezone, now).length > 0,
+});
