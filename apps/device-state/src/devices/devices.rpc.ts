@@ -9,6 +9,7 @@ import {
 import { Journal } from '@muster/journal';
 import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
+import { isDeepStrictEqual } from 'node:util';
 import { isConverged } from '../drift/drift.decide.js';
 import { DriftStore } from '../drift/drift.store.js';
 import { toDeviceDetail } from './device.document.js';
@@ -73,6 +74,8 @@ export class DevicesRpc {
         ...(patch.desired && { desired: mergePatch(current.desired, patch.desired) }),
       };
       refuse(breachesOf(fields));
+      // Saying it once more is no change, and ends no drift.
+      if (isDeepStrictEqual(fields.desired, current.desired)) delete fields.desired;
       const converged = fields.desired && isConverged(fields.desired, current.reported);
       const row = await this.store.update(tx, id, fields, converged);
       if (current.drifted && !row.drifted) await this.drifts.resolve(tx, [id], 'desired changed');

@@ -87,6 +87,14 @@ describe('a device that is converged', () => {
     expect(await list('changed', 'DRIFTED')).toEqual([]);
   });
 
+  it('given that what is desired is said once more, then nothing has changed, and an open drift stays open', async () => {
+    const id = await register('same', 'a', { v: 1, net: { mtu: 9000 } });
+    await report('same', id, { v: 1, net: { mtu: 9000 } });
+    await report('same', id, { v: 2 });
+    expect(await patch('same', id, { net: { mtu: 9000 }, v: 1 })).toMatchObject({ drifted: true });
+    expect(await list('same')).toMatchObject([{ state: 'DRIFTED', paths: ['v'] }]);
+  });
+
   it('given what is desired was reported before it was desired, then the device is converged at once, and can drift', async () => {
     const id = await register('before', 'a', {});
     await report('before', id, { v: 1 });
