@@ -11,7 +11,7 @@ export class DeviceHistoryEntity {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'device_history_pkey' })
   device_id!: string;
 
-  @PrimaryColumn('timestamptz', { primaryKeyConstraintName: 'device_history_pkey', default: () => 'now()' })
+  @PrimaryColumn('timestamptz', { primaryKeyConstraintName: 'device_history_pkey', default: () => 'clock_timestamp()' })
   at!: Date;
 
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'device_history_pkey' })

@@ -63,6 +63,36 @@ it('given a device that came, drifted and was deployed to, then it all stands th
   expect(await entriesOf(id, 2, all.at(-1))).toEqual([]);
 });
 
+it('given what happened in one transaction, and one that began before another and ended after it, then it stands in the order of happening', async () => {
+  const id = await service.register(PROJECT, 'in order');
+  const said = { deployment_id: randomUUID(), device_id: id, evidence: null };
+  const versions = Array.from({ length: 8 }, (_, n) => String(n + 1));
+  const deploy = (some: readonly string[]) =>
+    service.service.ask(deviceWork.deployed, {
+      project_id: PROJECT,
+      head: { command: 'deployment_deploy', args: { name: 'web' } },
+      items: some.map((version) => ({ ...said, command_id: randomUUID(), args: { version } })),
+    });
+  const deployed = async () => (await entriesOf(id)).flatMap(({ detail }) => detail['version'] ?? []);
+  await deploy(versions);
+  await eventually(async () => expect(await deployed()).toHaveLength(8));
+  expect(await deployed()).toEqual(versions.toReversed());
+
+  await service.query('BEGIN');
+  await service.query(`SELECT FROM device WHERE id = $1 FOR UPDATE`, [id]);
+  service.say(PROJECT, id, 'hello', {});
+  await eventually(async () =>
+    expect(await service.query(`SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'`)).toHaveLength(
+      1,
+    ),
+  );
+  await deploy(['9']);
+  await eventually(async () => expect(await deployed()).toHaveLength(9));
+  await service.query('COMMIT');
+  await eventually(async () => expect((await entriesOf(id)).map(({ state }) => state)).toContain('ONLINE'));
+  expect((await entriesOf(id)).slice(0, 2).map(({ entity }) => entity)).toEqual(['device', 'deployment']);
+});
+
 it('given a device of another project, then it is not there', async () => {
   const id = await service.register('other', 'a');
   await expect(entriesOf(id)).rejects.toMatchObject({ kind: 'not_found', message: `no device ${id}` });
