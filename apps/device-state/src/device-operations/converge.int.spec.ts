@@ -103,6 +103,17 @@ describe('a CONVERGE', () => {
     await running.reached(all, 'SUCCESS');
   });
 
+  it('given what is left because it is not to be provisioned, then the reason of the success names it', async () => {
+    const lacking = await device({ v: 1, extra: { a: 1 } }, { v: 1 });
+    const behind = await device({ v: 1, net: { mtu: 9000, dns: 'a' } }, { v: 0, net: { mtu: 9000 } });
+    const id = await converge([lacking, behind]);
+    await running.answer(id, await running.askedFor(id, 1));
+    await reported(behind, { v: 1 });
+    await running.reached(id, 'SUCCESS');
+    expect((await running.part(id, lacking)).reason).toBe('already converged; not provisioned: extra.a');
+    expect((await running.part(id, behind)).reason).toBe('not provisioned: net.dns');
+  });
+
   it('given a device that is as it should be, then it needs no command and counts as no dispatch', async () => {
     const ready = await device({ v: 1 }, { v: 1, more: true });
     const behind = await device({ v: 1 }, { v: 0 });

@@ -3,7 +3,7 @@ import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
 import { differenceOf, isEmpty } from '../devices/difference.js';
-import { provisions, requestHead, requestItem } from '../operations/operation.ask.js';
+import { leftOut, provisions, requestHead, requestItem } from '../operations/operation.ask.js';
 import { OperationStore, type LockedOperation } from '../operations/operation.store.js';
 import { DeviceOperationMove } from './device-operation.move.js';
 import { DeviceOperationStore, FIRST_ASK_AT } from './device-operation.store.js';
@@ -30,7 +30,11 @@ export class DeviceOperationDispatch {
     await this.move.walk(
       tx,
       operation.id,
-      converged.map(({ id }) => ({ id, way: ['COMPLETED', 'SUCCESS'], reason: 'already converged' })),
+      converged.map(({ id, desired, reported }) => ({
+        id,
+        way: ['COMPLETED', 'SUCCESS'],
+        reason: ['already converged', leftOut(desired, reported)].filter(Boolean).join('; '),
+      })),
     );
     const asked = parts.filter(({ wanted }) => wanted === null || !isEmpty(wanted));
     await this.ask(tx, operation, asked);

@@ -1,8 +1,9 @@
-import { BATCH_SIZE, type JsonObject } from '@muster/contracts';
+import { BATCH_SIZE } from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { LOGGER, Loop, type Logger } from '@muster/service';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { differenceOf, isEmpty } from '../devices/difference.js';
+import { differenceOf, isEmpty, listed, pathsOf } from '../devices/difference.js';
+import { leftOut, provisions } from '../operations/operation.ask.js';
 import { OperationRunner } from '../operations/operation.runner.js';
 import { OperationStore } from '../operations/operation.store.js';
 import { DeviceOperationMove, type Walk } from './device-operation.move.js';
@@ -11,8 +12,6 @@ import { DeviceOperationStore, type ProofKey, type Unproven } from './device-ope
 const SWEEP_MS = 500;
 /** Documents are compared in portions, for each may be large. */
 const PORTION = 50;
-/** Most paths that a reason lists. */
-const LISTED = 10;
 
 /**
  * Ends device operations of a CONVERGE by what their devices report: SUCCESS as soon as that shows what was asked for, FAILURE when it does not
@@ -73,26 +72,15 @@ export class DeviceOperationProof implements OnApplicationBootstrap, OnApplicati
     await this.journal.transaction(project, async (tx) => {
       const operation = await this.operations.lock(tx, operationId);
       if (!operation) return;
-      const walks = (await this.parts.unproven(tx, ids)).flatMap(judge);
+      const walks = (await this.parts.unproven(tx, ids)).flatMap((part) => judge(part, provisions(operation)));
       await this.move.walk(tx, operationId, walks);
     });
   }
 }
 
-function judge({ id, wanted, reported, late }: Unproven): Walk[] {
+function judge({ id, wanted, desired, reported, late }: Unproven, provision: boolean): Walk[] {
   const missing = differenceOf(wanted, reported);
-  if (isEmpty(missing)) return [{ id, way: ['SUCCESS'], reason: '' }];
+  if (isEmpty(missing)) return [{ id, way: ['SUCCESS'], reason: provision ? '' : leftOut(desired, reported) }];
   if (!late) return [];
   return [{ id, way: ['FAILURE'], reason: `the report does not show it: ${listed(pathsOf(missing))}` }];
-}
-
-const listed = (paths: readonly string[]) =>
-  paths.slice(0, LISTED).join(', ') + (paths.length > LISTED ? ` and ${paths.length - LISTED} more` : '');
-
-/** The dotted paths at which a document says something. */
-function pathsOf(document: JsonObject, at = ''): string[] {
-  return Object.entries(document).flatMap(([key, value]) => {
-    const inner = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
-    return isEmpty(inner) ? [`${at}${key}`] : pathsOf(inner, `${at}${key}.`);
-  });
 }

@@ -50,6 +50,7 @@ export interface Silent {
 export interface Unproven {
   id: string;
   wanted: JsonObject;
+  desired: JsonObject;
   reported: JsonObject;
   late: boolean;
 }
@@ -157,7 +158,7 @@ export class DeviceOperationStore {
   /** Of the batch, those that await their proof, with what their devices report now. What was never asked for is all that is desired. */
   unproven(tx: Tx, ids: readonly string[]): Promise<Unproven[]> {
     return tx.query(
-      `SELECT o.id, coalesce(o.wanted, d.desired, '{}') AS wanted, coalesce(d.reported, '{}') AS reported,
+      `SELECT o.id, coalesce(o.wanted, d.desired, '{}') AS wanted, coalesce(d.desired, '{}') AS desired, coalesce(d.reported, '{}') AS reported,
               (o.due_at <= now()) IS TRUE AS late
        FROM (
          SELECT t.* FROM device_operation t JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)

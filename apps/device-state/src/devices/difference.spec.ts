@@ -1,7 +1,7 @@
 import { isObject, mergePatch, type JsonObject } from '@muster/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { covers, differenceOf, isEmpty } from './difference.js';
+import { differenceOf, isEmpty, listed, pathsOf, unprovisioned } from './difference.js';
 
 const json = (text: string) => JSON.parse(text) as JsonObject;
 
@@ -73,7 +73,7 @@ describe('differenceOf', () => {
       fc.property(object, reported, (desired, state) => {
         const after = mergePatch(state, differenceOf(desired, state));
         expect(hasAll(after, desired)).toBe(true);
-        expect(covers(after, desired)).toBe(true);
+        expect(differenceOf(desired, after)).toEqual({});
       }),
     );
   });
@@ -110,5 +110,27 @@ describe('differenceOf', () => {
         expect(differenceOf(desired, mergePatch(state, part), { provision: false })).toEqual({});
       }),
     );
+  });
+});
+
+describe('pathsOf', () => {
+  it('given more than the limit, at any depth, then the first ones', () => {
+    const wide = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`k${n}`, { a: n, b: {} }]));
+    expect(pathsOf(wide, 3)).toEqual(['k0.a', 'k0.b', 'k1.a']);
+    expect(pathsOf({ deep: wide }, 100)).toHaveLength(100);
+  });
+});
+
+describe('what would have to be provisioned', () => {
+  it('given a difference, then it is what the device does not have at all, at any depth', () => {
+    const desired = { v: 2, net: { mtu: 9000, dns: 'a' }, extra: { a: 1, b: {} } };
+    expect(unprovisioned(desired, { v: 1, net: { mtu: 1500 } })).toEqual(['net.dns', 'extra.a', 'extra.b']);
+    expect(unprovisioned(desired, { ...desired, v: 1, more: 1 })).toEqual([]);
+  });
+
+  it('given more paths than a reason lists, then it says how many more there are', () => {
+    const paths = Array.from({ length: 12 }, (_, n) => `p${n}`);
+    expect(listed(paths.slice(0, 2))).toBe('p0, p1');
+    expect(listed(paths)).toBe('p0, p1, p2, p3, p4, p5, p6, p7, p8, p9 and 2 more');
   });
 });

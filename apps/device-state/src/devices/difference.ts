@@ -1,5 +1,8 @@
 import { isObject, type JsonObject } from '@muster/contracts';
 
+/** Most paths that a reason lists. */
+const LISTED = 10;
+
 export interface DifferenceOptions {
   /** Whether the difference also names what `reported` does not have yet; true unless told. */
   provision?: boolean;
@@ -32,8 +35,27 @@ export function differenceOf(
 
 export const isEmpty = (document: JsonObject): boolean => Object.keys(document).length === 0;
 
-/** Whether `reported` has all that is wanted. */
-export const covers = (reported: JsonObject, wanted: JsonObject): boolean => isEmpty(differenceOf(wanted, reported));
+/** The dotted paths of a merge patch that say something, in its order; at most `limit`. */
+export function pathsOf(patch: JsonObject, limit = Infinity, at = ''): string[] {
+  const paths: string[] = [];
+  for (const [key, value] of Object.entries(patch)) {
+    if (paths.length >= limit) break;
+    const path = at + key;
+    if (isObject(value) && !isEmpty(value)) paths.push(...pathsOf(value, limit - paths.length, `${path}.`));
+    else paths.push(path);
+  }
+  return paths;
+}
+
+/** The paths of what `reported` does not have at all, and would have to be provisioned with. */
+export function unprovisioned(desired: JsonObject, reported: JsonObject): string[] {
+  const present = new Set(pathsOf(differenceOf(desired, reported, { provision: false })));
+  return pathsOf(differenceOf(desired, reported)).filter((path) => !present.has(path));
+}
+
+/** Paths as a reason names them: the first ones, and how many more there are. */
+export const listed = (paths: readonly string[]): string =>
+  paths.slice(0, LISTED).join(', ') + (paths.length > LISTED ? ` and ${paths.length - LISTED} more` : '');
 
 function isSame(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { convergenceAfter, isConverged, pathsOf } from './drift.decide.js';
+import { convergenceAfter, isConverged } from './drift.decide.js';
 
 const desired = { region: 'eu', app: { version: 2, on: true } };
 const fresh = { converged: false, drifted: false };
@@ -46,13 +46,5 @@ describe('convergenceAfter', () => {
         }
       }),
     );
-  });
-});
-
-describe('pathsOf', () => {
-  it('given more than the limit, at any depth, then the first ones', () => {
-    const wide = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`k${n}`, { a: n, b: {} }]));
-    expect(pathsOf(wide, 3)).toEqual(['k0.a', 'k0.b', 'k1.a']);
-    expect(pathsOf({ deep: wide }, 100)).toHaveLength(100);
   });
 });

@@ -1,5 +1,5 @@
-import { isObject, MAX_DRIFT_PATHS, type JsonObject } from '@muster/contracts';
-import { differenceOf, isEmpty } from '../devices/difference.js';
+import { MAX_DRIFT_PATHS, type JsonObject } from '@muster/contracts';
+import { differenceOf, isEmpty, pathsOf } from '../devices/difference.js';
 
 /** Where a device stands to what is desired of it. `paths`: what it lost, if it drifted. */
 export interface Convergence {
@@ -22,16 +22,4 @@ export function convergenceAfter(
   const converged = !isEmpty(desired) && isEmpty(difference);
   const drifted = !converged && (before.converged || before.drifted);
   return { converged, drifted, paths: drifted ? pathsOf(difference, MAX_DRIFT_PATHS) : [] };
-}
-
-/** The dotted paths of a merge patch that say something, in its order; at most `limit`. */
-export function pathsOf(patch: JsonObject, limit: number, at = ''): string[] {
-  const paths: string[] = [];
-  for (const [key, value] of Object.entries(patch)) {
-    if (paths.length >= limit) break;
-    const path = at + key;
-    if (isObject(value) && !isEmpty(value)) paths.push(...pathsOf(value, limit - paths.length, `${path}.`));
-    else paths.push(path);
-  }
-  return paths;
 }

@@ -1,5 +1,6 @@
 import { commandWork, CONVERGE, operationWork, type WorkHead, type WorkItem } from '@muster/contracts';
 import type { JsonObject } from '@muster/contracts';
+import { listed, unprovisioned } from '../devices/difference.js';
 import type { OperationEntity } from './operation.entity.js';
 
 /** From the send of a command to its TIMEOUT. */
@@ -15,6 +16,12 @@ type Asker = Pick<
 /** Whether a CONVERGE also sends what the device does not report at all. */
 export const provisions = ({ arguments: given }: Pick<OperationEntity, 'arguments'>): boolean =>
   given['converge_with_provision'] === true;
+
+/** What a device that succeeded lacks all the same, as its reason says it; empty when that is nothing. */
+export function leftOut(desired: JsonObject, reported: JsonObject): string {
+  const paths = unprovisioned(desired, reported);
+  return paths.length > 0 ? `not provisioned: ${listed(paths)}` : '';
+}
 
 /** What the commands of an operation share: the operation is the request. One that is never sent ends before the operation's time is up. */
 export function requestHead(operation: Asker, now: number): WorkHead<typeof commandWork.request> {
