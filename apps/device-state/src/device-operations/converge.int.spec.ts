@@ -2,6 +2,7 @@ import { deviceState, operations } from '@muster/contracts';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PROJECT, RunningOperations } from '../testing/running-operations.js';
+import { DeviceOperationStore } from './device-operation.store.js';
 
 let running: RunningOperations;
 
@@ -196,6 +197,33 @@ describe('a CONVERGE', () => {
     expect(new Set(items.map(({ device_id }) => device_id)).size).toBe(60);
     await running.cancel(id);
   });
+});
+
+it('given large documents that lie small in the table, then neither the first ask nor the next holds many of them at once', async () => {
+  const store = running.state.service.get(DeviceOperationStore);
+  const asks = [vi.spyOn(store, 'undispatched'), vi.spyOn(store, 'claimSilent')];
+  const mostBytes = async (ask: (typeof asks)[number]) => {
+    const sizes = ask.mock.results.map(async ({ value }) => JSON.stringify(await value).length);
+    return Math.max(...(await Promise.all(sizes)));
+  };
+  const ids = await running.devices(40);
+  await running.state.query(
+    `UPDATE device SET desired = jsonb_build_object('blob', repeat('x', 200000)) WHERE id = ANY($1)`,
+    [ids],
+  );
+  const id = await converge(ids, true);
+  await running.askedFor(id, 40);
+  const batches = running.requests.length;
+  await running.state.query(`UPDATE device_operation SET ask_at = now() WHERE operation_id = $1`, [id]);
+  await running.state.query(`UPDATE operation SET wake_at = now() WHERE id = $1`, [id]);
+  await vi.waitUntil(() => running.requests.slice(batches).flatMap(({ items }) => items).length >= 40, {
+    timeout: 15_000,
+  });
+  for (const ask of asks) {
+    expect(await mostBytes(ask)).toBeLessThan(5 * 1024 * 1024);
+    ask.mockRestore();
+  }
+  await running.cancel(id);
 });
 
 describe('what a service reports', () => {

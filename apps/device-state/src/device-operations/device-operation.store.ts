@@ -15,8 +15,8 @@ const ASK_PAUSE = `make_interval(secs => least(${FIRST_ASK_SECONDS} * 2 ^ least(
 /** SQL: what has a command that has not ended. */
 const WITH_COMMAND = `command_id IS NOT NULL AND state IN ('INITIATED', 'DISPATCHED', 'PROCESSING')`;
 
-/** The most bytes of documents, as they lie in the table, that are compared at once. */
-const COMPARED_BYTES = 4 * 1024 * 1024;
+/** The most bytes of documents, as JSON text, that are held at once; in the table they may lie in a hundredth of that. */
+const HELD_BYTES = 4 * 1024 * 1024;
 
 /** A device operation as far as its next move depends on it. */
 export interface Standing {
@@ -76,11 +76,11 @@ export class DeviceOperationStore {
     );
   }
 
-  /** A batch to dispatch, without documents; or as many as may be compared at once, with them. */
+  /** A batch to dispatch, without documents; or as many as may be held at once, with them. */
   async undispatched(tx: Tx, operationId: string, compared: boolean): Promise<Undispatched[]> {
     const documents = compared
       ? `coalesce(d.desired, '{}') AS desired, coalesce(d.reported, '{}') AS reported,
-         coalesce(sum(pg_column_size(d.desired) + pg_column_size(d.reported)) OVER in_order, 0) AS bytes`
+         coalesce(sum(octet_length(d.desired::text) + octet_length(d.reported::text)) OVER in_order, 0) AS bytes`
       : `'{}'::jsonb AS desired, '{}'::jsonb AS reported, 0 AS bytes`;
     return tx.query(
       `SELECT id, device_id, timezone, desired, reported FROM (
@@ -90,7 +90,7 @@ export class DeviceOperationStore {
            WHERE project_id = $1 AND operation_id = $2 AND state = 'CREATED' ORDER BY device_id LIMIT ${BATCH_SIZE}
          ) o LEFT JOIN device d ON d.project_id = o.project_id AND d.id = o.device_id
          WINDOW in_order AS (ORDER BY o.device_id)
-       ) sized WHERE bytes <= ${COMPARED_BYTES} OR place = 1 ORDER BY device_id`,
+       ) sized WHERE bytes <= ${HELD_BYTES} OR place = 1 ORDER BY device_id`,
       [tx.project, operationId],
     );
   }
@@ -136,17 +136,20 @@ export class DeviceOperationStore {
     return rows.length;
   }
 
-  /** Claims those whose time to ask again has come; each is left alone after that for twice as long as before. */
+  /** Claims some of those whose time to ask again has come; each is left alone after that for twice as long as before. */
   claimSilent(tx: Tx, operationId: string): Promise<Silent[]> {
     return tx.query(
       `WITH claimed AS (
          UPDATE device_operation t SET ask_at = now() + ${ASK_PAUSE}, asks = t.asks + 1
          FROM (
-           SELECT id FROM device_operation
-           WHERE project_id = $1 AND operation_id = $2 AND ${WITH_COMMAND} AND (ask_at <= now()) IS TRUE
-           ORDER BY id LIMIT ${BATCH_SIZE}
+           SELECT id, row_number() OVER in_order AS place, coalesce(sum(octet_length(wanted::text)) OVER in_order, 0) AS bytes
+           FROM (
+             SELECT id, wanted FROM device_operation
+             WHERE project_id = $1 AND operation_id = $2 AND ${WITH_COMMAND} AND (ask_at <= now()) IS TRUE
+             ORDER BY id LIMIT ${BATCH_SIZE}
+           ) silent WINDOW in_order AS (ORDER BY id)
          ) AS due
-         WHERE t.project_id = $1 AND t.id = due.id
+         WHERE t.project_id = $1 AND t.id = due.id AND (due.bytes <= ${HELD_BYTES} OR due.place = 1)
          RETURNING t.project_id, t.id, t.device_id, t.command_id, t.wanted, t.cancel_requested
        )
        SELECT c.id, c.device_id, c.command_id, c.wanted, c.cancel_requested, coalesce(d.timezone, 'UTC') AS timezone

@@ -1,4 +1,4 @@
-import { BATCH_SIZE, commandWork } from '@muster/contracts';
+import { commandWork } from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
@@ -33,7 +33,7 @@ export class OperationReconcile {
       const stopping = silent.filter((part) => part.cancel_requested);
       tx.work(commandWork.request, requestHead(operation, Date.now()), running.map(requestItem), trace);
       tx.work(commandWork.cancel, cancelHead(operation, operation.reason), stopping.map(cancelItem), trace);
-      return silent.length === BATCH_SIZE;
+      return silent.length > 0;
     });
   }
 }
