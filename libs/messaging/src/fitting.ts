@@ -1,13 +1,13 @@
 /** Of a page's JSON: with all that surrounds it, it fits into an answer on any bus. */
 const PAGE_BYTES = 512 * 1024;
 
-/** As many of the items, from the first, as one answer may carry; the first of all in any case. */
-export function fitting<T>(items: Iterable<T>): T[] {
+/** As many of the items, from the first, as one answer may carry, or `most` bytes hold; the first of all in any case. */
+export function fitting<T>(items: Iterable<T>, most = PAGE_BYTES): T[] {
   const page: T[] = [];
   let bytes = 0;
   for (const item of items) {
     bytes += Buffer.byteLength(JSON.stringify(item));
-    if (bytes > PAGE_BYTES && page.length > 0) break;
+    if (bytes > most && page.length > 0) break;
     page.push(item);
   }
   return page;

@@ -1,7 +1,10 @@
 import { DomainError, operations, type DeviceOperation, type RpcRequest, type RpcResponse } from '@muster/contracts';
-import { Rpc } from '@muster/messaging';
-import { Controller } from '@nestjs/common';
+import { fitting, Rpc } from '@muster/messaging';
+import { NATS } from '@muster/service';
+import { Controller, Inject } from '@nestjs/common';
+import type { NatsConnection } from 'nats';
 import { DataSource, type EntityManager } from 'typeorm';
+import { pageBytes } from '../devices/page.bytes.js';
 import { noSuchOperation } from '../operations/operation.cancel.js';
 import { resolvedCount } from '../operations/operation.decide.js';
 import { OperationEntity } from '../operations/operation.entity.js';
@@ -20,9 +23,10 @@ export class DeviceOperationsRpc {
   constructor(
     private readonly dataSource: DataSource,
     private readonly changing: DeviceOperationChange,
+    @Inject(NATS) private readonly connection: NatsConnection,
   ) {}
 
-  /** In the order of the devices' ids; how many there are is known from the operation's counts. */
+  /** In the order of the devices' ids, as many as one answer may carry; how many there are is known from the operation's counts. */
   @Rpc(operations.listDeviceOperations)
   listDeviceOperations(request: Request<'listDeviceOperations'>): Promise<Response<'listDeviceOperations'>> {
     const { project_id, operation_id, state, limit, offset } = request;
@@ -37,7 +41,7 @@ export class DeviceOperationsRpc {
         skip: offset,
       });
       const count = state ? operation[countOf(state)] : resolvedCount(operation);
-      return { count, results: rows.map(toDeviceOperation) };
+      return { count, results: fitting(rows.map(toDeviceOperation), pageBytes(this.connection)) };
     });
   }
 

@@ -6,9 +6,7 @@ import { GroupStore } from '../groups/group.store.js';
 import { groupsNamedBy } from '../groups/group.tree.js';
 import { toDevice } from './device.document.js';
 import { DeviceStore, type PageRequest, type ResolvedRow } from './device.store.js';
-
-/** The part of the bus's largest message that the documents of a page may fill. */
-const PAGE_SHARE = 0.75;
+import { pageBytes } from './page.bytes.js';
 
 /** A keyset page of the devices that a query means; all of the project without one. */
 export interface SearchRequest {
@@ -35,8 +33,7 @@ export class DeviceSearch {
 
   /** Their documents. A page of large ones may be shorter than its limit; `next` alone says whether there is more. */
   async page(request: SearchRequest): Promise<Found<Device>> {
-    const maxBytes = Math.floor((this.connection.info?.max_payload ?? 1024 * 1024) * PAGE_SHARE);
-    const { rows, next } = await this.devices.page(await this.pageRequest(request), maxBytes);
+    const { rows, next } = await this.devices.page(await this.pageRequest(request), pageBytes(this.connection));
     return { devices: rows.map(toDevice), next };
   }
 

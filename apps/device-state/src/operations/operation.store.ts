@@ -1,4 +1,4 @@
-import type { Tx } from '@muster/journal';
+import { batch, type Tx } from '@muster/journal';
 import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -35,6 +35,9 @@ const LOCKED = [
   'unsent',
   'stopping',
 ] as const satisfies (keyof OperationEntity)[];
+
+/** What a document takes beside the columns that may be large; a reason is at most 512 characters. */
+const FRAME_BYTES = 4_096;
 
 /** An operation as its lock gives it. */
 export type LockedOperation = Pick<OperationEntity, (typeof LOCKED)[number]> & OperationFacts;
@@ -81,6 +84,16 @@ export class OperationStore {
        WHERE project_id = $1 AND id = $2`,
       [tx.project, id, wish, reason, by],
     );
+  }
+
+  /** About how many bytes the document of each takes. */
+  async sizes(project: string, ids: readonly string[]): Promise<Map<string, number>> {
+    const rows = await this.dataSource.query<{ id: string; bytes: number }[]>(
+      `SELECT id, ${FRAME_BYTES} + octet_length(query::text) + octet_length(arguments::text) + octet_length(activity::text) AS bytes
+       FROM operation JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)`,
+      [project, ids],
+    );
+    return new Map(rows.map(({ id, bytes }) => [id, bytes]));
   }
 
   /** Every open operation is to be looked at now: whoever was doing so may have died. */

@@ -314,6 +314,37 @@ describe('lists', () => {
     expect([ofDevice.count, ofDevice.results.map(({ id }) => id)]).toEqual([3, [ids[2], ids[1]]]);
   });
 
+  it('given documents that no answer could carry together, then a page is shorter than its limit, and all are read after one another', async () => {
+    const [one] = await running.devices(1);
+    const blob = 'x'.repeat(250_000);
+    for (let n = 0; n < 40; n++) await running.create([one!], { operation: 'LARGE', arguments: { blob } });
+    const lists = {
+      all: (offset: number) =>
+        running.state.call(operations.listOperations, {
+          ...{ project_id: PROJECT, operation_type: 'LARGE', ordering: 'created_at', limit: 1000, offset },
+        }),
+      ofDevice: (offset: number) =>
+        running.state.call(operations.listOperationsOfDevice, {
+          ...{ project_id: PROJECT, device_id: one!, limit: 1000, offset },
+        }),
+    };
+    await running.until(
+      () => lists.ofDevice(0),
+      ({ count }) => count === 40,
+    );
+    for (const list of Object.values(lists)) {
+      const read = new Set<string>();
+      let pages = 0;
+      for (let more = true; more; pages++) {
+        const { count, results } = await list(read.size);
+        expect([count, results.length > 0]).toEqual([40, true]);
+        for (const { id } of results) read.add(id);
+        more = read.size < count;
+      }
+      expect([read.size, pages]).toEqual([40, 2]);
+    }
+  });
+
   it('given a device, then its timeline tells each state newest first, and what is open waits in order', async () => {
     const [device] = await running.devices(1);
     const id = await running.create([device!]);

@@ -6,15 +6,19 @@ import {
   type RpcResponse,
 } from '@muster/contracts';
 import { Rpc } from '@muster/messaging';
-import { Controller } from '@nestjs/common';
+import { NATS } from '@muster/service';
+import { Controller, Inject } from '@nestjs/common';
+import type { NatsConnection } from 'nats';
 import { DataSource, In, type FindOptionsOrder } from 'typeorm';
 import { DeviceOperationEntity } from '../device-operations/device-operation.entity.js';
 import { noSuchDevice } from '../devices/devices.rpc.js';
 import { DeviceStore } from '../devices/device.store.js';
+import { pageBytes } from '../devices/page.bytes.js';
 import { OperationCancel, noSuchOperation } from './operation.cancel.js';
 import { OperationCreate } from './operation.create.js';
 import { toOperation } from './operation.document.js';
 import { OperationEntity } from './operation.entity.js';
+import { OperationStore } from './operation.store.js';
 
 type Contracts = typeof operations;
 type Request<M extends keyof Contracts> = RpcRequest<Contracts[M]>;
@@ -32,9 +36,11 @@ const ORDERS: Record<OperationOrdering, FindOptionsOrder<OperationEntity>> = {
 export class OperationsRpc {
   constructor(
     private readonly dataSource: DataSource,
+    private readonly store: OperationStore,
     private readonly devices: DeviceStore,
     private readonly creation: OperationCreate,
     private readonly cancellation: OperationCancel,
+    @Inject(NATS) private readonly connection: NatsConnection,
   ) {}
 
   @Rpc(operations.createOperation)
@@ -49,18 +55,22 @@ export class OperationsRpc {
     return toOperation(row);
   }
 
+  /** A page of large documents may be shorter than its limit. */
   @Rpc(operations.listOperations)
   async listOperations(request: Request<'listOperations'>): Promise<Response<'listOperations'>> {
     const { project_id, state, operation_type, ordering, limit, offset } = request;
-    const [rows, count] = await this.dataSource.getRepository(OperationEntity).findAndCount({
+    const [page, count] = await this.dataSource.getRepository(OperationEntity).findAndCount({
       where: { project_id, ...(state && { state }), ...(operation_type && { operation: operation_type }) },
+      select: { project_id: true, id: true },
       order: ORDERS[ordering],
       take: limit,
       skip: offset,
     });
-    return { count, results: rows.map(toOperation) };
+    const ids = page.map(({ id }) => id);
+    return { count, results: await this.documents(project_id, ids) };
   }
 
+  /** As {@link listOperations}. */
   @Rpc(operations.listOperationsOfDevice)
   async listOperationsOfDevice(
     request: Request<'listOperationsOfDevice'>,
@@ -75,16 +85,24 @@ export class OperationsRpc {
       take: limit,
       skip: offset,
     });
-    const rows = await this.dataSource
-      .getRepository(OperationEntity)
-      .findBy({ project_id, id: In(parts.map(({ operation_id }) => operation_id)) });
-    const byId = new Map(rows.map((row) => [row.id, row]));
-    return { count, results: parts.map(({ operation_id }) => toOperation(byId.get(operation_id)!)) };
+    const ids = parts.map(({ operation_id }) => operation_id);
+    return { count, results: await this.documents(project_id, ids) };
   }
 
   @Rpc(operations.cancelOperation)
   async cancelOperation({ project_id, id, reason, by }: Request<'cancelOperation'>): Promise<Operation> {
     await this.cancellation.cancel({ project_id, id }, reason, by);
     return this.getOperation({ project_id, id });
+  }
+
+  /** The operations in the order of the ids, from the first, as far as one answer may carry them; no more are read. */
+  private async documents(project_id: string, ids: readonly string[]): Promise<Operation[]> {
+    const sizes = await this.store.sizes(project_id, ids);
+    const most = pageBytes(this.connection);
+    let bytes = 0;
+    const fitting = ids.filter((id, place) => (bytes += sizes.get(id)!) <= most || place === 0);
+    const rows = await this.dataSource.getRepository(OperationEntity).findBy({ project_id, id: In(fitting) });
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return fitting.map((id) => toOperation(byId.get(id)!));
   }
 }
