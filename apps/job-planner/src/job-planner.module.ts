@@ -8,7 +8,6 @@ import { JobRunner } from './jobs/job.runner.js';
 import { JobStore } from './jobs/job.store.js';
 import { JobsRpc } from './jobs/jobs.rpc.js';
 import { TaskRetention } from './retention/task.retention.js';
-import { TaskRetentionStore } from './retention/task-retention.store.js';
 import { JobTaskStore } from './tasks/job-task.store.js';
 import { OutcomesWork } from './tasks/outcomes.work.js';
 import { TimelineRpc } from './timeline/timeline.rpc.js';
@@ -27,7 +26,6 @@ import { WaitingStore } from './waiting/waiting.store.js';
     JobRunner,
     JobCreate,
     JobAct,
-    TaskRetentionStore,
     TaskRetention,
     TimelineStore,
     WaitingStore,

@@ -9,7 +9,6 @@ import { DeviceOperationOutcomes } from '../device-operations/outcomes.work.js';
 import { DeviceSearch } from '../devices/device.search.js';
 import { DeviceStore } from '../devices/device.store.js';
 import { GroupStore } from '../groups/group.store.js';
-import { DeviceOperationRetentionStore } from '../retention/device-operation-retention.store.js';
 import { DeviceOperationRetention } from '../retention/device-operation.retention.js';
 import { OperationAdvance } from './operation.advance.js';
 import { OperationCancel } from './operation.cancel.js';
@@ -39,7 +38,6 @@ import { OperationsRpc } from './operations.rpc.js';
     DeviceOperationDispatch,
     DeviceOperationProof,
     DeviceOperationChange,
-    DeviceOperationRetentionStore,
     DeviceOperationRetention,
   ],
   exports: [DeviceOperationProof, OperationCreate],

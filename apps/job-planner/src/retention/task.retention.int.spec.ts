@@ -1,8 +1,7 @@
 import { jobPlanner } from '@muster/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
-import { TaskRetention } from './task.retention.js';
-import { FINISHED, TaskRetentionStore } from './task-retention.store.js';
+import { FINISHED, TaskRetention } from './task.retention.js';
 
 const DAY_MS = 86_400_000;
 
@@ -111,22 +110,25 @@ describe('the tasks of jobs, whose history is kept 30 days', () => {
     await planner.service.call(jobPlanner.deleteJob, { project_id: PROJECT, job_id: id });
     await expect(planner.job(id)).rejects.toMatchObject({ kind: 'not_found' });
     await expect(listTasks(id)).rejects.toMatchObject({ kind: 'not_found' });
-    const store = planner.service.get(TaskRetentionStore);
-    expect([await store.deletePage(), await store.deletePage(), await store.deletePage()]).toEqual([2_000, 2_000, 501]);
-    expect(await store.deletePage()).toBeUndefined();
+    const retention = planner.service.get(TaskRetention);
+    expect([await retention.deletePage(), await retention.deletePage(), await retention.deletePage()]).toEqual([
+      2_000, 2_000, 501,
+    ]);
+    expect(await retention.deletePage()).toBeUndefined();
     expect(await tasks(id)).toBe(0);
   });
 
   it('given several replicas at once, then every job is given up once and every task deleted once', async () => {
     const ids = await Promise.all(Array.from({ length: 6 }, () => ended(2, 'SUCCESS', 'Successful')));
-    const store = planner.service.get(TaskRetentionStore);
-    const given = await Promise.all([1, 2, 3].map(() => store.giveUp(new Date(inDays(1)))));
-    const rest = await store.giveUp(new Date(inDays(1)));
+    const retention = planner.service.get(TaskRetention);
+    const given = await Promise.all([1, 2, 3].map(() => retention.giveUp(new Date(inDays(1)))));
+    const rest = await retention.giveUp(new Date(inDays(1)));
     expect([...given, rest].reduce((sum, n) => sum + n, 0)).toBeGreaterThanOrEqual(ids.length);
-    expect(await store.giveUp(new Date(inDays(1)))).toBe(0);
+    expect(await retention.giveUp(new Date(inDays(1)))).toBe(0);
     const drain = async () => {
       let deleted = 0;
-      for (let page = await store.deletePage(); page !== undefined; page = await store.deletePage()) deleted += page;
+      for (let page = await retention.deletePage(); page !== undefined; page = await retention.deletePage())
+        deleted += page;
       return deleted;
     };
     const [row] = await planner.service.query<{ n: number }>(

@@ -1,41 +1,24 @@
-import { CONFIG, LOGGER, Loop, type Logger, type ServiceConfig } from '@muster/service';
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { setTimeout as delay } from 'node:timers/promises';
-import { TaskRetentionStore } from './task-retention.store.js';
+import { CONFIG, LOGGER, PartRetention, type Logger, type ServiceConfig } from '@muster/service';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 
-const EVERY_MS = 60_000;
-/** Breath between two pages, which the work at hand needs more. */
-const BREATH_MS = 50;
-const DAY_MS = 86_400_000;
+/** SQL: the jobs that have ended and still have their tasks, as the index on them says it; a job that is paused has not ended. */
+export const FINISHED = `tasks_deleted_at IS NULL
+  AND (state IN ('Successful', 'Partially_successful', 'Failed', 'Timed_out') OR state = 'Stopped' AND wish = 'cancel')`;
 
-/** Deletes the tasks of jobs that ended long ago or were deleted by their users, in pages; any number of replicas share the work. */
+/** Deletes the tasks of jobs that ended long ago or were deleted by their users. */
 @Injectable()
-export class TaskRetention implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly loop: Loop;
-
-  constructor(
-    private readonly store: TaskRetentionStore,
-    @Inject(CONFIG) private readonly config: ServiceConfig,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {
-    this.loop = new Loop('task retention', EVERY_MS, () => this.step(), logger);
-  }
-
-  onApplicationBootstrap(): void {
-    this.loop.start();
-  }
-
-  onApplicationShutdown(): Promise<void> {
-    return this.loop.stop();
-  }
-
-  /** @returns whether there may be more to delete. */
-  async step(now: number = Date.now()): Promise<boolean> {
-    const jobs = await this.store.giveUp(new Date(now - this.config.historyDays * DAY_MS));
-    if (jobs > 0) this.logger.info({ jobs }, 'the tasks of jobs that ended long ago are being deleted');
-    const deleted = await this.store.deletePage();
-    if (deleted === undefined) return jobs > 0;
-    await delay(BREATH_MS);
-    return true;
+export class TaskRetention extends PartRetention {
+  constructor(dataSource: DataSource, @Inject(CONFIG) config: ServiceConfig, @Inject(LOGGER) logger: Logger) {
+    const jobs = {
+      table: 'job',
+      finished: FINISHED,
+      giveUp: 'tasks_deleted_at = now(), target_ids = NULL',
+      parts: 'job_task',
+      removals: 'task_removal',
+      key: 'job_id',
+      order: 'id',
+    };
+    super(jobs, dataSource, config, logger);
   }
 }
