@@ -24,6 +24,13 @@ export interface PartKey {
 export const noSuchPart = ({ operation_id, device_id }: PartKey) =>
   new DomainError('not_found', `device ${device_id} is not part of operation ${operation_id}`);
 
+/** @throws DomainError `not_found` when the device operations of the operation are no longer kept. */
+export function refuseDeleted({ devices_deleted_at: deleted }: Pick<LockedOperation, 'devices_deleted_at'>): void {
+  if (!deleted) return;
+  const day = deleted.toISOString().slice(0, 10);
+  throw new DomainError('not_found', `the device operations of the operation were deleted on ${day}`);
+}
+
 /** What users and services make of single device operations. */
 @Injectable()
 export class DeviceOperationChange {
@@ -82,6 +89,7 @@ export class DeviceOperationChange {
     const changed = await this.journal.transaction(key.project_id, async (tx) => {
       const operation = await this.operations.lock(tx, key.operation_id);
       if (!operation) throw noSuchOperation(key.operation_id);
+      refuseDeleted(operation);
       const part = await this.parts.ofDevice(tx, operation.id, key.device_id);
       if (!part) throw noSuchPart(key);
       await body(tx, operation, part);

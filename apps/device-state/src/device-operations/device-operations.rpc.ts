@@ -1,4 +1,4 @@
-import { DomainError, operations, type DeviceOperation, type RpcRequest, type RpcResponse } from '@muster/contracts';
+import { operations, type DeviceOperation, type RpcRequest, type RpcResponse } from '@muster/contracts';
 import { fitting, Rpc } from '@muster/messaging';
 import { NATS } from '@muster/service';
 import { Controller, Inject } from '@nestjs/common';
@@ -8,7 +8,7 @@ import { pageBytes } from '../devices/page.bytes.js';
 import { noSuchOperation } from '../operations/operation.cancel.js';
 import { resolvedCount } from '../operations/operation.decide.js';
 import { OperationEntity } from '../operations/operation.entity.js';
-import { DeviceOperationChange, noSuchPart, type PartKey } from './device-operation.change.js';
+import { DeviceOperationChange, noSuchPart, refuseDeleted, type PartKey } from './device-operation.change.js';
 import { SHOWN, toDeviceOperation } from './device-operation.document.js';
 import { DeviceOperationEntity } from './device-operation.entity.js';
 import { countOf } from './device-operation.way.js';
@@ -76,8 +76,6 @@ async function operationOf(
 ): Promise<OperationEntity> {
   const operation = await manager.getRepository(OperationEntity).findOneBy({ project_id, id: operation_id });
   if (!operation) throw noSuchOperation(operation_id);
-  const { devices_deleted_at: deleted } = operation;
-  if (!deleted) return operation;
-  const day = deleted.toISOString().slice(0, 10);
-  throw new DomainError('not_found', `the device operations of the operation were deleted on ${day}`);
+  refuseDeleted(operation);
+  return operation;
 }

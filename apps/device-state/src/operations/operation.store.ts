@@ -34,6 +34,7 @@ const LOCKED = [
   'sent',
   'unsent',
   'stopping',
+  'devices_deleted_at',
 ] as const satisfies (keyof OperationEntity)[];
 
 /** What a document takes beside the columns that may be large; a reason is at most 512 characters. */

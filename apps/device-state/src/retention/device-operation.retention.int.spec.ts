@@ -32,9 +32,12 @@ it('given an operation that ended and one that is open, then after 30 days the p
   await cleanIn(30.1);
   expect([await rows(ended), await rows(open)]).toEqual([0, 3]);
   expect(await running.operation(ended)).toEqual(before);
-  await expect(running.parts(ended)).rejects.toMatchObject({
+  const gone = {
     kind: 'not_found',
     message: `the device operations of the operation were deleted on ${new Date().toISOString().slice(0, 10)}`,
-  });
+  };
+  await expect(running.parts(ended)).rejects.toMatchObject(gone);
+  await expect(running.part(ended, devices[0]!)).rejects.toMatchObject(gone);
+  await expect(running.cancelDevice(ended, devices[0]!)).rejects.toMatchObject(gone);
   expect((await running.parts(open)).count).toBe(3);
 });
