@@ -6,6 +6,9 @@ import { JsonObject, ProjectId, Timestamp, Uuid } from './schema.js';
 import { WindowSchedule } from './schedule.js';
 import { defineWork } from './work.js';
 
+/** For so long at most a command waits for its device: 68 years. */
+export const MOST_OFFLINE_SECONDS = 2 ** 31 - 1;
+
 /** What the commands of one request share. Asking twice with the same ids changes nothing. */
 export const CommandRequest = Type.Object({
   request_id: Uuid,
@@ -15,7 +18,7 @@ export const CommandRequest = Type.Object({
   /** Seconds from dispatch to TIMEOUT. */
   in_progress_seconds: Type.Integer({ minimum: 1 }),
   /** Seconds from the request to TIMEOUT `never_contacted`. */
-  offline_seconds: Type.Integer({ minimum: 1 }),
+  offline_seconds: Type.Integer({ minimum: 1, maximum: MOST_OFFLINE_SECONDS }),
   priority: Type.Integer(),
   /** Subject of the work contract that takes the outcomes; empty: nobody asks. */
   reply_to: Type.String(),

@@ -14,7 +14,7 @@ export const ProjectId = Type.String({ pattern: '^[a-z0-9-]{1,40}$' });
 export const Uuid = Type.String({ format: 'uuid' });
 /** The first and the last millisecond, in UTC, whose year has four digits and is one that Postgres knows. */
 const FIRST_TIME = Date.parse('0001-01-01T00:00:00Z');
-const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
+export const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
 /**
  * RFC 3339 has times that a `Date` or a `timestamptz` cannot hold, or not write in UTC: leap seconds, the year 0, offsets of 16 hours and more,
  * names of zones, any number of digits, and what an offset moves out of the years from 1 to 9999.

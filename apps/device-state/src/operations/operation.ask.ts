@@ -1,4 +1,11 @@
-import { commandWork, CONVERGE, operationWork, type WorkHead, type WorkItem } from '@muster/contracts';
+import {
+  commandWork,
+  CONVERGE,
+  MOST_OFFLINE_SECONDS,
+  operationWork,
+  type WorkHead,
+  type WorkItem,
+} from '@muster/contracts';
 import type { JsonObject } from '@muster/contracts';
 import { listed, unprovisioned } from '../devices/difference.js';
 import type { OperationEntity } from './operation.entity.js';
@@ -32,7 +39,7 @@ export function requestHead(operation: Asker, now: number): WorkHead<typeof comm
     command: operation.operation,
     args: operation.operation === CONVERGE ? { provision: provisions(operation) } : operation.arguments,
     in_progress_seconds: IN_PROGRESS_SECONDS,
-    offline_seconds: Math.max(1, Math.floor(left)),
+    offline_seconds: Math.min(Math.max(1, Math.floor(left)), MOST_OFFLINE_SECONDS),
     priority: 0,
     reply_to: operationWork.outcome.subject,
     steps_to: operationWork.step.subject,

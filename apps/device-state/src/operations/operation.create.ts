@@ -2,6 +2,7 @@ import {
   CONVERGE,
   ConvergeArguments,
   type FieldError,
+  LAST_TIME,
   type NewOperation,
   type operations,
   renamed,
@@ -154,5 +155,5 @@ function argumentFaults({ operation, arguments: given = {} }: NewOperation): Fie
 function deadlineOf(schedule: WindowSchedule | null, now: number): Date {
   const end = schedule?.args.end_datetime;
   const lastSend = end === undefined ? now + REACHABLE_SECONDS * 1000 : Date.parse(end);
-  return new Date(lastSend + (IN_PROGRESS_SECONDS + LAST_WORDS_SECONDS) * 1000);
+  return new Date(Math.min(lastSend + (IN_PROGRESS_SECONDS + LAST_WORDS_SECONDS) * 1000, LAST_TIME));
 }

@@ -244,10 +244,27 @@ describe('an operation', () => {
   });
 });
 
+describe('a schedule whose end is far away', () => {
+  it.each(['2099-12-31T23:59:59Z', '9999-12-31T23:59:59Z'])(
+    'given %s, then its commands wait as long as commands can',
+    async (end_datetime) => {
+      const devices = await running.devices(1);
+      const id = await running.create(devices, { schedule_type: 'WINDOW', schedule_args: { end_datetime } });
+      await running.askedFor(id, 1);
+      const { head } = running.requests.find((batch) => batch.head.request_id === id)!;
+      expect(head.offline_seconds).toBe(2_147_483_647);
+    },
+  );
+});
+
 describe('what is refused', () => {
   it.each([
     [{ operation_device_query: { ids: [MAKER] } }, `operation_device_query.ids: no such device: ${MAKER}`],
     [{ schedule_type: 'WINDOW' }, 'schedule_args: is required for WINDOW'],
+    [
+      { schedule_type: 'WINDOW', schedule_args: { end_datetime: '9999-12-31T23:59:59-12:00' } },
+      'operation.schedule_args.end_datetime: must match format "date-time"',
+    ],
     [
       { operation: 'CONVERGE', arguments: { converge_with_provision: 'yes' } },
       'arguments.converge_with_provision: must be boolean',
@@ -282,8 +299,12 @@ describe('lists', () => {
   it('given operations of several kinds, then they are filtered, ordered and paged', async () => {
     const [device] = await running.devices(1);
     const ids = [];
-    for (const operation of ['LIST-A', 'LIST-A', 'LIST-B'])
-      ids.push((await running.ask({ operation, operation_device_query: { ids: [device!] } })).id);
+    for (const operation of ['LIST-A', 'LIST-A', 'LIST-B']) {
+      const { id } = await running.ask({ operation, operation_device_query: { ids: [device!] } });
+      // A device becomes part of operations in the order in which they are resolved.
+      await running.askedFor(id, 1);
+      ids.push(id);
+    }
     const list = (rest: object) =>
       running.state.call(operations.listOperations, {
         project_id: PROJECT,
