@@ -5,6 +5,8 @@ import { configDefaults, defineConfig } from 'vitest/config';
 // Not 'module': packages keep their bundler builds under it, which Node cannot load.
 const conditions = ['@muster/source', ...defaultServerConditions.filter((condition) => condition !== 'module')];
 const exclude = [...configDefaults.exclude, '**/dist/**', '**/.muster/**', '**/.nx/**'];
+// These replace a module, or look at which are loaded.
+const alone = '{apps,libs,tools}/**/*.alone{,.int}.spec.ts';
 const servers = ['libs/testing/src/global-setup.ts'];
 
 export default defineConfig({
@@ -24,13 +26,17 @@ export default defineConfig({
     // A test that passes on the second try has found something.
     retry: 0,
     restoreMocks: true,
+    // Files that follow each other in a worker share what they import: to load it anew took longer than most tests.
+    isolate: false,
+    // Of two cores the runner would use one.
+    maxWorkers: 2,
     projects: [
       {
         extends: true,
         test: {
           name: 'unit',
           include: ['{apps,libs,tools}/**/*.spec.ts', 'test/{load,chaos}/**/*.spec.ts'],
-          exclude: [...exclude, '**/*.int.spec.ts'],
+          exclude: [...exclude, '**/*.int.spec.ts', alone],
           sequence: { groupOrder: 0 },
         },
       },
@@ -39,11 +45,23 @@ export default defineConfig({
         test: {
           name: 'int',
           include: ['{apps,libs,tools}/**/*.int.spec.ts', 'test/chaos/**/*.int.spec.ts'],
-          exclude,
+          exclude: [...exclude, alone],
           globalSetup: servers,
           testTimeout: 30_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: [alone],
+          exclude,
+          isolate: true,
+          globalSetup: servers,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
         },
       },
