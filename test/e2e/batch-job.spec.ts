@@ -2,6 +2,7 @@ import type { Job } from '@muster/contracts';
 import { CloudEvent } from 'cloudevents';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byEntity, gaps, readEvents, type BusEvent } from './events.js';
@@ -27,6 +28,20 @@ const executions = async (file: string) =>
 
 const inState = (events: readonly BusEvent[], state: string) =>
   [...byEntity(events).values()].filter((own) => own.at(-1)?.data.to === state).length;
+
+/** What is wrong with an event of this entity. */
+function faultsOf(event: BusEvent, entity: string): string[] {
+  const faults: string[] = [];
+  if (event.type !== `io.muster.${entity}.${event.data.to.toLowerCase()}`)
+    faults.push(`${event.id}: type ${event.type}`);
+  if (event.subject !== event.data.id) faults.push(`${event.id}: subject ${event.subject}`);
+  try {
+    new CloudEvent({ ...event });
+  } catch (error) {
+    faults.push(`${event.id}: ${String(error)}`);
+  }
+  return faults;
+}
 
 describe('the document of a job', () => {
   it('given the two nodes of the documented example, then the live answer is the documented one but for ids, times and the sample’s swapped counts', async () => {
@@ -69,11 +84,14 @@ describe('the document of a job', () => {
 describe('a job over 2,000 devices of which a tenth fails', () => {
   const counts = (job: Job) => [job.task_success_count, job.task_failed_count, job.task_total_count];
 
-  it.each(['job-planner', 'command-dispatcher', 'device-state', 'gateway', 'nats-server', 'postgres'])(
+  it.each([
+    ['each service', ['job-planner', 'command-dispatcher', 'device-state', 'gateway']],
+    ['nats-server and Postgres', ['nats-server', 'postgres']],
+  ])(
     'given a kill -9 of %s in the middle, then the counts add up, no device executed twice, and retry runs only what failed',
-    async (victim) => {
-      const prefix = `k-${victim}`;
-      const log = join(stack.dataDir, `executions-${victim}.ndjson`);
+    async (_, victims) => {
+      const prefix = `k-${victims[0]}`;
+      const log = join(stack.dataDir, `executions-${victims[0]}.ndjson`);
       const fleet = await stack.fleet([
         '--count',
         String(DEVICES),
@@ -90,8 +108,10 @@ describe('a job over 2,000 devices of which a tenth fails', () => {
         const { progress } = await stack.job(id);
         return progress.succeeded + progress.failed;
       };
-      await expect.poll(ended, { timeout: 60_000, interval: 20 }).toBeGreaterThan(DEVICES / 10);
-      await stack.kill(victim);
+      for (const [place, victim] of victims.entries()) {
+        await expect.poll(ended, { timeout: 60_000, interval: 20 }).toBeGreaterThan((DEVICES / 8) * (place + 1));
+        await stack.kill(victim);
+      }
 
       const job = await stack.reached(id, 'Partially_successful');
       const [succeeded, failed, total] = counts(job) as [number, number, number];
@@ -185,7 +205,7 @@ describe('event streams that are lost', () => {
       ),
     );
     const after = await read();
-    for (const [id, event] of before) expect(after.get(id)).toEqual(event);
+    expect([...before].filter(([id, event]) => !isDeepStrictEqual(after.get(id), event))).toEqual([]);
     expect(await stack.rebuild('gateway')).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/^gateway is no service with events/) as string,
@@ -199,11 +219,7 @@ describe('what other systems see', () => {
     for (const entity of ['job', 'job-task', 'command', 'device']) {
       const events = await readEvents(connection, `muster.evt.demo.${entity}.>`);
       expect(events.length).toBeGreaterThan(0);
-      for (const event of events) {
-        expect(() => new CloudEvent({ ...event }).validate()).not.toThrow();
-        expect(event.type).toBe(`io.muster.${entity}.${event.data.to.toLowerCase()}`);
-        expect(event.subject).toBe(event.data.id);
-      }
+      expect(events.flatMap((event) => faultsOf(event, entity))).toEqual([]);
       expect(gaps(events)).toEqual([]);
     }
   });
