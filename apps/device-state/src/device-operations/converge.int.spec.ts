@@ -1,6 +1,7 @@
-import { deviceState, operations } from '@muster/contracts';
+import { deviceState, operations, type JsonObject } from '@muster/contracts';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { PresenceChannels } from '../presence/presence.channels.js';
 import { PROJECT, RunningOperations } from '../testing/running-operations.js';
 import { DeviceOperationStore } from './device-operation.store.js';
 
@@ -40,6 +41,23 @@ const converge = (ids: readonly string[], converge_with_provision?: boolean) =>
 const statesOf = async (id: string, device_id: string) =>
   (await running.part(id, device_id)).device_operation_activity.map((one) => one.device_operation_state);
 
+/** The time for the proof is over. */
+const overdue = (id: string) =>
+  running.state.query(`UPDATE device_operation SET due_at = now() WHERE operation_id = $1`, [id]);
+
+/** Has a device's reports, each with the time (epoch ms) at which the bus took it, read in one batch. */
+const readTogether = (device_id: string, ...reports: readonly (readonly [number, JsonObject])[]) =>
+  running.state.service.get(PresenceChannels).report(
+    reports.map(([at, what], place) => ({
+      project_id: PROJECT,
+      device_id,
+      payload: { reported: what },
+      traceparent: undefined,
+      at,
+      sequence: 1_000_000 + place,
+    })),
+  );
+
 const WHOLE = ['CREATED', 'INITIATED', 'DISPATCHED', 'PROCESSING', 'COMPLETED', 'SUCCESS'];
 
 describe('a CONVERGE', () => {
@@ -75,6 +93,57 @@ describe('a CONVERGE', () => {
     await running.answer(id, items);
     await running.reached(id, 'SUCCESS');
     expect(await statesOf(id, one)).toEqual(WHOLE);
+  });
+
+  it('given a device that shows it and then drifts, before its success is known, then that it was shown is proof', async () => {
+    const one = await device({ v: 2, more: 1 }, { v: 1 });
+    const id = await converge([one]);
+    const items = await running.askedFor(id, 1);
+    await reported(one, { v: 2 });
+    await reported(one, { v: 3 });
+    await running.answer(id, items);
+    await running.reached(id, 'SUCCESS');
+    expect(await statesOf(id, one)).toEqual(WHOLE);
+
+    // It proves what was asked before it alone.
+    const later = await converge([one]);
+    await running.answer(later, await running.askedFor(later, 1));
+    await running.partReached(later, one, 'COMPLETED');
+    await reported(one, { v: 4 });
+    await overdue(later);
+    await running.reached(later, 'FAILURE');
+  });
+
+  it('given that both are read together, then it is proof all the same, and the device has drifted', async () => {
+    const one = await device({ v: 2 }, { v: 1 });
+    const id = await converge([one]);
+    const items = await running.askedFor(id, 1);
+    await readTogether(one, [Date.now(), { v: 2 }], [Date.now(), { v: 3 }]);
+    expect((await running.state.device(PROJECT, one)).drifted).toBe(true);
+    await running.answer(id, items);
+    await running.reached(id, 'SUCCESS');
+  });
+
+  it('given a success that is known before, then what is shown for a moment while its proof is awaited is proof', async () => {
+    const one = await device({ v: 2 }, { v: 1 });
+    const id = await converge([one]);
+    await running.answer(id, await running.askedFor(id, 1));
+    await running.partReached(id, one, 'COMPLETED');
+    await readTogether(one, [Date.now(), { v: 2 }], [Date.now(), { v: 3 }]);
+    await running.reached(id, 'SUCCESS');
+  });
+
+  it('given a report from before it was asked, read late, then that it was shown proves nothing', async () => {
+    const one = await device({ v: 2 }, { v: 1 });
+    const before = Date.now();
+    const id = await converge([one]);
+    const items = await running.askedFor(id, 1);
+    await readTogether(one, [before, { v: 2 }], [Date.now(), { v: 3 }]);
+    await running.answer(id, items);
+    await running.partReached(id, one, 'COMPLETED');
+    await overdue(id);
+    await running.reached(id, 'FAILURE');
+    expect((await running.part(id, one)).reason).toBe('the report does not show it: v');
   });
 
   it('given success and report at the same time, many times over, then each is proved within moments', async () => {
@@ -137,7 +206,7 @@ describe('a CONVERGE', () => {
     await running.answer(id, await running.askedFor(id, 1));
     await running.partReached(id, one, 'COMPLETED');
     await reported(one, { v: 2 });
-    await running.state.query(`UPDATE device_operation SET due_at = now() WHERE operation_id = $1`, [id]);
+    await overdue(id);
     await running.reached(id, 'FAILURE');
     expect((await running.part(id, one)).reason).toBe('the report does not show it: net.mtu');
     expect(await running.counts(id)).toMatchObject({ dispatched_device_count: 1, failed_device_count: 1 });
@@ -150,7 +219,7 @@ describe('a CONVERGE', () => {
     await running.answer(id, await running.askedFor(id, 1));
     await running.partReached(id, one, 'COMPLETED');
     await running.state.query(`UPDATE device SET reported = '{"v":2}' WHERE id = $1`, [one]);
-    await running.state.query(`UPDATE device_operation SET due_at = now() WHERE operation_id = $1`, [id]);
+    await overdue(id);
     await running.reached(id, 'SUCCESS');
   });
 

@@ -7,7 +7,9 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 @Index('device_operation_state', ['project_id', 'operation_id', 'state', 'device_id'])
 @Index('device_operation_of_device', ['project_id', 'device_id', 'id'])
 @Index('device_operation_due', ['project_id', 'due_at', 'id'], { where: 'due_at IS NOT NULL' })
-@Index('device_operation_unproven', ['project_id', 'device_id'], { where: `state = 'COMPLETED'` })
+@Index('device_operation_unproven', ['project_id', 'device_id'], {
+  where: `state = 'COMPLETED' OR (wanted IS NOT NULL AND state IN ('INITIATED', 'DISPATCHED', 'PROCESSING'))`,
+})
 @Index('device_operation_proof_due', ['due_at'], { where: `state = 'COMPLETED'` })
 export class DeviceOperationEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'device_operation_pkey' })

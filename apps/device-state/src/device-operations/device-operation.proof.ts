@@ -15,7 +15,7 @@ const PORTION = 50;
 
 /**
  * Ends device operations of a CONVERGE by what their devices report: SUCCESS as soon as that shows what was asked for, FAILURE when it does not
- * in time. Looked at when the command has succeeded, at each report of the device after that, and when the time is up; each time after
+ * in time. What a device has shown since it was asked counts whatever it reports later: that is a drift, and no failure. Looked at when the command has succeeded, at each report of the device after that, and when the time is up; each time after
  * the other's commit, so that of a success and a report that cross, the later sees both.
  */
 @Injectable()
@@ -78,9 +78,9 @@ export class DeviceOperationProof implements OnApplicationBootstrap, OnApplicati
   }
 }
 
-function judge({ id, wanted, desired, reported, late }: Unproven, provision: boolean): Walk[] {
+function judge({ id, wanted, desired, reported, shown, late }: Unproven, provision: boolean): Walk[] {
   const missing = differenceOf(wanted, reported);
-  if (isEmpty(missing)) return [{ id, way: ['SUCCESS'], reason: provision ? '' : leftOut(desired, reported) }];
+  if (shown || isEmpty(missing)) return [{ id, way: ['SUCCESS'], reason: provision ? '' : leftOut(desired, reported) }];
   if (!late) return [];
   return [{ id, way: ['FAILURE'], reason: `the report does not show it: ${listed(pathsOf(missing))}` }];
 }

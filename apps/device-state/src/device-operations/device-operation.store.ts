@@ -52,6 +52,8 @@ export interface Unproven {
   wanted: JsonObject;
   desired: JsonObject;
   reported: JsonObject;
+  /** Whether the device has reported it before, whatever it reports now. */
+  shown: boolean;
   late: boolean;
 }
 
@@ -162,7 +164,7 @@ export class DeviceOperationStore {
   unproven(tx: Tx, ids: readonly string[]): Promise<Unproven[]> {
     return tx.query(
       `SELECT o.id, coalesce(o.wanted, d.desired, '{}') AS wanted, coalesce(d.desired, '{}') AS desired, coalesce(d.reported, '{}') AS reported,
-              (o.due_at <= now()) IS TRUE AS late
+              (d.shown ? o.id::text) IS TRUE AS shown, (o.due_at <= now()) IS TRUE AS late
        FROM (
          SELECT t.* FROM device_operation t JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)
          WHERE t.state = 'COMPLETED'

@@ -71,6 +71,10 @@ export class DeviceEntity {
   @Column('boolean', { default: false })
   drifted!: boolean;
 
+  /** Device operations whose proof it has reported, whatever it reports since; kept while they are open, and until the next are added. */
+  @Column('jsonb', { default: [] })
+  shown!: string[];
+
   @Column('jsonb', { nullable: true })
   agent!: Device['agent'];
 

@@ -17,6 +17,7 @@ export const deviceTable = defineStateTable(deviceEntity, {
     reported: 'jsonb',
     converged: 'boolean',
     drifted: 'boolean',
+    shown: 'jsonb',
     agent: 'jsonb',
     applied: 'jsonb',
     last_seen: 'timestamptz',

@@ -110,6 +110,23 @@ describe('devices that drift from an operation that wants them converged again',
     );
   });
 
+  it('given one that drifts before its success is known, then it was converged, and is converged again', async () => {
+    const devices = await running.devices(1, { desired: { v: 1 } });
+    const id = await running.create(devices, CONVERGE);
+    const asked = await running.askedFor(id, 1);
+    running.report(devices[0]!, { v: 1 });
+    await drift(devices, () => running.answer(id, asked));
+    await running.reached(id, 'SUCCESS');
+    await due();
+    const [again] = await repeated(id, 1);
+    expect(await driftOf(devices[0]!)).toMatchObject({ state: 'DRIFTED', source_id: id, attempts: 1 });
+    await carryOut(again!.id, 1);
+    await running.until(
+      () => driftOf(devices[0]!),
+      (found) => found?.state === 'RESOLVED',
+    );
+  });
+
   it('given one that drifts again and again, then it is left alone after its last try, and that is said', async () => {
     const { id, devices } = await converged(1);
     for (const times of [1, 2]) {

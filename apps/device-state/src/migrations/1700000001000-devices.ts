@@ -20,6 +20,7 @@ export class Devices1700000001000 implements MigrationInterface {
         desired_version integer NOT NULL DEFAULT 0,
         converged boolean NOT NULL DEFAULT false,
         drifted boolean NOT NULL DEFAULT false,
+        shown jsonb NOT NULL DEFAULT '[]',
         agent jsonb,
         applied jsonb NOT NULL DEFAULT '{}',
         last_seen timestamptz,

@@ -71,9 +71,10 @@ export class Operations1700000001500 implements MigrationInterface {
     await runner.query(
       `CREATE INDEX device_operation_due ON device_operation (project_id, due_at, id) WHERE due_at IS NOT NULL`,
     );
-    // A report looks here for what it may prove: nearly always the index is empty.
+    // A report looks here for what it may prove: unless a CONVERGE is under way the index is empty.
     await runner.query(
-      `CREATE INDEX device_operation_unproven ON device_operation (project_id, device_id) WHERE state = 'COMPLETED'`,
+      `CREATE INDEX device_operation_unproven ON device_operation (project_id, device_id)
+         WHERE state = 'COMPLETED' OR (wanted IS NOT NULL AND state IN ('INITIATED', 'DISPATCHED', 'PROCESSING'))`,
     );
     await runner.query(
       `CREATE INDEX device_operation_proof_due ON device_operation (due_at) WHERE state = 'COMPLETED'`,

@@ -3,13 +3,15 @@ import { batch, type Moved, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { deviceTable } from '../devices/device.table.js';
+import { ASKED, SHOWN, type Asked } from '../device-operations/device-operation.shown.js';
 import type { Convergence } from '../drift/drift.decide.js';
 import { TimelineStore } from '../timeline/timeline.store.js';
 import { PresenceTimes } from './presence.times.js';
 import { heardAt, type Agent, type Applied, type Sender, type Sign } from './sign.js';
 
 /**
- * A device that gave a sign of life. `reported` only where the sign changes it, and then `desired`, if anything is.
+ * A device that gave a sign of life. `reported` only where the sign changes it, and then `desired`, if anything is,
+ * and `asked`, if anything was.
  * @property alive whether its last sign, this one included, is younger than the silence that makes a device offline.
  */
 export interface FoundDevice {
@@ -23,6 +25,7 @@ export interface FoundDevice {
   desired_version: number;
   converged: boolean;
   drifted: boolean;
+  asked: Asked[] | null;
 }
 
 /** What a sign of life changes of a device; null leaves the column as it is. `at`: when it was given, epoch ms. */
@@ -34,6 +37,8 @@ export interface Change {
   reported: JsonObject | null;
   /** What the new reported state comes to; null where nothing is desired, or nothing new is reported. */
   convergence: Convergence | null;
+  /** Device operations that are proved by it; null where there are none. */
+  shown: string[] | null;
   /** The device that the change was made for. */
   seen: Pick<FoundDevice, 'version' | 'applied' | 'desired_version' | 'drifted'>;
 }
@@ -99,12 +104,14 @@ export class PresenceStore {
         reported: { type: 'jsonb', values: changes.map(({ reported }) => reported) },
         converged: { type: 'boolean', values: changes.map(({ convergence }) => convergence?.converged ?? null) },
         drifted: { type: 'boolean', values: changes.map(({ convergence }) => convergence?.drifted ?? null) },
+        shown: { type: 'jsonb', values: changes.map(({ shown }) => shown) },
       },
       compute: {
         agent: 'coalesce(i.agent::jsonb, t.agent)',
         reported: 'coalesce(i.reported::jsonb, t.reported)',
         converged: 'coalesce(i.converged, t.converged)',
         drifted: 'coalesce(i.drifted, t.drifted)',
+        shown: SHOWN,
         applied: 'i.applied::jsonb',
         last_seen: lastSeen('i.at'),
         presence_due: `now() + ${this.silence}`,
@@ -130,6 +137,7 @@ export class PresenceStore {
        SET last_seen = ${lastSeen('i.at')}, applied = i.applied::jsonb,
            agent = coalesce(i.agent::jsonb, t.agent), reported = coalesce(i.reported::jsonb, t.reported),
            converged = coalesce(i.converged, t.converged), drifted = coalesce(i.drifted, t.drifted),
+           shown = ${SHOWN},
            updated_at = CASE WHEN i.agent IS NULL AND i.reported IS NULL THEN t.updated_at ELSE now() END
        FROM ${batch(
          [
@@ -143,6 +151,7 @@ export class PresenceStore {
            '$9::integer[]',
            '$10::boolean[]',
            '$11::boolean[]',
+           '$12::text[]',
          ],
          [
            'id',
@@ -155,6 +164,7 @@ export class PresenceStore {
            'seen_desired',
            'converged',
            'drifted',
+           'shown',
          ],
        )}
        WHERE t.project_id = i.project_id AND t.id = i.id
@@ -172,6 +182,7 @@ export class PresenceStore {
         inOrder.map(({ seen }) => seen.desired_version),
         inOrder.map(({ convergence }) => convergence?.converged ?? null),
         inOrder.map(({ convergence }) => convergence?.drifted ?? null),
+        inOrder.map(({ shown }) => asText(shown)),
       ],
     );
     return noted.map(({ id }) => id);
@@ -230,7 +241,7 @@ export class PresenceStore {
       `SELECT t.id, t.state, t.version, t.applied, ${lastSeen('i.at')} + ${this.silence} > now() AS alive,
               CASE WHEN i.patched THEN t.reported END AS reported,
               CASE WHEN i.patched AND t.desired <> '{}' THEN t.desired END AS desired,
-              t.desired_version, t.converged, t.drifted
+              t.desired_version, t.converged, t.drifted, CASE WHEN i.patched THEN ${ASKED} END AS asked
        FROM device t JOIN ${batch(['$2::uuid[]', '$3::timestamptz[]', '$4::boolean[]'], ['id', 'at', 'patched'])} USING (project_id, id)
        ${how}`,
       [

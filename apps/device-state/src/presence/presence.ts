@@ -2,9 +2,10 @@ import { commandWork, type JsonObject } from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { Drops } from '@muster/service';
 import { Injectable } from '@nestjs/common';
-import { convergenceAfter } from '../drift/drift.decide.js';
+import { convergenceAfter, type Convergence } from '../drift/drift.decide.js';
 import { DriftWatch } from '../drift/drift.watch.js';
 import { DeviceOperationProof } from '../device-operations/device-operation.proof.js';
+import { shownBy } from '../device-operations/device-operation.shown.js';
 import type { DocumentFault } from '../devices/document.limits.js';
 import { PresenceStore, type Change, type FoundDevice } from './presence.store.js';
 import { mergeReported, newerThan, type Sender, type Sign, type StateChannel } from './sign.js';
@@ -110,8 +111,21 @@ function changeOf(channel: SignChannel, row: FoundDevice, sign: Sign): { change?
   const last = fresh.at(-1);
   if (!last) return { dropped: outOfDate };
   const before: JsonObject = row.reported ?? {};
-  const patches = fresh.flatMap(({ patch }) => (patch ? [patch] : []));
-  const { reported, faults } = mergeReported(before, patches);
+  let reported = before;
+  let convergence: Convergence | null = null;
+  const shown = new Set<string>();
+  const faults: DocumentFault[] = [];
+  // One by one: what a device had between two of its reports it had, also where they are read together.
+  for (const statement of fresh) {
+    if (!statement.patch) continue;
+    const merged = mergeReported(reported, statement.patch);
+    if (merged.fault) faults.push(merged.fault);
+    else {
+      reported = merged.reported;
+      if (row.desired) convergence = convergenceAfter(convergence ?? row, row.desired, reported);
+      for (const id of shownBy(row.asked ?? [], row.desired, reported, statement.at)) shown.add(id);
+    }
+  }
   const { at, sequence, agent } = last;
   const change = {
     id: row.id,
@@ -119,7 +133,8 @@ function changeOf(channel: SignChannel, row: FoundDevice, sign: Sign): { change?
     applied: channel === 'heartbeat' ? row.applied : { ...row.applied, [channel]: { at, sequence } },
     agent,
     reported: reported === before ? null : reported,
-    convergence: reported === before || !row.desired ? null : convergenceAfter(row, row.desired, reported),
+    convergence,
+    shown: shown.size > 0 ? [...shown] : null,
     seen: row,
   };
   return { change, dropped: [...outOfDate, ...faults.map((fault) => `reported_${fault}` as const)] };

@@ -72,17 +72,14 @@ describe('signs of life', () => {
     ]);
   });
 
-  it('given patches, then they merge in their order', () => {
+  it('given a patch, then it is merged', () => {
     const object = fc.dictionary(
       fc.constantFrom('a', 'b'),
       fc.oneof(fc.nat(), fc.constant(null)),
     ) as fc.Arbitrary<JsonObject>;
     fc.assert(
-      fc.property(object, fc.array(object), (reported, patches) => {
-        expect(mergeReported(reported, patches)).toEqual({
-          reported: patches.reduce(mergePatch, reported),
-          faults: [],
-        });
+      fc.property(object, object, (reported, patch) => {
+        expect(mergeReported(reported, patch)).toEqual({ reported: mergePatch(reported, patch), fault: undefined });
       }),
     );
   });
@@ -90,8 +87,9 @@ describe('signs of life', () => {
   it('given a patch that makes the state too large or too deep, then it alone is left out and told', () => {
     const half = 'x'.repeat(150 * 1024);
     const deep = Array.from({ length: 5_000 }).reduce<JsonObject>((inner) => ({ inner }), {});
-    const { reported, faults } = mergeReported({ a: half }, [{ b: half }, { deep }, { c: 1 }]);
-    expect(reported).toEqual({ a: half, c: 1 });
-    expect(faults).toEqual(['too_large', 'too_deep']);
+    const before = { a: half };
+    expect(mergeReported(before, { b: half })).toEqual({ reported: before, fault: 'too_large' });
+    expect(mergeReported(before, { deep })).toEqual({ reported: before, fault: 'too_deep' });
+    expect(mergeReported(before, { c: 1 })).toEqual({ reported: { a: half, c: 1 }, fault: undefined });
   });
 });

@@ -86,17 +86,12 @@ const byStamp = (a: Stamp, b: Stamp) => a.at - b.at || a.sequence - b.sequence;
 // Messages that come again after a failure may overtake one another within a batch.
 const inOrder = <M extends Stamp>(messages: readonly M[]) => messages.toSorted(byStamp);
 
-/** Merges patches one after the other; one that would break a limit of the document is left out and told. */
+/** Merges a patch; one that would break a limit of the document is left out, and its fault told. */
 export function mergeReported(
   reported: JsonObject,
-  patches: readonly JsonObject[],
-): { reported: JsonObject; faults: DocumentFault[] } {
-  const faults: DocumentFault[] = [];
-  for (const patch of patches) {
-    const merged = documentFault(patch) ? patch : mergePatch(reported, patch);
-    const fault = documentFault(merged);
-    if (fault) faults.push(fault);
-    else reported = merged;
-  }
-  return { reported, faults };
+  patch: JsonObject,
+): { reported: JsonObject; fault: DocumentFault | undefined } {
+  const merged = documentFault(patch) ? patch : mergePatch(reported, patch);
+  const fault = documentFault(merged);
+  return { reported: fault ? reported : merged, fault };
 }
