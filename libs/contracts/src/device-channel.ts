@@ -38,14 +38,20 @@ export const CancelMessage = Type.Object({ command_id: Uuid, fence: Type.Integer
 
 export const DEVICE_STATUSES = ['acknowledged', 'inprogress', 'success', 'failure'] as const;
 
+/** How much of the texts of a status is kept, in UTF-16 code units. Longer ones are shortened: the end of a command is worth more than its reason. */
+export const STATUS_TEXT = { reason: 2048, code: 128 } as const;
+
+const keptText = (length: number) =>
+  Type.String({ description: `of a longer one the first ${length} characters are kept` });
+
 /** Up. A status with an old fence changes nothing. `progress`: percent. */
 export const StatusMessage = Type.Object({
   command_id: Uuid,
   fence: Type.Integer({ minimum: 1 }),
   status: Type.Enum([...DEVICE_STATUSES]),
   progress: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
-  reason: Type.Optional(Text(2048)),
-  code: Type.Optional(Text(128)),
+  reason: Type.Optional(keptText(STATUS_TEXT.reason)),
+  code: Type.Optional(keptText(STATUS_TEXT.code)),
   evidence: Type.Optional(JsonObject),
 });
 

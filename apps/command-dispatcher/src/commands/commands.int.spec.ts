@@ -73,6 +73,16 @@ describe('an IMMEDIATE command', () => {
     expect(await dispatcher.outcome(id)).toEqual(['FAILURE']);
   });
 
+  it('given an end with more text than is kept, then it counts, and the beginning of the text stays', async () => {
+    const device = dispatcher.device();
+    const [id] = (await dispatcher.request([device])) as [string];
+    await dispatcher.sentTo(device, 1);
+    const [reason, code] = ['no'.repeat(50_000), 'x'.repeat(1_000)];
+    dispatcher.status(device, { command_id: id, status: 'failure', reason, code });
+    const ended = await dispatcher.reached(id, 'FAILURE');
+    expect([ended.reason, ended.code]).toEqual([reason.slice(0, 2048), code.slice(0, 128)]);
+  });
+
   it('given answers that come twice and in the wrong order, then the first end counts and no version is skipped', async () => {
     const device = dispatcher.device();
     const [id] = (await dispatcher.request([device])) as [string];

@@ -11,6 +11,7 @@ import { CommandRetry } from './command.retry.js';
 import { CommandStore, LOOK_AGAIN_AT, type Standing } from './command.store.js';
 import { commandTable } from './command.table.js';
 import { judgeStatuses, plainEnds } from './status.judge.js';
+import { readStatus } from './status.read.js';
 
 /** What devices say of their commands (interfaces §8, channel `status`). */
 @Controller()
@@ -27,7 +28,7 @@ export class StatusesDevice {
 
   @DeviceMessages('status')
   async onStatus(messages: ChannelMessage<'status'>[]): Promise<void> {
-    for (const [project, statuses] of Map.groupBy(messages.map(withPlainId), (message) => message.project_id)) {
+    for (const [project, statuses] of Map.groupBy(messages.map(readStatus), (message) => message.project_id)) {
       await this.journal.transaction(project, (tx) => this.apply(tx, statuses));
     }
   }
@@ -154,12 +155,6 @@ const lateAnswer = ({ command_id, status, reason = '', code = '', evidence }: St
     code,
     evidence: evidence ?? null,
   },
-});
-
-/** A UUID may be written in capitals; ours are compared as text, and are not. */
-const withPlainId = (message: ChannelMessage<'status'>): ChannelMessage<'status'> => ({
-  ...message,
-  payload: { ...message.payload, command_id: message.payload.command_id.toLowerCase() },
 });
 
 function split<T>(all: readonly T[], belongs: (one: T) => boolean): [T[], T[]] {

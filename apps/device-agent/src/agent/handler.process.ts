@@ -1,12 +1,10 @@
-import type { JsonObject } from '@muster/contracts';
+import { STATUS_TEXT, type JsonObject } from '@muster/contracts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
 import { handlerEnvironment } from './handler.environment.js';
 import { HandlerOutput, TextTail, type HandlerLines } from './handler.output.js';
 
-/** Longest `reason` of a status. */
-const MAX_REASON = 2048;
 const REASON_LINES = 10;
 /** How long a handler has to end after SIGTERM, and its descendants to let go of its pipes after its end. */
 const KILL_GRACE_MS = 3_000;
@@ -45,7 +43,7 @@ export class HandlerProcess {
       progress: lines.progress,
       reboot: () => void notes.end(lines.reboot() ? NOTED : ''),
     });
-    const stderr = new TextTail(REASON_LINES, MAX_REASON);
+    const stderr = new TextTail(REASON_LINES, STATUS_TEXT.reason);
     const child = spawn(file, [], {
       cwd: dirname(file),
       // A group of its own, so that what the handler starts is stopped with it.
