@@ -1,5 +1,5 @@
 import { commandDispatcher, timelines, waitings, type WaitingEntry } from '@muster/contracts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PROJECT, RunningDispatcher } from '../testing/running-dispatcher.js';
 
 let dispatcher: RunningDispatcher;
@@ -101,6 +101,23 @@ describe('lists of requests, of commands, and of what becomes of them', () => {
     }
     expect(paged).toEqual(whole);
     expect(new Set(paged.map((entry) => entry.id)).size).toBe(whole.length);
+  });
+
+  it('given a device that goes offline with a command in flight, then the command waits for it to come back', async () => {
+    const device = dispatcher.device();
+    const { id } = await dispatcher.commandFor(device);
+    await dispatcher.sentTo(device, 1);
+    const words = async () => {
+      const asked = { project_id: PROJECT, limit: 1000 };
+      const { entries } = await dispatcher.service.call(waitings['command-dispatcher'], asked);
+      return [(await dispatcher.command(id)).waits_for, entries.find((entry) => entry.id === id)?.waits_for];
+    };
+    expect(await words()).toEqual(['answer', 'answer']);
+    await dispatcher.presence(device, false);
+    await vi.waitUntil(async () => (await words()).every((word) => word === 'offline'));
+    expect((await dispatcher.command(id)).state).toBe('INITIATED');
+    await dispatcher.presence(device, true);
+    await vi.waitUntil(async () => (await words()).every((word) => word === 'answer'));
   });
 
   it('given commands that wait, then they are listed by their next time, with what they wait for', async () => {
