@@ -3,7 +3,7 @@ import Type from 'typebox';
 import { describe, expect, it } from 'vitest';
 import { DeviceQuery } from './device-state.js';
 import { DomainError } from './errors.js';
-import { isStorable, JsonObject, NOT_STORABLE, parse, Timestamp, validate } from './schema.js';
+import { isStorable, parse, Timestamp, validate } from './schema.js';
 
 const Order = Type.Object(
   {
@@ -134,9 +134,26 @@ describe('parse', () => {
   it('given text that no table can hold, then it is refused though the schema allows it', () => {
     expect(refused(() => parse(Order, order({ note: 'a\u0000b' })))).toMatchObject({
       kind: 'invalid',
-      message: NOT_STORABLE,
+      message: 'note: contains U+0000 or half of a surrogate pair',
     });
-    expect(refused(() => parse(JsonObject, { '\ud800': 1 }))).toMatchObject({ kind: 'invalid', message: NOT_STORABLE });
+  });
+
+  const why = 'contains U+0000 or half of a surrogate pair';
+  const deep = (levels: number) => JSON.parse('['.repeat(levels) + ']'.repeat(levels)) as unknown;
+  it.each([
+    ['U+0000 in a list', { a: 'x', b: [1, { c: 'x\0' }], d: '\0' }, { field: 'b.1.c', message: why }],
+    ['half of a pair', { a: '\ud800' }, { field: 'a', message: why }],
+    ['it in a name', { a: { 'b\ud800': 1 } }, { field: 'a.b\\ud800', message: `its name ${why}` }],
+    [
+      'endless nesting',
+      { a: 1, b: deep(200_000) },
+      { field: `b${'.0'.repeat(64)}`, message: 'nested deeper than 64 levels' },
+    ],
+    ['it as the value itself', '\0', { field: '', message: why }],
+  ])('given %s, then the refusal names the place', (_what, value, { field, message }) => {
+    const { message: said, details } = refused(() => parse(Type.Unknown(), value));
+    expect(details.errors).toEqual([{ field, message }]);
+    expect(said).toBe(field ? `${field}: ${message}` : message);
   });
 });
 

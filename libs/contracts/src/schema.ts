@@ -98,8 +98,10 @@ export function validate(schema: TSchema, value: unknown): FieldError[] {
 // JSON.stringify writes these as escapes; an even number of backslashes before one means that it is plain text.
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
 
+const BAD_TEXT = 'contains U+0000 or half of a surrogate pair';
+
 /** Why a value is not {@link isStorable}. */
-export const NOT_STORABLE = 'contains U+0000 or half of a surrogate pair, or nests too deep';
+export const NOT_STORABLE = `${BAD_TEXT}, or nests too deep`;
 
 /** Whether Postgres can hold the value: it takes no U+0000 and no half of a surrogate pair in text or jsonb, and no endless nesting. */
 export function isStorable(value: unknown): boolean {
@@ -124,17 +126,42 @@ export function nestsTooDeep(value: unknown): boolean {
   return false;
 }
 
+/** The first place, in the order of the document, with text that is not {@link isStorable}, or below which it {@link nestsTooDeep}. */
+function findUnfit(value: unknown, field = '', depth = 0): FieldError | undefined {
+  if (depth > MAX_DOCUMENT_DEPTH) return { field, message: `nested deeper than ${MAX_DOCUMENT_DEPTH} levels` };
+  if (typeof value === 'string') return isStorable(value) ? undefined : { field, message: BAD_TEXT };
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const key of Object.keys(value)) {
+    // Whoever shows the path may be no better at such a name than a table is: it is given as JSON escapes it.
+    const name = isStorable(key) ? key : JSON.stringify(key).slice(1, -1);
+    const below = field ? `${field}.${name}` : name;
+    const found =
+      name === key
+        ? findUnfit((value as JsonObject)[key], below, depth + 1)
+        : { field: below, message: `its name ${BAD_TEXT}` };
+    if (found) return found;
+  }
+  return undefined;
+}
+
+const refused = (errors: readonly FieldError[]): DomainError => {
+  const [{ field, message }] = errors as [FieldError];
+  return new DomainError('invalid', field ? `${field}: ${message}` : message, {
+    errors: errors.slice(0, LISTED_ERRORS),
+  });
+};
+
+/** The refusal of a value that is not {@link isStorable} or {@link nestsTooDeep}, naming the first field at fault. */
+export const unfit = (value: unknown): DomainError =>
+  refused([findUnfit(value) ?? { field: '', message: NOT_STORABLE }]);
+
 /**
  * Returns `value` as the schema's type.
  * @throws DomainError `invalid` naming the first field that does not fit; `errors` lists up to {@link LISTED_ERRORS}.
  */
 export function parse<S extends TSchema>(schema: S, value: unknown): Static<S> {
   const errors = validate(schema, value);
-  const [first] = errors;
-  if (first) {
-    const where = first.field ? `${first.field}: ` : '';
-    throw new DomainError('invalid', `${where}${first.message}`, { errors: errors.slice(0, LISTED_ERRORS) });
-  }
-  if (!isStorable(value)) throw new DomainError('invalid', NOT_STORABLE);
+  if (errors.length > 0) throw refused(errors);
+  if (!isStorable(value)) throw unfit(value);
   return value as Static<S>;
 }

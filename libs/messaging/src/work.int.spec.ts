@@ -1,4 +1,4 @@
-import { NOT_STORABLE, WORK_STREAM } from '@muster/contracts';
+import { WORK_STREAM } from '@muster/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Bus, greet, greeting, PROJECT, type Greeting } from './testing/bus.js';
 
@@ -66,7 +66,7 @@ describe('work', () => {
     ['a field that is missing', { project_id: PROJECT, head: {}, items: [] }, 'head.language: is required'],
     ['an item of another shape', { ...greeting('Ada'), items: [{ name: 1 }] }, 'items.0.name: must be string'],
     ['more items than a batch may have', greeting(...Array.from({ length: 501 }, () => 'x')), /^items: /],
-    ['text that no database takes', greeting('\u0000'), NOT_STORABLE],
+    ['text that no database takes', greeting('\u0000'), 'items.0.name: contains U+0000'],
   ])(
     'given %s, then the batch is parked at once with the reason, and no handler sees it',
     async (_what, batch, why) => {

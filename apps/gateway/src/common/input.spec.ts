@@ -47,5 +47,9 @@ describe('given a document', () => {
     expect(() => parseDocument(Type.Unknown(), nested(40))).toThrow(DomainError);
     const endless = JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)) as unknown;
     expect(() => parseDocument(Type.Unknown(), endless)).toThrow('nested deeper than 64 levels');
+    const message = 'nested deeper than 64 levels';
+    expect(() => parseDocument(Type.Unknown(), { args: endless })).toThrow(
+      expect.objectContaining({ details: { errors: [{ field: `args${'.0'.repeat(64)}`, message }] } }),
+    );
   });
 });

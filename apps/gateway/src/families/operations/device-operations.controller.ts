@@ -11,6 +11,7 @@ import { operations as family } from './operations.dialect.js';
 import {
   CANCELLATION_REQUESTED,
   ChangeDeviceOperation,
+  HOW_TO_CANCEL,
   DeviceOperationContent,
   DeviceOperationPage,
   ListDeviceOperations,
@@ -82,8 +83,10 @@ export class DeviceOperationsController {
   ) {
     const key = { project_id: project, operation_id, device_id };
     const cancels = body.state === CANCELLATION_REQUESTED;
-    if (!mayAccess(role, cancels ? 'write' : 'report'))
-      throw new DomainError('forbidden', `role ${role} may not ${cancels ? 'cancel' : 'report'} a device operation`);
+    if (!mayAccess(role, cancels ? 'write' : 'report')) {
+      const what = cancels ? 'cancel a device operation' : `report a device operation; ${HOW_TO_CANCEL}`;
+      throw new DomainError('forbidden', `role ${role} may not ${what}`);
+    }
     const content = cancels
       ? await this.rpc.call(operations.cancelDeviceOperation, { ...key, reason: body.reason ?? 'cancelled' })
       : await this.rpc.call(operations.reportDeviceOperation, { ...key, report: reportOf(body) });

@@ -63,6 +63,8 @@ export const ChangeOperation = Type.Object(
 export type ChangeOperation = Static<typeof ChangeOperation>;
 
 export const CANCELLATION_REQUESTED = 'CANCELLATION_REQUESTED';
+/** For those who send CANCELLED, which is a service's to report. */
+export const HOW_TO_CANCEL = `to cancel, send the state ${CANCELLATION_REQUESTED}`;
 
 /**
  * Body of `PUT /api/v0/operations/{id}/devices/{deviceId}/`: what a user asks, `CANCELLATION_REQUESTED`; or what a service says became of it, with
@@ -90,9 +92,8 @@ export function reportOf({
   reason: why,
 }: ChangeDeviceOperation): DeviceOperationReport {
   const given = { operation_type, service_id };
-  const errors = Object.entries(given).flatMap(([field, value]) =>
-    value === undefined ? [{ field, message: 'is required' }] : [],
-  );
+  const message = `is required of a report; ${HOW_TO_CANCEL}`;
+  const errors = Object.entries(given).flatMap(([field, value]) => (value === undefined ? [{ field, message }] : []));
   const [first] = errors;
   if (first) throw new DomainError('invalid', `${first.field}: ${first.message}`, { errors });
   const word: DeviceOperationState = stateOf(DEVICE_OPERATION_STATES, state);

@@ -141,6 +141,12 @@ describe('given who may change a device operation', () => {
     expect(answer.status).toBe(status);
   });
 
+  it.each(['operator', 'admin'] as const)('when an %s asks for CANCELLED, then it hears the word', async (role) => {
+    const [token, path] = [await gateway.token(role), partOf(await create())];
+    const answer = await gateway.ask('PUT', path, { token, body: { state: 'CANCELLED' } });
+    expect(answer.json<{ message: string }>().message).toContain('to cancel, send the state CANCELLATION_REQUESTED');
+  });
+
   it('when a service creates or cancels an operation, then it is 403', async () => {
     const token = await gateway.token('service');
     expect((await gateway.ask('POST', OPERATIONS, { token, body })).status).toBe(403);
@@ -167,6 +173,8 @@ describe('given what is not as it should be', () => {
     [{ ...body, arguments: [] }, 'arguments'],
     [{ ...body, surprise: 1 }, 'surprise'],
     [{ operation: 'REBOOT' }, 'operation_device_query'],
+    [{ ...body, arguments: { a: ['\0'] } }, 'arguments.a.0'],
+    [{ ...body, arguments: { a: '\ud800' } }, 'arguments.a'],
   ])('when an operation is created by %j, then 400 names %s', async (wrong, field) => {
     const answer = await gateway.ask('POST', OPERATIONS, { body: wrong });
     const { errors, status } = answer.json<{ errors: { field: string }[]; status: number }>();
