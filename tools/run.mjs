@@ -87,12 +87,15 @@ const build = (node) => {
 
 const [script, ...args] = process.argv.slice(2);
 if (!script) fail('usage: node tools/run.mjs <script> [args…]');
-if (!isInstalled()) install();
+const installed = isInstalled();
+if (!installed) install();
 
 const { node, version } = findNode();
 if (!(Number(/^v(\d+)\./.exec(version)?.[1]) >= OLDEST_NODE)) {
   fail(`Node ${version} (${node}) is too old to run Muster: it needs Node ${OLDEST_NODE} or newer`);
 }
+// A whole build is silent for minutes; one with little to do is not worth a line.
+if (!installed || !existsSync(join(root, script))) process.stderr.write('Building, which takes some minutes …\n');
 build(node);
 
 const child = spawn(node, [join(root, script), ...args], {

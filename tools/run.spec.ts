@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,6 +56,17 @@ describe('given a clone that is installed and built', () => {
   it('when its Node is the one that runs already, or it has none, then the script runs', () => {
     expect(run()).toEqual({ status: 0, stdout: 'hello world\n', stderr: '' });
     symlinkSync(process.execPath, locked());
+    expect(run()).toEqual({ status: 0, stdout: 'hello world\n', stderr: '' });
+  });
+
+  it('when what is to run is not built yet, then a line says that it builds first', () => {
+    const built = readFileSync(join(root, 'hello.mjs'), 'utf8');
+    rmSync(join(root, 'hello.mjs'));
+    writeFileSync(
+      join(root, 'node_modules/typescript/bin/tsc'),
+      `require('node:fs').writeFileSync('hello.mjs', ${JSON.stringify(built)});`,
+    );
+    expect(run()).toEqual({ status: 0, stdout: 'hello world\n', stderr: 'Building, which takes some minutes …\n' });
     expect(run()).toEqual({ status: 0, stdout: 'hello world\n', stderr: '' });
   });
 
