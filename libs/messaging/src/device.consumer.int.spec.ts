@@ -1,4 +1,4 @@
-import { deviceStream, deviceSubject } from '@muster/contracts';
+import { deviceStream, deviceSubject, MAX_DEVICE_PAYLOAD } from '@muster/contracts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ChannelMessage } from './patterns.js';
@@ -44,6 +44,31 @@ describe('when a device said something', () => {
     expect(heard[0]!.at).toBeGreaterThanOrEqual(before);
     expect(heard[0]!.at).toBeLessThanOrEqual(Date.now());
     expect(heard[0]!.sequence).toBe(0);
+  });
+});
+
+describe('a status that is too large', () => {
+  it('given one that would fit without its evidence, then it comes without, and says so; the others are dropped and counted', async () => {
+    const heard: ChannelMessage<'status'>[] = [];
+    const host = await bus.serve({ status: async (messages) => void heard.push(...messages) });
+    const large = 'x'.repeat(MAX_DEVICE_PAYLOAD);
+    const evidence = { log: large };
+    const failure = { ...status(), status: 'failure', reason: 'disk full' };
+    const others = [
+      { ...failure, reason: large },
+      { ...failure, reason: large, evidence: { log: 'short' } },
+      { ...failure, evidence: large },
+      { ...failure, evidence, fence: 0 },
+    ];
+    for (const said of [...others, { ...failure, evidence }, { ...status(), evidence }])
+      await bus.say(randomUUID(), 'status', said);
+    await vi.waitUntil(async () => (await bus.left(STATUS)) === 0, { timeout: 10_000 });
+    const note = `evidence dropped: ${JSON.stringify(evidence).length} bytes`;
+    expect(heard.map(({ payload: { evidence: left, reason } }) => [left, reason])).toEqual([
+      [undefined, `${note}; disk full`],
+      [undefined, note],
+    ]);
+    expect(host.dropped.map(({ reason }) => reason)).toEqual(['too_large', 'too_large', 'too_large', 'invalid']);
   });
 });
 

@@ -1,6 +1,7 @@
 import {
   deviceStream,
   DeviceSender,
+  isObject,
   isStorable,
   MAX_DEVICE_PAYLOAD,
   NOT_STORABLE,
@@ -8,6 +9,7 @@ import {
   validate,
   type ChannelName,
   type DeviceChannel,
+  type JsonObject,
   type ServiceName,
 } from '@muster/contracts';
 import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
@@ -42,13 +44,23 @@ interface Raw {
   headers?: MsgHdrs;
 }
 
+/** What is left of a status that is too large: the end of a command is worth more than its evidence. Undefined if it is too large all the same. */
+function withoutEvidence(status: unknown): JsonObject | undefined {
+  if (!isObject(status) || !isObject(status['evidence'])) return undefined;
+  const { evidence, reason = '', ...rest } = status;
+  const note = `evidence dropped: ${Buffer.byteLength(JSON.stringify(evidence))} bytes`;
+  const left = { ...rest, reason: typeof reason === 'string' ? `${note}${reason && '; '}${reason}` : reason };
+  return Buffer.byteLength(JSON.stringify(left)) > MAX_DEVICE_PAYLOAD ? undefined : left;
+}
+
 function check(
   channel: DeviceChannel,
   message: Raw,
   stamp: Stamp,
 ): DeviceMessage | { dropped: DropReason; message: string } {
-  if (message.data.length > MAX_DEVICE_PAYLOAD)
-    return { dropped: 'too_large', message: `${message.data.length} bytes` };
+  const tooLarge = { dropped: 'too_large', message: `${message.data.length} bytes` } as const;
+  const isTooLarge = message.data.length > MAX_DEVICE_PAYLOAD;
+  if (isTooLarge && channel.name !== 'status') return tooLarge;
   const text = Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length).toString('utf8');
   let payload: unknown;
   try {
@@ -59,6 +71,10 @@ function check(
   // Writing the payload out again to look at it costs more than all the other checks, and only an escape or deep nesting can hide there.
   if ((text.length >= SHORT_TEXT || text.includes('\\u')) && !isStorable(payload))
     return { dropped: 'invalid', message: NOT_STORABLE };
+  if (isTooLarge) {
+    payload = withoutEvidence(payload);
+    if (payload === undefined) return tooLarge;
+  }
   if (isAcknowledgement(payload)) return { dropped: 'invalid', message: 'an acknowledgement of the bus' };
   const sender = parseDeviceSubject(message.subject);
   if (validate(DeviceSender, sender).length > 0)
