@@ -35,7 +35,9 @@ export const WaitingEntry = Type.Object({
   state: Type.String(),
   waits_for: Type.Enum([...WAITS]),
   due_at: Type.Union([ExactTime, Type.Null()], {
-    description: 'when it is looked at, goes on or is given up at the latest; null: only a person ends the wait',
+    description:
+      'when it is looked at next, goes on, or is given up at the latest: of a command in flight first the time at which its device is asked again, ' +
+      'and then its deadline; null: only a person ends the wait',
   }),
   reason: Type.String(),
 });
