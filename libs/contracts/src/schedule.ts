@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Timestamp } from './schema.js';
+import { isReadableTime, textOf, Timestamp } from './schema.js';
 
 /**
  * When something may be sent (interfaces §3). IMMEDIATE: at once. WINDOW: once, inside one of the windows. RECURRING: once in each window.
@@ -9,11 +9,15 @@ export const SCHEDULES = ['IMMEDIATE', 'WINDOW', 'RECURRING'] as const;
 /** Whose clock the windows are read on: the creator's, or each device's own. */
 export const TIME_TYPES = ['console', 'device'] as const;
 
-/** A time of day, `HH:MM` or `HH:MM:SS`; of a whole date-time, as the seed shows one, the time of day as it is written. */
-export const TimeOfDay = Type.String({
-  pattern: '^(\\d{4}-\\d{2}-\\d{2}T)?([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2})?$',
-  description: 'HH:MM or HH:MM:SS; of a whole date-time, the time of day as it is written',
-});
+/**
+ * A time of day on the clock that `time_type` names. Seed 001 shows it as a whole date-time: of one in just that form the time counts as it is
+ * written. Any other date or offset is refused, since it would promise what is not done.
+ */
+export const TimeOfDay = textOf(
+  '^(([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,9})?)?|\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?Z)$',
+  'HH:MM or HH:MM:SS, or YYYY-MM-DDTHH:MM:SSZ, of which the time of day counts as it is written',
+  (text) => !text.endsWith('Z') || isReadableTime(text),
+);
 
 /**
  * The windows: between `start_datetime` and `end_datetime`, on `days` (0 = Monday … 6 = Sunday; every day when absent), between

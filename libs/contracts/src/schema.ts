@@ -19,7 +19,7 @@ export const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
  * RFC 3339 has times that a `Date` or a `timestamptz` cannot hold, or not write in UTC: leap seconds, the year 0, offsets of 16 hours and more,
  * names of zones, any number of digits, and what an offset moves out of the years from 1 to 9999.
  */
-const isReadableTime = (text: string): boolean => {
+export const isReadableTime = (text: string): boolean => {
   const time = Date.parse(text);
   return (
     Format.IsDateTime(text) &&
@@ -34,6 +34,15 @@ Format.Set('date-time', isReadableTime);
 export const Timestamp = Type.String({ format: 'date-time' });
 /** A time as it is kept, to the microsecond: their order as texts is their order in time, and a page may go on from one. */
 export const ExactTime = Type.String({ format: 'date-time', pattern: '^[0-9]{4}-[^.]*\\.[0-9]{6}Z$' });
+
+const wordsOf = new Map<string, string>();
+
+/** A text of a pattern that also `fits`; `words` say what it must be, to readers of the schema and in a refusal. */
+export function textOf(pattern: string, words: string, fits: (text: string) => boolean) {
+  wordsOf.set(pattern, words);
+  return Type.Refine(Type.String({ pattern, description: words }), fits, () => `must be ${words}`);
+}
+
 /** Any JSON object. */
 export const JsonObject = Type.Record(Type.String(), Type.Unknown());
 
@@ -76,6 +85,7 @@ export function validate(schema: TSchema, value: unknown): FieldError[] {
       requiredProperties?: string[];
       allowedValues?: unknown[];
       type?: string;
+      pattern?: string;
     };
     const below = (name: string) => (path ? `${path}.${name}` : name);
     if (params.additionalProperties) {
@@ -89,7 +99,8 @@ export function validate(schema: TSchema, value: unknown): FieldError[] {
       types.set(path, [...(types.get(path) ?? []), params.type]);
       found.set(path, `must be ${types.get(path)!.join(' or ')}`);
     } else if (!found.has(path)) {
-      found.set(path, error.message);
+      const words = wordsOf.get(params.pattern ?? '');
+      found.set(path, words === undefined ? error.message : `must be ${words}`);
     }
   }
   return [...found].map(([field, message]) => ({ field, message }));
