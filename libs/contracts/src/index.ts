@@ -1,4 +1,5 @@
 export * from './schema.js';
+export * from './document-limits.js';
 export * from './errors.js';
 export * from './services.js';
 export * from './admin-token.js';

@@ -1,4 +1,6 @@
 import {
+  DOCUMENT_FAULTS,
+  documentFault,
   DomainError,
   type CommandRequest,
   type DeviceQuery,
@@ -22,7 +24,7 @@ const NOBODY: DeviceQuery = { ids: [] };
  * @throws DomainError `invalid` naming the fields that do not fit each other or the time.
  */
 export function checkedBody(body: NewCommandRequest, timezone: string, now: number): NewCommandRequest {
-  const errors = [...targetFaults(body), ...timeFaults(body, timezone, now)];
+  const errors = [...targetFaults(body), ...argsFaults(body), ...timeFaults(body, timezone, now)];
   const [first] = errors;
   if (first) throw new DomainError('invalid', `${first.field}: ${first.message}`, { errors });
   return {
@@ -40,6 +42,11 @@ function targetFaults(body: NewCommandRequest): FieldError[] {
     if (ofType !== type && body[field] !== undefined) faults.push({ field, message: `does not go with ${type}` });
   }
   return faults;
+}
+
+function argsFaults({ args = {} }: NewCommandRequest): FieldError[] {
+  const fault = documentFault(args);
+  return fault ? [{ field: 'args', message: DOCUMENT_FAULTS[fault] }] : [];
 }
 
 function timeFaults(body: NewCommandRequest, timezone: string, now: number): FieldError[] {

@@ -1,4 +1,4 @@
-import { commandDispatcher, type DeviceQuery, type NewCommandRequest } from '@muster/contracts';
+import { commandDispatcher, MAX_DOCUMENT_BYTES, type DeviceQuery, type NewCommandRequest } from '@muster/contracts';
 import { setImmediate } from 'node:timers/promises';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -110,6 +110,11 @@ describe('a request of a user for listed devices', () => {
       'a time after the last year',
       { devices: [uuid()], expires_at: '9999-12-31T23:59:59-12:00' },
       /^request.expires_at/,
+    ],
+    [
+      'args that are larger than a document may be',
+      { devices: [uuid()], args: { padding: 'x'.repeat(MAX_DOCUMENT_BYTES) } },
+      /^args: is larger than 262144 bytes/,
     ],
     ['no windows', { devices: [uuid()], schedule: 'WINDOW' }, /^schedule_args: is required for WINDOW/],
     [

@@ -1,7 +1,6 @@
-import { DomainError, type JsonObject } from '@muster/contracts';
+import { DomainError, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_LEVELS, type JsonObject } from '@muster/contracts';
 import { describe, expect, it } from 'vitest';
 import { breachesOf, refuse } from './device.rules.js';
-import { MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH } from './document.limits.js';
 
 const nest = (levels: number): JsonObject =>
   Array.from({ length: levels - 1 }).reduce<JsonObject>((inner) => ({ inner }), {});
@@ -23,8 +22,8 @@ describe('the rules of a device beyond its schema', () => {
 
   it('given a document at its limits, then it may; one step beyond, then the field is named', () => {
     const sized = (bytes: number) => ({ a: 'x'.repeat(bytes - '{"a":""}'.length) });
-    expect(breachesOf({ attributes: nest(MAX_DOCUMENT_DEPTH), desired: sized(MAX_DOCUMENT_BYTES) })).toEqual([]);
-    expect(breachesOf({ attributes: nest(MAX_DOCUMENT_DEPTH + 1), desired: sized(MAX_DOCUMENT_BYTES + 1) })).toEqual([
+    expect(breachesOf({ attributes: nest(MAX_DOCUMENT_LEVELS), desired: sized(MAX_DOCUMENT_BYTES) })).toEqual([]);
+    expect(breachesOf({ attributes: nest(MAX_DOCUMENT_LEVELS + 1), desired: sized(MAX_DOCUMENT_BYTES + 1) })).toEqual([
       { field: 'attributes', message: 'nests deeper than 32 levels' },
       { field: 'desired', message: 'is larger than 262144 bytes' },
     ]);

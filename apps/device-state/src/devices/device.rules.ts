@@ -1,5 +1,11 @@
-import { DomainError, isTimeZone, type FieldError, type JsonObject } from '@muster/contracts';
-import { DOCUMENT_FAULTS, documentFault } from './document.limits.js';
+import {
+  DOCUMENT_FAULTS,
+  documentFault,
+  DomainError,
+  isTimeZone,
+  type FieldError,
+  type JsonObject,
+} from '@muster/contracts';
 
 /** The part of a device that rules beyond its schema speak of. */
 interface Ruled {

@@ -1,6 +1,8 @@
 import {
   CONVERGE,
   ConvergeArguments,
+  DOCUMENT_FAULTS,
+  documentFault,
   type FieldError,
   LAST_TIME,
   type NewOperation,
@@ -17,7 +19,6 @@ import { DataSource } from 'typeorm';
 import { refuse } from '../devices/device.rules.js';
 import { DeviceSearch } from '../devices/device.search.js';
 import { DeviceStore } from '../devices/device.store.js';
-import { DOCUMENT_FAULTS, documentFault } from '../devices/document.limits.js';
 import { IN_PROGRESS_SECONDS, LAST_WORDS_SECONDS } from './operation.ask.js';
 import { OperationEntity } from './operation.entity.js';
 import { OperationRunner } from './operation.runner.js';

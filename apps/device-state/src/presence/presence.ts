@@ -1,4 +1,4 @@
-import { commandWork, type JsonObject } from '@muster/contracts';
+import { commandWork, type DocumentFault, type JsonObject } from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { Drops } from '@muster/service';
 import { Injectable } from '@nestjs/common';
@@ -6,7 +6,6 @@ import { convergenceAfter, type Convergence } from '../drift/drift.decide.js';
 import { DriftWatch } from '../drift/drift.watch.js';
 import { DeviceOperationProof } from '../device-operations/device-operation.proof.js';
 import { shownBy } from '../device-operations/device-operation.shown.js';
-import type { DocumentFault } from '../devices/document.limits.js';
 import { PresenceStore, type Change, type FoundDevice } from './presence.store.js';
 import { mergeReported, newerThan, type Sender, type Sign, type StateChannel } from './sign.js';
 

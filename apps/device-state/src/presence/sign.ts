@@ -1,6 +1,5 @@
-import { mergePatch, type Device, type JsonObject } from '@muster/contracts';
+import { documentFault, mergePatch, type Device, type DocumentFault, type JsonObject } from '@muster/contracts';
 import type { ChannelMessage } from '@muster/messaging';
-import { documentFault, type DocumentFault } from '../devices/document.limits.js';
 
 export type Agent = NonNullable<Device['agent']>;
 
