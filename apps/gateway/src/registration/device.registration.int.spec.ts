@@ -96,7 +96,7 @@ describe('given a stream of lines', () => {
       { line: 5, status: 'error', message: expect.stringMatching(/name|nome/) as string },
       { line: 6, status: 'error' },
       { line: 8, status: 'error', message: 'longer than 65536 bytes' },
-      { line: 9, status: 'error', message: 'nested deeper than 64 levels' },
+      { line: 9, status: 'error', message: `attributes${'.a'.repeat(64)}: nested deeper than 64 levels` },
       { line: 10, status: 'error', name: 'far', message: 'timezone: is not an IANA time zone' },
       { line: 11, status: 'exists', name: 'one', id: answers[0]!.id },
       { line: 12, status: 'error', message: expect.stringMatching(/name/) as string },
