@@ -1,2 +1,3 @@
 export * from './faults.js';
 export * from './window.js';
+export * from './first-opening.js';

@@ -7,7 +7,7 @@ import {
   type FieldError,
   type NewCommandRequest,
 } from '@muster/contracts';
-import { scheduleFaults } from '@muster/schedule';
+import { firstOpening, scheduleFaults } from '@muster/schedule';
 
 /** Seconds that a device has from the send, and that a command waits for it where nothing else is said. */
 const IN_PROGRESS_SECONDS = 3_600;
@@ -52,8 +52,15 @@ function argsFaults({ args = {} }: NewCommandRequest): FieldError[] {
 function timeFaults(body: NewCommandRequest, timezone: string, now: number): FieldError[] {
   const { schedule = 'IMMEDIATE', schedule_args, expires_at } = body;
   const faults = scheduleFaults(schedule, schedule_args, timezone, now);
-  if (expires_at !== undefined && Date.parse(expires_at) <= now)
-    faults.push({ field: 'expires_at', message: 'is in the past' });
+  if (expires_at === undefined) return faults;
+  const blame = (message: string) => faults.push({ field: 'expires_at', message });
+  const expires = Date.parse(expires_at);
+  if (expires <= now) blame('is in the past');
+  else if (faults.length === 0 && schedule !== 'IMMEDIATE') {
+    const opens = firstOpening({ schedule, args: schedule_args!, console_timezone: timezone }, now);
+    if (opens !== null && expires <= opens)
+      blame(`is before any window opens, which is not before ${new Date(opens).toISOString()}`);
+  }
   return faults;
 }
 

@@ -126,6 +126,32 @@ describe('a request of a user for listed devices', () => {
       },
       /^schedule_args.end_datetime/,
     ],
+    [
+      'a first window that opens only when the command has expired',
+      {
+        devices: [uuid()],
+        schedule: 'RECURRING',
+        schedule_args: { start_datetime: '2099-01-02T00:00:00Z' },
+        expires_at: '2099-01-02T00:00:00Z',
+      },
+      /^expires_at: is before any window opens, which is not before 2099-01-02T00:00:00.000Z$/,
+    ],
+    [
+      'a first window that opens in no time zone before the command has expired',
+      {
+        devices: [uuid()],
+        schedule: 'WINDOW',
+        schedule_args: {
+          start_datetime: '2099-01-01T12:00:00Z',
+          end_datetime: '2099-02-01T00:00:00Z',
+          time_type: 'device',
+          // 2099-01-03 is a Saturday; it comes to the easternmost at 10:00Z of the day before.
+          days: [5],
+        },
+        expires_at: '2099-01-02T08:00:00Z',
+      },
+      /^expires_at: is before any window opens, which is not before 2099-01-02T09:00:00.000Z$/,
+    ],
     ['a retry out of range', { devices: [uuid()], retry: [{ outcome: 'any', max: 0 }] }, /^request.retry.0.max/],
   ])('given %s, then it is refused naming the field', async (_what, request, message) => {
     await expect(dispatcher.create(request)).rejects.toThrow(message);

@@ -13,7 +13,7 @@ import {
   validate,
 } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
-import { scheduleFaults } from '@muster/schedule';
+import { firstOpening, scheduleFaults } from '@muster/schedule';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { refuse } from '../devices/device.rules.js';
@@ -22,7 +22,6 @@ import { DeviceStore } from '../devices/device.store.js';
 import { IN_PROGRESS_SECONDS, LAST_WORDS_SECONDS } from './operation.ask.js';
 import { OperationEntity } from './operation.entity.js';
 import { OperationRunner } from './operation.runner.js';
-import { firstOpening } from './operation.schedule.js';
 import { operationTable } from './operation.table.js';
 
 /** How long the devices of an operation without a window have to come and take its command. */

@@ -1,6 +1,6 @@
 import type { ScheduleArgs } from '@muster/contracts';
 import { describe, expect, it } from 'vitest';
-import { firstOpening } from './operation.schedule.js';
+import { firstOpening } from './first-opening.js';
 
 const at = (text: string) => Date.parse(text);
 const opening = (args: ScheduleArgs, now: string, console_timezone = 'Europe/Paris') => {

@@ -1,5 +1,5 @@
 import type { WindowSchedule } from '@muster/contracts';
-import { nextWindow } from '@muster/schedule';
+import { nextWindow } from './window.js';
 
 const HOUR_MS = 3_600_000;
 
