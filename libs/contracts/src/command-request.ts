@@ -8,7 +8,9 @@ import { ScheduleArgs, SCHEDULES } from './schedule.js';
 export const COMMAND_TYPES = ['DEVICE', 'GROUP', 'DYNAMIC'] as const;
 /** Which of the named devices it is for: all, or those that are online, or those that are not, when the request is resolved. */
 export const DEVICE_TYPES = ['all', 'active', 'inactive'] as const;
-/** Of a request: its commands are still being made; they are; all have ended and none follows; it was cancelled. */
+/**
+ * Of a request: its commands are still being made; they are; all have ended and none follows; it was cancelled, by a
+ * user or because its devices could no longer be found. */
 export const REQUEST_STATUSES = ['pending', 'running', 'complete', 'cancelled'] as const;
 
 /** Most devices that a request may list; more are named by groups or a query. */
@@ -40,7 +42,7 @@ export const NewCommandRequest = Type.Object(
 
 export type NewCommandRequest = Static<typeof NewCommandRequest>;
 
-/** A user's request as a document. `devices` shows the first of them; `request_status_reason` says why it was cancelled or not made in full. */
+/** A user's request as a document. `devices` shows the first of them; `request_status_reason` says why it was cancelled. */
 export const CommandRequestDocument = Type.Object({
   id: Uuid,
   project_id: ProjectId,

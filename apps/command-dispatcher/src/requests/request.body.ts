@@ -101,3 +101,11 @@ export function queryOf(body: NewCommandRequest): DeviceQuery {
   if (!groups) return body.query!;
   return groups.length === 1 ? { group: groups[0]! } : { or: groups.map((group) => ({ group })) };
 }
+
+/** The refusal of the query that stands for the request's devices, as whoever asked for these knows it. Any other error as it is. */
+export function ofTargets(error: unknown, { groups }: NewCommandRequest): unknown {
+  const [first] = (groups && error instanceof DomainError && error.details.errors) || [];
+  if (!first) return error;
+  const { message } = first;
+  return new DomainError('invalid', `groups: ${message}`, { errors: [{ field: 'groups', message }] });
+}

@@ -10,7 +10,7 @@ import { Injectable } from '@nestjs/common';
 import { CommandAccept } from '../commands/command.accept.js';
 import { CommandJournal } from '../commands/command.journal.js';
 import { CommandStore } from '../commands/command.store.js';
-import { checkedBody, commandRequestOf, narrowed, queryOf } from './request.body.js';
+import { checkedBody, commandRequestOf, narrowed, ofTargets, queryOf } from './request.body.js';
 import { toDocument } from './request.document.js';
 import { RequestExpand } from './request.expand.js';
 import { RequestAdvance } from './request.advance.js';
@@ -74,7 +74,7 @@ export class RequestCreate {
     if (!devices) {
       const query = narrowed(body, queryOf(body));
       await this.rpc.call(deviceState.resolve, { project_id, query, limit: 1 }).catch((error: unknown) => {
-        throw body.groups ? ofGroups(error) : error;
+        throw ofTargets(error, body);
       });
       return;
     }
@@ -90,12 +90,4 @@ export class RequestCreate {
     const message = `no such device: ${unknown.slice(0, LISTED).join(', ')}${more}`;
     throw new DomainError('invalid', `devices: ${message}`, { errors: [{ field: 'devices', message }] });
   }
-}
-
-/** The refusal of a query that was made of groups, as the caller knows these. */
-function ofGroups(error: unknown): unknown {
-  const [first] = (error instanceof DomainError && error.details.errors) || [];
-  if (!first) return error;
-  const { message } = first;
-  return new DomainError('invalid', `groups: ${message}`, { errors: [{ field: 'groups', message }] });
 }

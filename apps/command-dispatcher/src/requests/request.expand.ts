@@ -5,7 +5,7 @@ import { v7 as uuid } from 'uuid';
 import { CommandAccept, type CommandItem } from '../commands/command.accept.js';
 import { CommandJournal } from '../commands/command.journal.js';
 import { CommandStore } from '../commands/command.store.js';
-import { commandRequestOf, narrowed, queryOf } from './request.body.js';
+import { commandRequestOf, narrowed, ofTargets, queryOf } from './request.body.js';
 import { UserRequestStore, type UserRequest } from './user-request.store.js';
 
 interface Page {
@@ -30,11 +30,12 @@ export class RequestExpand {
     const { project_id, id, body } = request;
     const page = await this.page(request).catch((error: unknown) => {
       // A group that was deleted since, for one: it will not come back by trying again.
-      if (error instanceof DomainError && error.kind === 'invalid') return error.message;
+      if (error instanceof DomainError && error.kind === 'invalid') return ofTargets(error, body) as DomainError;
       throw error;
     });
-    if (typeof page === 'string') {
-      await this.journal.transaction(project_id, (tx) => this.store.stopExpansion(tx, id, page));
+    if (page instanceof DomainError) {
+      // Half of it would look like all of it: what was made is cancelled, as when a user does it.
+      await this.journal.transaction(project_id, (tx) => this.store.cancelUnexpanded(tx, request, page.message));
       return;
     }
     const shared = commandRequestOf(id, body, request.timezone);

@@ -220,6 +220,23 @@ describe('a request of a user for many devices', () => {
     await reachedStatus(endless, 'running');
   });
 
+  it('given a group that is deleted before all of its commands are made, then it is cancelled, those that were made too, and says which group', async () => {
+    const group = dispatcher.group(Array.from({ length: 600 }, () => dispatcher.device(false)));
+    const expand = dispatcher.service.get(RequestExpand);
+    const nextPage = expand.nextPage.bind(expand);
+    const pages = vi.spyOn(expand, 'nextPage').mockImplementation(async (request) => {
+      await nextPage(request);
+      dispatcher.groups.delete(group);
+    });
+    const schedule = { schedule: 'RECURRING', schedule_args: { window_start_time: '02:00' } } as const;
+    const { id } = await dispatcher.create({ command_type: 'GROUP', groups: [group], ...schedule });
+    await reachedStatus(id, 'cancelled');
+    pages.mockRestore();
+    expect(await document(id)).toMatchObject({ request_status_reason: `groups: no group ${group}` });
+    await vi.waitUntil(async () => (await dispatcher.stats(id)).CANCELLED === 500);
+    expect(await keptCounts(id)).toEqual({ total: 500, CANCELLED: 500 });
+  });
+
   it('given a query that means nobody, then the request is complete', async () => {
     const group = dispatcher.group([]);
     const request = await dispatcher.create({ command_type: 'DYNAMIC', query: { group } });

@@ -35,7 +35,7 @@ export class UserRequestEntity {
   @Column('timestamptz', { nullable: true })
   cancelled_at!: Date | null;
 
-  /** Why it was cancelled, or not made in full. */
+  /** Why it was cancelled. */
   @Column('text', { default: '' })
   reason!: string;
 

@@ -119,14 +119,6 @@ export class UserRequestStore {
     );
   }
 
-  /** Walks no further, for this reason. */
-  async stopExpansion(tx: Tx, id: string, reason: string): Promise<void> {
-    await tx.query(
-      `UPDATE user_request SET expanded = true, reason = $3, due_at = NULL WHERE project_id = $1 AND id = $2 AND NOT expanded AND cancelled_at IS NULL`,
-      [tx.project, id, reason],
-    );
-  }
-
   /**
    * Marks the request as cancelled, unless it is complete: from the commit on no commands follow from it, and all that did are there to be seen.
    * Whoever makes some holds the request's lock, and takes lanes; so this transaction must take none. @returns whether it is marked now and was not.
@@ -141,6 +133,16 @@ export class UserRequestStore {
       [tx.project, id, reason],
     );
     return rows.length > 0;
+  }
+
+  /** Marks the request as cancelled because its devices can be walked no further, unless somebody has; see {@link markCancelled}. */
+  async cancelUnexpanded(tx: Tx, { id, cursor }: Pick<UserRequest, 'id' | 'cursor'>, reason: string): Promise<void> {
+    await tx.query(`SELECT pg_advisory_xact_lock(${requestLock('$1', '$2')})`, [tx.project, id]);
+    await tx.query(
+      `UPDATE user_request SET cancelled_at = now(), reason = $3, cursor = '', due_at = now()
+       WHERE project_id = $1 AND id = $2 AND cursor = $4 AND NOT expanded AND cancelled_at IS NULL`,
+      [tx.project, id, reason, cursor],
+    );
   }
 
   /** A page of the request's commands that have not ended. */
