@@ -66,7 +66,7 @@ function check(
   try {
     payload = text === '' ? {} : JSON.parse(text);
   } catch {
-    return { dropped: 'not_json', message: 'not JSON' };
+    return isTooLarge ? tooLarge : { dropped: 'not_json', message: 'not JSON' };
   }
   // Writing the payload out again to look at it costs more than all the other checks, and only an escape or deep nesting can hide there.
   if ((text.length >= SHORT_TEXT || text.includes('\\u')) && !isStorable(payload))

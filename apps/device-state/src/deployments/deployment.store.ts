@@ -24,7 +24,7 @@ const summary = SUMMARY.map((column) => `t.${column}`).join(', ');
 
 /** SQL: what a command adds to a deployment's versions. */
 const added = (state: DeploymentEntity['state'], version: string) =>
-  `jsonb_build_array(jsonb_build_object('version', ${version}, 'state', '${state}', 'at', now(), 'command_id', i.command_id))`;
+  `jsonb_build_array(jsonb_build_object('version', ${version}, 'state', '${state}', 'at', clock_timestamp(), 'command_id', i.command_id))`;
 
 /** Which deployments. */
 export interface DeploymentFilter {
