@@ -7,7 +7,12 @@ const conditions = ['@muster/source', ...defaultServerConditions.filter((conditi
 const exclude = [...configDefaults.exclude, '**/dist/**', '**/.muster/**', '**/.nx/**'];
 // These replace a module, or look at which are loaded.
 const alone = '{apps,libs,tools}/**/*.alone{,.int}.spec.ts';
-const servers = ['libs/testing/src/global-setup.ts'];
+const withServers = {
+  globalSetup: ['libs/testing/src/global-setup.ts'],
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  sequence: { groupOrder: 1 },
+};
 
 export default defineConfig({
   resolve: { conditions },
@@ -46,10 +51,7 @@ export default defineConfig({
           name: 'int',
           include: ['{apps,libs,tools}/**/*.int.spec.ts', 'test/chaos/**/*.int.spec.ts'],
           exclude: [...exclude, alone],
-          globalSetup: servers,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
-          sequence: { groupOrder: 1 },
+          ...withServers,
         },
       },
       {
@@ -59,10 +61,7 @@ export default defineConfig({
           include: [alone],
           exclude,
           isolate: true,
-          globalSetup: servers,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
-          sequence: { groupOrder: 1 },
+          ...withServers,
         },
       },
       {
@@ -71,7 +70,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.spec.ts'],
           exclude,
-          globalSetup: servers,
+          ...withServers,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // Each file starts the whole stack.
