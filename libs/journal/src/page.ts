@@ -1,5 +1,4 @@
-/** Of a page's rows as text: written as JSON, with all that surrounds it, it fits into an answer on any bus. */
-const PAGE_BYTES = 512 * 1024;
+import { PAGE_BYTES } from '@muster/contracts';
 
 /**
  * SQL: of the rows of a page, the greatest `id` first, as many as one answer may carry; the first of all in any case. The others are left out

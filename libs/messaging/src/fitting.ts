@@ -1,5 +1,4 @@
-/** Of a page's JSON: with all that surrounds it, it fits into an answer on any bus. */
-const PAGE_BYTES = 512 * 1024;
+import { PAGE_BYTES } from '@muster/contracts';
 
 /** As many of the items, from the first, as one answer may carry, or `most` bytes hold; the first of all in any case. */
 export function fitting<T>(items: Iterable<T>, most = PAGE_BYTES): T[] {
