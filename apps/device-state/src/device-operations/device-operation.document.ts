@@ -2,7 +2,7 @@ import type { DeviceOperation, DeviceOperationState, WaitsFor } from '@muster/co
 import type { DeviceOperationEntity } from './device-operation.entity.js';
 
 /** The columns that a document is made of; what a CONVERGE wanted may be large, and is in none. */
-export const SHOWN = {
+export const DOCUMENT_COLUMNS = {
   project_id: true,
   id: true,
   operation_id: true,
@@ -15,7 +15,9 @@ export const SHOWN = {
 } satisfies Partial<Record<keyof DeviceOperationEntity, true>>;
 
 /** The document of seed 001. */
-export const toDeviceOperation = (row: Pick<DeviceOperationEntity, keyof typeof SHOWN>): DeviceOperation => ({
+export const toDeviceOperation = (
+  row: Pick<DeviceOperationEntity, keyof typeof DOCUMENT_COLUMNS>,
+): DeviceOperation => ({
   id: row.id,
   operation_id: row.operation_id,
   device_id: row.device_id,

@@ -9,7 +9,7 @@ import { noSuchOperation } from '../operations/operation.cancel.js';
 import { resolvedCount } from '../operations/operation.decide.js';
 import { OperationEntity } from '../operations/operation.entity.js';
 import { DeviceOperationChange, noSuchPart, refuseDeleted, type PartKey } from './device-operation.change.js';
-import { SHOWN, toDeviceOperation } from './device-operation.document.js';
+import { DOCUMENT_COLUMNS, toDeviceOperation } from './device-operation.document.js';
 import { DeviceOperationEntity } from './device-operation.entity.js';
 import { countOf } from './device-operation.way.js';
 
@@ -35,7 +35,7 @@ export class DeviceOperationsRpc {
       const operation = await operationOf(manager, request);
       const rows = await manager.getRepository(DeviceOperationEntity).find({
         where: { project_id, operation_id, ...(state && { state }) },
-        select: SHOWN,
+        select: DOCUMENT_COLUMNS,
         order: { device_id: 'ASC' },
         take: limit,
         skip: offset,
@@ -51,7 +51,7 @@ export class DeviceOperationsRpc {
     await operationOf(this.dataSource.manager, key);
     const row = await this.dataSource
       .getRepository(DeviceOperationEntity)
-      .findOne({ where: { project_id, operation_id, device_id }, select: SHOWN });
+      .findOne({ where: { project_id, operation_id, device_id }, select: DOCUMENT_COLUMNS });
     if (!row) throw noSuchPart(key);
     return toDeviceOperation(row);
   }
