@@ -27,6 +27,12 @@ const journalled = async () => {
   return rows.flatMap((row) => row.transitions.flatMap(expandMove));
 };
 
+/** The work messages of the journal's one row, as they will be published. */
+const work = async () => {
+  const [row] = await house.dataSource.query<{ work: { body: string }[] }[]>('SELECT work FROM journal');
+  return row!.work.map(({ body }) => JSON.parse(body) as { items: unknown[] });
+};
+
 describe('a guarded batch transition', () => {
   it('given doors of which one is locked, when all are closed, then only those that may move do, and the journal says exactly that', async () => {
     const journal = house.journal();
@@ -193,8 +199,7 @@ describe('a guarded batch transition', () => {
       code: '',
     }));
     await journal.transaction(PROJECT, async (tx) => tx.work(jobWork.outcome, { request_id: uuid() }, items));
-    const [row] = await house.dataSource.query<{ work: { items: unknown[] }[] }[]>('SELECT work FROM journal');
-    expect(row!.work.map((message) => message.items.length)).toEqual([500, 500, 201]);
+    expect((await work()).map((message) => message.items.length)).toEqual([500, 500, 201]);
   });
 
   it('given items that are large together, then they are split by their bytes, in their order, and a larger one goes alone', async () => {
@@ -207,9 +212,9 @@ describe('a guarded batch transition', () => {
       code: '',
     }));
     await house.journal().transaction(PROJECT, async (tx) => tx.work(jobWork.outcome, { request_id: uuid() }, items));
-    const [row] = await house.dataSource.query<{ work: { items: unknown[] }[] }[]>('SELECT work FROM journal');
-    expect(row!.work.map((message) => message.items.length)).toEqual([5, 5, 2, 1, 1]);
-    expect(row!.work.flatMap((message) => message.items)).toEqual(items);
+    const messages = await work();
+    expect(messages.map((message) => message.items.length)).toEqual([5, 5, 2, 1, 1]);
+    expect(messages.flatMap((message) => message.items)).toEqual(items);
   });
 
   it('given a callback that throws after the commit, then the transaction stands, the others run, and the error is told', async () => {

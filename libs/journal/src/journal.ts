@@ -84,26 +84,30 @@ export class Journal {
 
 /** Splits work into messages of at most {@link BATCH_SIZE} items and {@link MAX_WORK_BYTES}; an item larger than that goes alone. */
 export function toMessages<C extends WorkContract>(
+  project: string,
   contract: C,
   head: WorkHead<C>,
   items: readonly WorkItem<C>[],
   traceparent?: string,
 ): JournalWork[] {
   const messages: JournalWork[] = [];
-  let first = 0;
+  const start = `{"project_id":${JSON.stringify(project)},"head":${JSON.stringify(head)},"items":[`;
+  let texts: string[] = [];
   let bytes = 0;
-  const cut = (end: number) => {
-    if (end === first) return;
-    const message = { subject: contract.subject, head, items: items.slice(first, end) };
+  const cut = () => {
+    if (texts.length === 0) return;
+    const message = { subject: contract.subject, body: `${start}${texts.join(',')}]}` };
     messages.push(traceparent ? { ...message, traceparent } : message);
-    first = end;
+    texts = [];
     bytes = 0;
   };
-  for (const [index, item] of items.entries()) {
-    const size = Buffer.byteLength(JSON.stringify(item));
-    if (index - first === BATCH_SIZE || bytes + size > MAX_WORK_BYTES) cut(index);
+  for (const item of items) {
+    const text = JSON.stringify(item);
+    const size = Buffer.byteLength(text);
+    if (texts.length === BATCH_SIZE || bytes + size > MAX_WORK_BYTES) cut();
+    texts.push(text);
     bytes += size;
   }
-  cut(items.length);
+  cut();
   return messages;
 }

@@ -29,7 +29,7 @@ export function workOf(schema: string, row: JournalRow): OutgoingWork[] {
   return row.work.map((message, index) => ({
     subject: message.subject,
     id: `${schema}.${row.seq}.${index}`,
-    body: Buffer.from(JSON.stringify({ project_id: row.project_id, head: message.head, items: message.items })),
+    body: Buffer.from(message.body),
     traceparent: message.traceparent ?? row.traceparent ?? undefined,
   }));
 }

@@ -11,8 +11,8 @@ export interface JournalWork {
   subject: string;
   /** The trace that the work belongs to, where it is not the transaction's own. */
   traceparent?: string;
-  head: Record<string, unknown>;
-  items: Record<string, unknown>[];
+  /** The message as JSON text: what the relay publishes, byte for byte. */
+  body: string;
 }
 
 type Names<C extends Columns> = keyof C & string;
@@ -73,7 +73,7 @@ export class Tx {
    * it when it is large.
    */
   async query<Row extends QueryResultRow = QueryResultRow>(sql: string, parameters: unknown[] = []): Promise<Row[]> {
-    const { rows } = await this.client.query<Row>(sql, parameters);
+    const { rows } = await this.client.query<Row>(sql, parameters.map(plainArray));
     return rows;
   }
 
@@ -199,7 +199,7 @@ export class Tx {
     items: readonly WorkItem<C>[],
     traceparent?: string,
   ): void {
-    this.outbox.push(...toMessages(contract, head, items, traceparent));
+    this.outbox.push(...toMessages(this.project, contract, head, items, traceparent));
   }
 
   /** Runs after the commit, or never: for hints and for sends that a sweep repeats. */
@@ -258,14 +258,22 @@ class Given {
     const ordered = this.order.map((place) => values[place]);
     const asText = type === 'jsonb' || type === 'text[]';
     if (asText) this.parameters.push(ordered.map((value) => (value == null ? null : JSON.stringify(value))));
-    else this.parameters.push(type === 'uuid' ? uuidArray(ordered) : ordered);
+    else this.parameters.push(ordered);
     return `$${this.parameters.length}::${asText ? 'text' : type}[]`;
   }
 }
 
-// What is so long holds nothing to escape if Postgres takes it as a uuid, and as it stands it costs a tenth of what the driver does.
-const uuidArray = (values: readonly unknown[]): unknown =>
-  values.every((value) => typeof value === 'string' && value.length === 36) ? `{${values.join(',')}}` : values;
+const PLAIN = /^[\d:.TZ+-]+$|^[\da-f-]{36}$/;
+
+/** An array of numbers, times, ids and nulls as Postgres reads it: nothing in it has to be escaped, which is most of what the driver would do. */
+const plainArray = (value: unknown): unknown =>
+  Array.isArray(value) && value.every(isPlain) ? `{${value.map((one) => one ?? 'NULL').join(',')}}` : value;
+
+const isPlain = (value: unknown): boolean =>
+  value == null ||
+  typeof value === 'number' ||
+  typeof value === 'boolean' ||
+  (typeof value === 'string' && PLAIN.test(value));
 
 /** The states that new rows pass. @throws when the lifecycle has no such way. */
 function pathOf(lifecycle: Lifecycle<string>, through: readonly string[]): string[] {
