@@ -26,6 +26,9 @@ export const shownBy = (
 /** SQL over `p`: a device operation whose proof a report may be. The index of those has the same condition. */
 const UNPROVEN = `(p.state = 'COMPLETED' OR (p.wanted IS NOT NULL AND p.state IN ('INITIATED', 'DISPATCHED', 'PROCESSING')))`;
 
+/** SQL: whether {@link ASKED} is anything for any device of the project `$1`; Postgres looks once a statement. */
+export const IS_ANY_ASKED = `(SELECT EXISTS (SELECT FROM device_operation p WHERE p.project_id = $1 AND ${UNPROVEN}))`;
+
 /** A device is sent one CONVERGE at a time, and what each asked may be large: of many that wait, these come first. */
 const AT_ONCE = 4;
 

@@ -3,7 +3,7 @@ import { batch, type Moved, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { deviceTable } from '../devices/device.table.js';
-import { ASKED, SHOWN, type Asked } from '../device-operations/device-operation.shown.js';
+import { ASKED, IS_ANY_ASKED, SHOWN, type Asked } from '../device-operations/device-operation.shown.js';
 import type { Convergence } from '../drift/drift.decide.js';
 import { TimelineStore } from '../timeline/timeline.store.js';
 import { PresenceTimes } from './presence.times.js';
@@ -19,10 +19,11 @@ export interface FoundDevice {
   state: Device['state'];
   version: number;
   alive: boolean;
+  /** Which writing of the row this is (`xmin`). */
+  written: string;
   applied: Applied;
   reported: JsonObject | null;
   desired: JsonObject | null;
-  desired_version: number;
   converged: boolean;
   drifted: boolean;
   asked: Asked[] | null;
@@ -40,7 +41,7 @@ export interface Change {
   /** Device operations that are proved by it; null where there are none. */
   shown: string[] | null;
   /** The device that the change was made for. */
-  seen: Pick<FoundDevice, 'version' | 'applied' | 'desired_version' | 'drifted'>;
+  seen: Pick<FoundDevice, 'written' | 'drifted'>;
 }
 
 /** The SQL of presence: one method a statement. Rows are locked in the order of their keys, as every transition does. */
@@ -123,10 +124,8 @@ export class PresenceStore {
   }
 
   /**
-   * Notes what was said by those that stay as they are: online already, or silent since. Gives those that were noted. A device that changed
-   * since it was looked at is left alone: its version tells of another state, `applied` of another reported state, for none is written
-   * without a new mark there, and marks never go back; `desired_version` of another desired state. What else is written beside (heartbeats,
-   * patches, the sweep's deadlines) is no part of what a sign changes.
+   * Notes what was said by those that stay as they are: online already, or silent since. Gives those that were noted. A device whose row was
+   * written since it was looked at, if only by a heartbeat, is left alone.
    */
   async note(tx: Tx, changes: readonly Change[]): Promise<string[]> {
     if (changes.length === 0) return [];
@@ -146,29 +145,14 @@ export class PresenceStore {
            '$4::text[]',
            '$5::text[]',
            '$6::text[]',
-           '$7::integer[]',
-           '$8::text[]',
-           '$9::integer[]',
-           '$10::boolean[]',
-           '$11::boolean[]',
-           '$12::text[]',
+           '$7::xid[]',
+           '$8::boolean[]',
+           '$9::boolean[]',
+           '$10::text[]',
          ],
-         [
-           'id',
-           'at',
-           'applied',
-           'agent',
-           'reported',
-           'seen_version',
-           'seen_applied',
-           'seen_desired',
-           'converged',
-           'drifted',
-           'shown',
-         ],
+         ['id', 'at', 'applied', 'agent', 'reported', 'written', 'converged', 'drifted', 'shown'],
        )}
-       WHERE t.project_id = i.project_id AND t.id = i.id
-         AND t.version = i.seen_version AND t.applied = i.seen_applied::jsonb AND t.desired_version = i.seen_desired
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.xmin = i.written
        RETURNING t.id`,
       [
         tx.project,
@@ -177,9 +161,7 @@ export class PresenceStore {
         inOrder.map(({ applied }) => asText(applied)),
         inOrder.map(({ agent }) => asText(agent)),
         inOrder.map(({ reported }) => asText(reported)),
-        inOrder.map(({ seen }) => seen.version),
-        inOrder.map(({ seen }) => asText(seen.applied)),
-        inOrder.map(({ seen }) => seen.desired_version),
+        inOrder.map(({ seen }) => seen.written),
         inOrder.map(({ convergence }) => convergence?.converged ?? null),
         inOrder.map(({ convergence }) => convergence?.drifted ?? null),
         inOrder.map(({ shown }) => asText(shown)),
@@ -238,10 +220,10 @@ export class PresenceStore {
 
   private find(tx: Tx, signs: readonly Sign[], how: string): Promise<FoundDevice[]> {
     return tx.query(
-      `SELECT t.id, t.state, t.version, t.applied, ${lastSeen('i.at')} + ${this.silence} > now() AS alive,
+      `SELECT t.id, t.state, t.version, t.xmin AS written, t.applied, ${lastSeen('i.at')} + ${this.silence} > now() AS alive,
               CASE WHEN i.patched THEN t.reported END AS reported,
               CASE WHEN i.patched AND t.desired <> '{}' THEN t.desired END AS desired,
-              t.desired_version, t.converged, t.drifted, CASE WHEN i.patched THEN ${ASKED} END AS asked
+              t.converged, t.drifted, CASE WHEN i.patched AND ${IS_ANY_ASKED} THEN ${ASKED} END AS asked
        FROM device t JOIN ${batch(['$2::uuid[]', '$3::timestamptz[]', '$4::boolean[]'], ['id', 'at', 'patched'])} USING (project_id, id)
        ${how}`,
       [
