@@ -4,7 +4,6 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 /** One command to one device. Times: `expires_at` ends the wait in the queue, `deadline` the work, `due_at` is when the sweep looks next. */
 @Entity({ name: 'command' })
 @Index('command_queue', { synchronize: false })
-@Index('command_queue_concurrent', { synchronize: false })
 @Index('command_concurrent', { synchronize: false })
 @Index('command_of_lock', { synchronize: false })
 @Index('command_of_request', ['project_id', 'request_id', 'id'], { where: 'by_user' })

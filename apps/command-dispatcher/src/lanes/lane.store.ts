@@ -170,6 +170,8 @@ export class LaneStore {
     const ready = `command.project_id = $1 AND command.device_id = lane.device_id AND command.state = 'QUEUED'
       AND command.expires_at > now() AND (command.window_closes IS NULL OR command.window_closes > now())
       AND CASE WHEN ${IS_LOCKED} THEN coalesce(command.lock_owner = lane.lock_owner, false) ELSE command.lock_owner IS NULL END`;
+    // Nothing waits for nearly any of them, which one look at the queue tells; as a condition of its own it would be planned as a join, from all
+    // that waits in the project.
     return tx.query<Head & Record<string, unknown>>(
       `SELECT next.id, lane.device_id, next.concurrent,
          (lane.fence + row_number() OVER (PARTITION BY lane.device_id ORDER BY next.concurrent, next.id))::integer AS fence
@@ -185,7 +187,8 @@ export class LaneStore {
                  WHERE lane.concurrent AND going.project_id = $1 AND going.device_id = lane.device_id AND going.concurrent
                    AND going.state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')))
        ) AS next
-       WHERE lane.online AND (lane.in_flight IS NULL OR lane.concurrent)
+       WHERE (SELECT EXISTS (SELECT FROM command q WHERE q.project_id = i.project_id AND q.device_id = i.device_id AND q.state = 'QUEUED'))
+         AND lane.online AND (lane.in_flight IS NULL OR lane.concurrent)
        LIMIT $3`,
       [tx.project, deviceIds, limit],
     );

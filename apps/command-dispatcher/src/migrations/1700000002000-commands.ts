@@ -102,10 +102,7 @@ export class Commands1700000002000 implements MigrationInterface {
         PRIMARY KEY (project_id, id)
       ) WITH (fillfactor = 70)`);
     await runner.query(
-      `CREATE INDEX command_queue ON command (project_id, device_id, priority DESC, id) WHERE state = 'QUEUED' AND NOT concurrent`,
-    );
-    await runner.query(
-      `CREATE INDEX command_queue_concurrent ON command (project_id, device_id, priority DESC, id) WHERE state = 'QUEUED' AND concurrent`,
+      `CREATE INDEX command_queue ON command (project_id, device_id, concurrent, priority DESC, id) WHERE state = 'QUEUED'`,
     );
     await runner.query(
       `CREATE INDEX command_concurrent ON command (project_id, device_id) WHERE concurrent AND state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')`,
