@@ -206,6 +206,7 @@ export const deviceWork = {
       device_id: Uuid,
       command_id: Uuid,
       args: JsonObject,
+      /** Of what the device proved its success by, `name` and `version`. */
       evidence: Type.Union([JsonObject, Type.Null()]),
     },
   ),

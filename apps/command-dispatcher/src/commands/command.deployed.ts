@@ -1,4 +1,11 @@
-import { DEPLOYMENT_COMMANDS, deviceWork, validate, Uuid, type StatusMessage } from '@muster/contracts';
+import {
+  DEPLOYMENT_COMMANDS,
+  deviceWork,
+  validate,
+  Uuid,
+  type JsonObject,
+  type StatusMessage,
+} from '@muster/contracts';
 import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import type { Ended } from './command.end.js';
@@ -8,6 +15,12 @@ import { RequestFacts } from './request.facts.js';
 export type Succeeded = Ended & { args: Record<string, unknown> };
 
 type DeploymentCommand = (typeof DEPLOYMENT_COMMANDS)[number];
+
+/** What a deployment is called in the evidence; the rest of it may be large, and is kept with the command. */
+const namesIn = (evidence: JsonObject | null | undefined): JsonObject | null => {
+  if (evidence?.['name'] === undefined && evidence?.['version'] === undefined) return null;
+  return { name: evidence['name'], version: evidence['version'] };
+};
 
 const isDeployment = (command: string): command is DeploymentCommand =>
   (DEPLOYMENT_COMMANDS as readonly string[]).includes(command);
@@ -30,7 +43,7 @@ export class CommandDeployed {
       const items = commands.map(({ id, device_id, args }) => {
         const named = { ...request.args, ...args }['deployment_id'];
         const deployment_id = validate(Uuid, named).length === 0 ? (named as string) : id;
-        return { deployment_id, device_id, command_id: id, args, evidence: evidence.get(id) ?? null };
+        return { deployment_id, device_id, command_id: id, args, evidence: namesIn(evidence.get(id)) };
       });
       const head = { command: request.command, args: request.args };
       tx.work(deviceWork.deployed, head, items, commands[0]!.traceparent ?? undefined);

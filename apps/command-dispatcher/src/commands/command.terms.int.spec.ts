@@ -131,7 +131,7 @@ describe('late answers', () => {
     dispatcher.status(stranger, { command_id: id, status: 'failure', reason: 'forged' });
     dispatcher.status(device, { command_id: id, fence: 9, status: 'failure', reason: 'another fence' });
     dispatcher.status(device, { command_id: id, status: 'acknowledged' });
-    dispatcher.status(device, { command_id: id, status: 'success', evidence: { sha256: 'ab' } });
+    dispatcher.status(device, { command_id: id, status: 'success', evidence: { sha256: 'ab', version: '1.2' } });
     await vi.waitUntil(async () => (await dispatcher.command(id)).late_answer !== null);
     dispatcher.status(device, { command_id: id, status: 'failure', reason: 'on second thoughts' });
     const next = await dispatcher.commandFor(device);
@@ -203,7 +203,7 @@ describe('steps', () => {
 });
 
 describe('deployments', () => {
-  it('given a deployment that succeeds, then device-state is told with its arguments and evidence; of another command it is not', async () => {
+  it('given a deployment that succeeds, then device-state is told with its arguments and what the evidence names; of another command it is not', async () => {
     const told = dispatcher.service.hear(deviceWork.deployed);
     await dispatcher.service.connection.flush();
     const device = dispatcher.device();
@@ -211,7 +211,7 @@ describe('deployments', () => {
     const item = { command_id: uuid(), device_id: device, ref: uuid(), args: { deployment_id } };
     await dispatcher.ask([item], { request_id, args: { image: 'nginx' } });
     await dispatcher.sentTo(device, 1);
-    dispatcher.status(device, { command_id: item.command_id, status: 'success', evidence: { sha256: 'ab' } });
+    dispatcher.status(device, { command_id: item.command_id, status: 'success', evidence: { sha256: 'ab', version: '1.2' } });
     await vi.waitUntil(() => told.length === 1);
     expect(told[0]).toEqual({
       project_id: PROJECT,
@@ -222,7 +222,7 @@ describe('deployments', () => {
           device_id: device,
           command_id: item.command_id,
           args: { deployment_id },
-          evidence: { sha256: 'ab' },
+          evidence: { version: '1.2' },
         },
       ],
     });

@@ -4,7 +4,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 /** One deployment on one device. */
 @Entity({ name: 'deployment' })
 @Index('deployment_device', ['project_id', 'device_id', 'id'])
-@Index('deployment_name', ['project_id', 'name', 'id'])
+@Index('deployment_name', ['project_id', 'name', 'id'], { where: `name <> ''` })
 export class DeploymentEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'deployment_pkey' })
   project_id!: string;

@@ -40,14 +40,13 @@ export function learn(head: DeployedBatch['head'], { args, evidence, ...item }: 
 }
 
 /**
- * The id of an item's deployment on its device: its own, or, where a deployment of that id stands on another device, since one command may
- * give many devices the same id, one that follows from both.
- * @param holder the device that holds a deployment of the item's id, if any does.
+ * The id that a deployment has on a device: the one that was asked for, or, where the deployment of that id stands on another device, since one
+ * command may give many devices the same id, one that follows from both.
+ * @param asked in lower case.
+ * @param holder the device that has the deployment of that id, if any does.
  */
-export const deploymentIdOf = ({ deployment_id, device_id }: Item, holder: string | undefined): string =>
-  holder === undefined || holder === device_id
-    ? deployment_id.toLowerCase()
-    : v5(`${deployment_id.toLowerCase()} ${device_id}`, DEPLOYMENTS);
+export const deploymentIdOn = (device_id: string, asked: string, holder: string | undefined): string =>
+  holder === undefined || holder === device_id ? asked : v5(`${asked} ${device_id}`, DEPLOYMENTS);
 
 const asText = (value: unknown): string | null =>
   (typeof value === 'string' && value !== '') || typeof value === 'number' ? String(value).slice(0, MAX_TEXT) : null;

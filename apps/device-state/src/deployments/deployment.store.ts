@@ -53,6 +53,8 @@ export class DeploymentStore {
     const conditions = ['t.project_id = $1'];
     if (device_id !== undefined) conditions.push(`t.device_id = ${bind(device_id)}`);
     if (name !== undefined) conditions.push(`t.name = ${bind(name)}`);
+    // Only who has a name stands in the index of names, and Postgres has to be told that this one is no empty one.
+    if (name) conditions.push(`t.name <> ''`);
     if (after !== undefined) conditions.push(`t.id > ${bind(after)}`);
     return this.dataSource.query(
       `SELECT ${summary} FROM deployment t WHERE ${conditions.join(' AND ')} ORDER BY t.id LIMIT $2`,

@@ -2,7 +2,7 @@ import { deviceWork } from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { Work } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
-import { deploymentIdOf, learn, type DeployedBatch, type Learnt } from './deployment.learn.js';
+import { deploymentIdOn, learn, type DeployedBatch, type Learnt } from './deployment.learn.js';
 import { DeploymentStore } from './deployment.store.js';
 
 /**
@@ -22,17 +22,18 @@ export class DeploymentsWork {
     const upgraded = head.command === 'deployment_upgrade';
     await this.journal.transaction(project_id, async (tx) => {
       await this.store.lockIds(tx);
+      const learnt = items.map((item): Learnt => ({ id: item.deployment_id.toLowerCase(), ...learn(head, item) }));
+      const firsts = [...new Map(learnt.toReversed().map((one) => [one.id, one])).values()];
+      const made = await this.store.create(tx, firsts, upgraded);
+      const isMade = new Set(firsts.filter(({ id }) => made.has(id)));
+      const others = learnt.filter((one) => !isMade.has(one));
+      if (others.length === 0) return;
       const holders = await this.store.holders(
         tx,
-        items.map((item) => item.deployment_id),
+        others.map(({ id }) => id),
       );
-      const learnt = items.map((item): Learnt => {
-        const asked = item.deployment_id.toLowerCase();
-        const id = deploymentIdOf(item, holders.get(asked));
-        if (!holders.has(asked)) holders.set(asked, item.device_id);
-        return { id, ...learn(head, item) };
-      });
-      for (const round of rounds(learnt)) {
+      const placed = others.map((one) => ({ ...one, id: deploymentIdOn(one.device_id, one.id, holders.get(one.id)) }));
+      for (const round of rounds(placed)) {
         const created = await this.store.create(tx, round, upgraded);
         const known = round.filter(({ id }) => !created.has(id));
         await this.store.change(tx, known, upgraded ? 'UPGRADED' : 'DEPLOYED');

@@ -16,7 +16,7 @@ export class Deployments1700000001300 implements MigrationInterface {
         CONSTRAINT deployment_pkey PRIMARY KEY (project_id, id)
       )`);
     await runner.query(`CREATE INDEX deployment_device ON deployment (project_id, device_id, id)`);
-    await runner.query(`CREATE INDEX deployment_name ON deployment (project_id, name, id)`);
+    await runner.query(`CREATE INDEX deployment_name ON deployment (project_id, name, id) WHERE name <> ''`);
   }
 
   // Forward only.
