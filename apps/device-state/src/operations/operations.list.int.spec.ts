@@ -1,5 +1,5 @@
 import { operations, timelines, waitings } from '@muster/contracts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PROJECT, RunningOperations } from '../testing/running-operations.js';
 
 let running: RunningOperations;
@@ -121,5 +121,20 @@ describe('lists', () => {
     });
     expect(parts.entries).toEqual(waiting.filter(({ entity }) => entity === 'device-operation'));
     await running.cancel(open);
+  });
+
+  it('given a device that has its command and is away, then it waits for the device; once it is there, for its answer', async () => {
+    const [device] = await running.devices(1);
+    const id = await running.create([device!]);
+    await running.step(id, await running.askedFor(id, 1), 'INITIATED');
+    await running.partReached(id, device!, 'DISPATCHED');
+    const waitsFor = async () => {
+      const { entries } = await running.state.call(waitings['device-state'], { project_id: PROJECT, limit: 1000 });
+      return entries.find((one) => one.device_id === device)?.waits_for;
+    };
+    expect(await waitsFor()).toBe('offline');
+    running.state.say(PROJECT, device!, 'hello', {});
+    await vi.waitUntil(async () => (await waitsFor()) === 'answer');
+    await running.cancel(id);
   });
 });

@@ -11,13 +11,16 @@ import { DataSource } from 'typeorm';
 import { waitsFor as partWaitsFor } from '../device-operations/device-operation.document.js';
 import { waitsFor } from '../operations/operation.decide.js';
 
-type Row = Omit<WaitingEntry, 'waits_for'>;
+type Row = Omit<WaitingEntry, 'waits_for'> & { away: boolean };
 
 /** The tables of what waits, and what it waits for in each of its states that are no end. */
 const SOURCES = [
   { entity: operationEntity.name, table: 'operation', device: 'NULL::uuid', waitsFor },
   { entity: deviceOperationEntity.name, table: 'device_operation', device: 'device_id', waitsFor: partWaitsFor },
 ] as const;
+
+/** What only a device that can be reached gives. */
+const OF_DEVICE: ReadonlySet<WaitingEntry['waits_for']> = new Set(['answer', 'proof']);
 
 /** The SQL of what has not ended. */
 @Injectable()
@@ -37,19 +40,20 @@ export class WaitingStore {
           WHERE project_id = $1 AND due_at IS NOT NULL ${later} ORDER BY due_at, id LIMIT $2)`,
     );
     const rows = await this.dataSource.query<Row[]>(
-      `SELECT entity, id, device_id, state, ${exactTime('due_at')} AS due_at, reason
-       FROM (${open.join(' UNION ALL ')}) w ORDER BY w.due_at, w.id LIMIT $2`,
+      `SELECT w.entity, w.id, w.device_id, w.state, ${exactTime('w.due_at')} AS due_at, w.reason, coalesce(d.state <> 'ONLINE', false) AS away
+       FROM (${open.join(' UNION ALL ')}) w LEFT JOIN device d ON d.project_id = $1 AND d.id = w.device_id
+       ORDER BY w.due_at, w.id LIMIT $2`,
       parameters,
     );
-    return rows.map((row) => ({ ...row, waits_for: wordFor(row) }));
+    return rows.map(({ away, ...entry }) => ({ ...entry, waits_for: wordFor(entry, away) }));
   }
 }
 
-function wordFor({ entity, state }: Row): WaitingEntry['waits_for'] {
+function wordFor({ entity, state }: Omit<Row, 'away'>, away: boolean): WaitingEntry['waits_for'] {
   const words: Readonly<Record<string, WaitingEntry['waits_for']>> = SOURCES.find(
     (source) => source.entity === entity,
   )!.waitsFor;
   const word = words[state];
   if (!word) throw new Error(`${entity} ${state} has a due_at and waits for nothing`);
-  return word;
+  return away && OF_DEVICE.has(word) ? 'offline' : word;
 }
