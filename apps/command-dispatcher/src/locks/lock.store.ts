@@ -71,11 +71,11 @@ export class LockStore {
   /** Commands in the queues of these devices whose lock is not held, or not by their owner. */
   async lost(tx: Tx, deviceIds: readonly string[]): Promise<string[]> {
     const rows = await tx.query<{ id: string }>(
-      `SELECT own.id FROM lane CROSS JOIN LATERAL (
+      `SELECT own.id FROM ${batch(['$2::uuid[]'], ['device_id'])} JOIN lane USING (project_id, device_id) CROSS JOIN LATERAL (
          SELECT command.id FROM command
          WHERE command.project_id = $1 AND command.device_id = lane.device_id AND command.lock_owner IS NOT NULL AND command.state = 'QUEUED'
            AND NOT (${IS_LOCKED} AND command.lock_owner = lane.lock_owner)
-       ) own WHERE lane.project_id = $1 AND lane.device_id = ANY($2)`,
+       ) own`,
       [tx.project, deviceIds],
     );
     return rows.map((row) => row.id);
