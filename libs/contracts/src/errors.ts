@@ -23,7 +23,7 @@ export class DomainError extends Error {
 }
 
 /** A refusal by another service, with its fields named as the caller knows them: `was`, where a field begins with it, is `now`. Any other error as it is. */
-export function renamed(error: unknown, was: string, now: string): unknown {
+export function renamed<E>(error: E, was: string, now: string): E | DomainError {
   if (!(error instanceof DomainError)) return error;
   const { kind, message, details } = error;
   const named = (text: string) => (text.startsWith(was) ? now + text.slice(was.length) : text);

@@ -132,6 +132,16 @@ export class GroupStore {
     return row;
   }
 
+  /** An operation that names the group, and whose devices have not all been found. */
+  async findOperation(tx: Tx, id: string): Promise<string | undefined> {
+    const [row] = await tx.query<{ id: string }>(
+      `SELECT id FROM operation
+       WHERE project_id = $1 AND due_at IS NOT NULL AND wish = 'run' AND NOT resolved AND $2 = ANY(refers) LIMIT 1`,
+      [tx.project, id],
+    );
+    return row?.id;
+  }
+
   async delete(tx: Tx, id: string): Promise<void> {
     await tx.query(`DELETE FROM group_member WHERE project_id = $1 AND group_id = $2`, [tx.project, id]);
     await tx.query(`DELETE FROM device_group WHERE project_id = $1 AND id = $2`, [tx.project, id]);

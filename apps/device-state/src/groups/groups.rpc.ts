@@ -86,10 +86,12 @@ export class GroupsRpc {
       await this.store.lockShape(tx);
       if (!(await this.store.lock(tx, id))) throw notFound(id);
       const dependent = await this.store.findDependent(tx, id);
+      const waiting = await this.store.findOperation(tx, id);
       if (dependent) {
         const { name, below } = dependent;
         throw new DomainError('conflict', below ? `group ${name} is below it` : `the query of group ${name} names it`);
       }
+      if (waiting) throw new DomainError('conflict', `operation ${waiting} has yet to find its devices by it`);
       await this.store.delete(tx, id);
     });
     return {};

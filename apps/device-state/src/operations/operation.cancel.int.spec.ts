@@ -1,4 +1,5 @@
-import { waitings } from '@muster/contracts';
+import { deviceGroups, waitings, type NewOperation } from '@muster/contracts';
+import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PROJECT, RunningOperations, type Asked } from '../testing/running-operations.js';
 
@@ -12,6 +13,40 @@ afterAll(() => running.stop());
 const inAnHour = () => ({
   start_datetime: new Date(Date.now() + 3_600_000).toISOString(),
   end_datetime: new Date(Date.now() + 7_200_000).toISOString(),
+});
+
+describe('a group that an operation names', () => {
+  const group = async () => {
+    const id = uuid();
+    const group = { name: `group ${id}`, device_ids: await running.devices(1) };
+    await running.state.call(deviceGroups.createGroup, { project_id: PROJECT, id, group });
+    return id;
+  };
+  const remove = (id: string) => running.state.call(deviceGroups.deleteGroup, { project_id: PROJECT, id });
+  const namedBy = (id: string): Partial<NewOperation> => ({
+    operation_device_query: { and: [{ group: id.toUpperCase() }] },
+    schedule_type: 'WINDOW',
+    schedule_args: inAnHour(),
+  });
+
+  it('given an operation that has yet to find its devices, then the group stays; once it is cancelled, it may go', async () => {
+    const id = await group();
+    const operation = await running.ask(namedBy(id));
+    await expect(remove(id)).rejects.toThrow(`operation ${operation.id} has yet to find its devices by it`);
+    await running.reached(operation.id, 'SCHEDULED');
+    await expect(remove(id)).rejects.toMatchObject({ kind: 'conflict' });
+    await running.cancel(operation.id);
+    expect(await remove(id)).toEqual({});
+  });
+
+  it('given that it goes while an operation that names it is made, then one of both is refused', async () => {
+    for (let round = 0; round < 10; round++) {
+      const id = await group();
+      const [made, gone] = await Promise.allSettled([running.ask(namedBy(id)), remove(id)]);
+      expect([made.status, gone.status].toSorted()).toEqual(['fulfilled', 'rejected']);
+      if (made.status === 'rejected') expect(String(made.reason)).toMatch(/operation_device_query.*no group/);
+    }
+  });
 });
 
 describe('an operation in a window', () => {

@@ -16,9 +16,11 @@ import { Journal, type Tx } from '@muster/journal';
 import { firstOpening, scheduleFaults } from '@muster/schedule';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { refuse } from '../devices/device.rules.js';
+import { refuse, refuseField } from '../devices/device.rules.js';
 import { DeviceSearch } from '../devices/device.search.js';
 import { DeviceStore } from '../devices/device.store.js';
+import { GroupStore } from '../groups/group.store.js';
+import { groupsNamedBy } from '../groups/group.tree.js';
 import { IN_PROGRESS_SECONDS, LAST_WORDS_SECONDS } from './operation.ask.js';
 import { OperationEntity } from './operation.entity.js';
 import { OperationRunner } from './operation.runner.js';
@@ -53,6 +55,7 @@ export class OperationCreate {
     private readonly journal: Journal,
     private readonly devices: DeviceStore,
     private readonly search: DeviceSearch,
+    private readonly groups: GroupStore,
     private readonly runner: OperationRunner,
   ) {}
 
@@ -100,6 +103,8 @@ export class OperationCreate {
     const opensAt = schedule && firstOpening(schedule, now);
     const opens = opensAt === null ? null : new Date(opensAt).toISOString();
     const deadline = deadlineOf(schedule, now).toISOString();
+    const refers = groupsNamedBy(operation.query);
+    if (refers.length > 0) await this.holdGroups(tx, refers);
     await tx.create(
       operationTable,
       {
@@ -109,6 +114,7 @@ export class OperationCreate {
         schedule_args: [schedule_args],
         console_timezone: [console_timezone],
         query: [operation.query],
+        refers: [refers],
         arguments: [operation.arguments],
         purpose: [operation.purpose],
         source_id: [operation.source_id],
@@ -121,6 +127,14 @@ export class OperationCreate {
       { compute: { wake_at: 'now()' } },
     );
     tx.afterCommit(() => this.runner.wake({ project_id: tx.project, id }));
+  }
+
+  /** None of them is deleted from here on: whoever would do so takes turns with this, and sees the operation then. */
+  private async holdGroups(tx: Tx, ids: readonly string[]): Promise<void> {
+    await this.groups.lockShape(tx);
+    const known = await this.groups.treeWithin(tx, ids);
+    const gone = ids.find((id) => !known.has(id));
+    if (gone !== undefined) refuseField('operation_device_query.group', `no group ${gone}`);
   }
 
   private async checkQuery(project: string, query: NewOperation['operation_device_query']): Promise<void> {

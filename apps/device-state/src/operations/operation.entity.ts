@@ -59,6 +59,10 @@ export class OperationEntity {
   @Column('jsonb')
   query!: DeviceQuery;
 
+  /** The groups that its query names. */
+  @Column('text', { array: true, default: [] })
+  refers!: string[];
+
   @Column('jsonb')
   arguments!: JsonObject;
 

@@ -1,4 +1,4 @@
-import { BATCH_SIZE, DomainError } from '@muster/contracts';
+import { BATCH_SIZE, DomainError, renamed } from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
@@ -57,7 +57,8 @@ export class OperationResolve {
       return { ids: devices.map((device) => device.id), next, fault: '' };
     } catch (error) {
       if (!(error instanceof DomainError) || error.kind !== 'invalid') throw error;
-      return { ids: [], next: null, fault: error.message };
+      const { message } = renamed(error, 'query', 'operation_device_query');
+      return { ids: [], next: null, fault: message };
     }
   }
 }

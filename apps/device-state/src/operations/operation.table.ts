@@ -14,6 +14,7 @@ export const operationTable = defineStateTable(operationEntity, {
     schedule_args: 'jsonb',
     console_timezone: 'text',
     query: 'jsonb',
+    refers: 'text[]',
     arguments: 'jsonb',
     purpose: 'text',
     source_id: 'uuid',
