@@ -143,15 +143,19 @@ export class Load {
     }
   }
 
-  /** Cancels what has just been created, after a while. @returns whether that was accepted. */
+  /** Cancels what has just been created, after a while. @returns whether that was accepted: a request that was complete by then says that it is. */
   private async cancel(path: string, after: number | undefined, running: AbortSignal): Promise<boolean> {
     if (after === undefined) return false;
     await delay(after, undefined, { signal: running }).catch(() => undefined);
     if (running.aborted) return false;
     const body = { state: 'CANCELLED', reason: 'no longer wanted' };
-    const reply = await this.client.ask('PUT', path, { body, signal: this.ended.signal });
+    const reply = await this.client.ask<{ content?: { request_status?: string } }>('PUT', path, {
+      body,
+      signal: this.ended.signal,
+    });
     // 400: it has ended.
-    return this.expect(reply.status, [200, 400], `cancel ${path}`, reply.body);
+    const isAccepted = this.expect(reply.status, [200, 400], `cancel ${path}`, reply.body);
+    return isAccepted && reply.body.content?.request_status !== 'complete';
   }
 
   private expect(status: number, fine: readonly number[], what: string, body: unknown): boolean {
