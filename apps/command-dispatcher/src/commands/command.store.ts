@@ -130,8 +130,7 @@ export class CommandStore {
   async known(tx: Tx, ids: readonly string[]): Promise<{ existing: Set<string>; cancelled: Map<string, string> }> {
     const rows = await tx.query<{ id: string; cancelled: string | null }>(
       `WITH asked AS (SELECT * FROM ${batch(['$2::uuid[]'], ['id'])}), used AS (
-         DELETE FROM command_cancel t USING asked i WHERE t.project_id = i.project_id AND t.id = i.id
-           AND EXISTS (SELECT FROM command_cancel WHERE project_id = $1) RETURNING t.id, t.reason
+         DELETE FROM command_cancel t USING asked i WHERE t.project_id = i.project_id AND t.id = i.id RETURNING t.id, t.reason
        )
        SELECT id, reason AS cancelled FROM used UNION ALL SELECT id, NULL FROM command JOIN asked USING (project_id, id)`,
       [tx.project, ids],

@@ -3,7 +3,7 @@ import { batch, type Moved, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { deviceTable } from '../devices/device.table.js';
-import { ASKED, IS_ANY_ASKED, SHOWN, type Asked } from '../device-operations/device-operation.shown.js';
+import { ASKED, SHOWN, type Asked } from '../device-operations/device-operation.shown.js';
 import type { Convergence } from '../drift/drift.decide.js';
 import { TimelineStore } from '../timeline/timeline.store.js';
 import { PresenceTimes } from './presence.times.js';
@@ -223,7 +223,7 @@ export class PresenceStore {
       `SELECT t.id, t.state, t.version, t.xmin AS written, t.applied, ${lastSeen('i.at')} + ${this.silence} > now() AS alive,
               CASE WHEN i.patched THEN t.reported END AS reported,
               CASE WHEN i.patched AND t.desired <> '{}' THEN t.desired END AS desired,
-              t.converged, t.drifted, CASE WHEN i.patched AND ${IS_ANY_ASKED} THEN ${ASKED} END AS asked
+              t.converged, t.drifted, CASE WHEN i.patched THEN ${ASKED} END AS asked
        FROM device t JOIN ${batch(['$2::uuid[]', '$3::timestamptz[]', '$4::boolean[]'], ['id', 'at', 'patched'])} USING (project_id, id)
        ${how}`,
       [
