@@ -73,7 +73,7 @@ export class LockStore {
     const rows = await tx.query<{ id: string }>(
       `SELECT own.id FROM ${batch(['$2::uuid[]'], ['device_id'])} JOIN lane USING (project_id, device_id) CROSS JOIN LATERAL (
          SELECT command.id FROM command
-         WHERE command.project_id = $1 AND command.device_id = lane.device_id AND command.lock_owner IS NOT NULL AND command.state = 'QUEUED'
+         WHERE command.project_id = lane.project_id AND command.device_id = lane.device_id AND command.lock_owner IS NOT NULL AND command.state = 'QUEUED'
            AND NOT (${IS_LOCKED} AND command.lock_owner = lane.lock_owner)
        ) own`,
       [tx.project, deviceIds],

@@ -36,12 +36,12 @@ export class WaitingStore {
     const later = after ? 'AND (due_at, id) > ($3::timestamptz, $4::uuid)' : '';
     const open = sources.map(
       (source) =>
-        `(SELECT '${source.entity}' AS entity, id, ${source.device} AS device_id, state, due_at, reason FROM ${source.table}
+        `(SELECT '${source.entity}' AS entity, project_id, id, ${source.device} AS device_id, state, due_at, reason FROM ${source.table}
           WHERE project_id = $1 AND due_at IS NOT NULL ${later} ORDER BY due_at, id LIMIT $2)`,
     );
     const rows = await this.dataSource.query<Row[]>(
       `SELECT w.entity, w.id, w.device_id, w.state, ${exactTime('w.due_at')} AS due_at, w.reason, coalesce(d.state <> 'ONLINE', false) AS away
-       FROM (${open.join(' UNION ALL ')}) w LEFT JOIN device d ON d.project_id = $1 AND d.id = w.device_id
+       FROM (${open.join(' UNION ALL ')}) w LEFT JOIN device d ON d.project_id = w.project_id AND d.id = w.device_id
        ORDER BY w.due_at, w.id LIMIT $2`,
       parameters,
     );
