@@ -7,6 +7,9 @@ import { GroupTree, type GroupNode } from './group.tree.js';
 
 const columns = GROUP_COLUMNS.map((column) => `t.${column}`).join(', ');
 
+/** SQL: the advisory lock of which groups there are in a project, and how they are tied together. */
+const SHAPE = `hashtext('device groups'), hashtext($1)`;
+
 /** The most groups that one query may reach: those that it names, all below them, and those that their queries name. */
 const MAX_GROUPS = 10_000;
 
@@ -75,7 +78,17 @@ export class GroupStore {
 
   /** Who changes which group is below which, or named by which, takes turns: two changes that are each right could make a circle together. */
   async lockShape(tx: Tx): Promise<void> {
-    await tx.query(`SELECT pg_advisory_xact_lock(hashtext('device groups'), hashtext($1))`, [tx.project]);
+    await tx.query(`SELECT pg_advisory_xact_lock(${SHAPE})`, [tx.project]);
+  }
+
+  /** Those of the groups that exist; until the transaction ends nobody deletes them. */
+  async hold(tx: Tx, ids: readonly string[]): Promise<Set<string>> {
+    await tx.query(`SELECT pg_advisory_xact_lock_shared(${SHAPE})`, [tx.project]);
+    const rows = await tx.query<{ id: string }>(
+      `SELECT id FROM device_group JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)`,
+      [tx.project, ids],
+    );
+    return new Set(rows.map(({ id }) => id));
   }
 
   async lock(tx: Tx, id: string): Promise<GroupRow | undefined> {
@@ -136,7 +149,7 @@ export class GroupStore {
   async findOperation(tx: Tx, id: string): Promise<string | undefined> {
     const [row] = await tx.query<{ id: string }>(
       `SELECT id FROM operation
-       WHERE project_id = $1 AND due_at IS NOT NULL AND wish = 'run' AND NOT resolved AND $2 = ANY(refers) LIMIT 1`,
+       WHERE project_id = $1 AND due_at IS NOT NULL AND wish = 'run' AND NOT resolved AND $2::uuid::text = ANY(refers) LIMIT 1`,
       [tx.project, id],
     );
     return row?.id;

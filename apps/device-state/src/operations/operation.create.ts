@@ -129,10 +129,9 @@ export class OperationCreate {
     tx.afterCommit(() => this.runner.wake({ project_id: tx.project, id }));
   }
 
-  /** None of them is deleted from here on: whoever would do so takes turns with this, and sees the operation then. */
+  /** None of them is deleted from here on: whoever would do so waits, and sees the operation then. */
   private async holdGroups(tx: Tx, ids: readonly string[]): Promise<void> {
-    await this.groups.lockShape(tx);
-    const known = await this.groups.treeWithin(tx, ids);
+    const known = await this.groups.hold(tx, ids);
     const gone = ids.find((id) => !known.has(id));
     if (gone !== undefined) refuseField('operation_device_query.group', `no group ${gone}`);
   }

@@ -81,7 +81,8 @@ export class GroupsController {
   @HttpCode(204)
   @Endpoint({
     access: 'write',
-    summary: 'Delete a group that has none below it and that no query of a group names; its devices stay',
+    summary:
+      'Delete a group that has none below it, that no query of a group names, and by which no operation has yet to find its devices; these stay',
     answers: { status: 204 },
     refuses: [404, 409],
   })
