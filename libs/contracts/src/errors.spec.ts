@@ -8,7 +8,7 @@ describe('given a refusal by another service', () => {
       { field: 'name', message: 'is required' },
     ];
     const there = new DomainError('invalid', 'query.group: no group x', { errors });
-    const here = renamed(there, 'query.', '') as DomainError;
+    const here = renamed(there, 'query.', '');
     expect(here).toBeInstanceOf(DomainError);
     expect(here).toMatchObject({ kind: 'invalid', message: 'group: no group x' });
     expect(here.details.errors).toEqual([{ field: 'group', message: 'no group x' }, errors[1]]);

@@ -266,10 +266,13 @@ class Given {
 const PLAIN = /^[\d:.TZ+-]+$|^[\da-f-]{36}$/;
 
 /** An array of numbers, times, ids and nulls as Postgres reads it: nothing in it has to be escaped, which is most of what the driver would do. */
-const plainArray = (value: unknown): unknown =>
-  Array.isArray(value) && value.every(isPlain) ? `{${value.map((one) => one ?? 'NULL').join(',')}}` : value;
+function plainArray(value: unknown): unknown {
+  if (!Array.isArray(value)) return value;
+  const elements: readonly unknown[] = value;
+  return elements.every(isPlain) ? `{${elements.map((one) => one ?? 'NULL').join(',')}}` : value;
+}
 
-const isPlain = (value: unknown): boolean =>
+const isPlain = (value: unknown): value is string | number | boolean | null | undefined =>
   value == null ||
   typeof value === 'number' ||
   typeof value === 'boolean' ||

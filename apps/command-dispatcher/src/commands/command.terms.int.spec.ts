@@ -211,7 +211,11 @@ describe('deployments', () => {
     const item = { command_id: uuid(), device_id: device, ref: uuid(), args: { deployment_id } };
     await dispatcher.ask([item], { request_id, args: { image: 'nginx' } });
     await dispatcher.sentTo(device, 1);
-    dispatcher.status(device, { command_id: item.command_id, status: 'success', evidence: { sha256: 'ab', version: '1.2' } });
+    dispatcher.status(device, {
+      command_id: item.command_id,
+      status: 'success',
+      evidence: { sha256: 'ab', version: '1.2' },
+    });
     await vi.waitUntil(() => told.length === 1);
     expect(told[0]).toEqual({
       project_id: PROJECT,
