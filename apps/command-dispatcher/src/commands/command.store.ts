@@ -2,6 +2,7 @@ import { DomainError, type CommandRequest, type CommandState, type LateAnswer } 
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { isLate, type DueOnLane } from '../lanes/lane.store.js';
 import { IN_FLIGHT } from './command.lifecycle.js';
 import type { DueCommand } from './due.judge.js';
 import { RequestFacts, type SharedRequest } from './request.facts.js';
@@ -59,10 +60,8 @@ export interface Standing {
 }
 
 /** A command with the device whose lane has to be locked before it is touched. */
-export interface CommandOfDevice {
-  project_id: string;
+export interface CommandOfDevice extends DueOnLane {
   id: string;
-  device_id: string;
 }
 
 /** The statements on commands that are no transition. */
@@ -219,7 +218,7 @@ export class CommandStore {
   /** Commands that the sweep has to look at, of every project. */
   async due(limit: number): Promise<CommandOfDevice[]> {
     return this.dataSource.query<CommandOfDevice[]>(
-      `SELECT project_id, id, device_id FROM command WHERE due_at <= now() ORDER BY due_at LIMIT $1`,
+      `SELECT project_id, id, device_id, ${isLate('due_at')} AS late FROM command WHERE due_at <= now() ORDER BY due_at LIMIT $1`,
       [limit],
     );
   }

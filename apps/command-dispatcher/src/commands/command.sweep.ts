@@ -1,8 +1,7 @@
 import type { Tx } from '@muster/journal';
 import { LOGGER, Loop, type Logger } from '@muster/service';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { CommandJournal } from './command.journal.js';
-import { LaneStore } from '../lanes/lane.store.js';
+import { LaneTurns } from '../lanes/lane.turns.js';
 import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
 import { IN_FLIGHT } from './command.lifecycle.js';
 import { CommandRetry } from './command.retry.js';
@@ -23,9 +22,8 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
   private readonly loop: Loop;
 
   constructor(
-    private readonly journal: CommandJournal,
     private readonly store: CommandStore,
-    private readonly lanes: LaneStore,
+    private readonly turns: LaneTurns,
     private readonly end: CommandEnd,
     private readonly retry: CommandRetry,
     private readonly schedule: CommandSchedule,
@@ -49,17 +47,16 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
     const due = await this.store.due(LIMIT);
     if (due.length === 0) return false;
     const isBehind = await this.lag.isBehind();
-    let taken = 0;
-    for (const [project, commands] of Map.groupBy(due, (command) => command.project_id)) {
-      taken += await this.journal.transaction(project, (tx) => this.apply(tx, commands, isBehind));
-    }
+    const taken = await this.turns.take(due, (tx, commands, online) => this.apply(tx, commands, online, isBehind));
     return due.length === LIMIT && taken > 0;
   }
 
-  /** Leaves lanes alone that somebody is at work on, another replica's sweep among them. @returns how many commands were looked at. */
-  private async apply(tx: Tx, due: readonly CommandOfDevice[], isBehind: boolean): Promise<number> {
-    const lanes = await this.lanes.lockFree(tx, [...new Set(due.map((command) => command.device_id))]);
-    const commands = due.filter((command) => lanes.has(command.device_id));
+  private async apply(
+    tx: Tx,
+    commands: readonly CommandOfDevice[],
+    online: Map<string, boolean>,
+    isBehind: boolean,
+  ): Promise<void> {
     const judged = await this.store.judged(
       tx,
       commands.map((command) => command.id),
@@ -92,9 +89,8 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
     const asked = new Set(idsOf('ask'));
     const asking = commands
       .filter(({ id }) => asked.has(id))
-      .map(({ id, device_id }) => ({ id, online: lanes.get(device_id)! }));
+      .map(({ id, device_id }) => ({ id, online: online.get(device_id)! }));
     if (asking.length > 0) await this.sender.sendAgain(tx, await this.store.takeResends(tx, asking, isBehind));
-    return commands.length;
   }
 
   private async timeOut(

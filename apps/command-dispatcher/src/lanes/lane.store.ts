@@ -17,6 +17,17 @@ export interface Head {
   concurrent: boolean;
 }
 
+/** Something of a device whose time has come. */
+export interface DueOnLane {
+  project_id: string;
+  device_id: string;
+  /** Whether its time came so long ago that sweeps have passed it by several times. */
+  late: boolean;
+}
+
+/** SQL: whether what was due at the time in `column` is late. */
+export const isLate = (column: string) => `${column} < now() - interval '2 seconds'`;
+
 /** Most concurrent commands that a device has at a time. */
 const CONCURRENT = 20;
 
@@ -38,19 +49,20 @@ export class LaneStore {
     return rows.map((row) => row.device_id);
   }
 
-  /** Locks the lanes until the transaction ends. */
-  async lock(tx: Tx, deviceIds: readonly string[]): Promise<void> {
-    await tx.query(
-      `SELECT FROM lane JOIN ${batch(['$2::uuid[]'], ['device_id'])} USING (project_id, device_id) ORDER BY device_id FOR UPDATE OF lane`,
-      [tx.project, deviceIds],
-    );
+  /** Locks the lanes until the transaction ends; gives whether their devices are online. */
+  lock(tx: Tx, deviceIds: readonly string[]): Promise<Map<string, boolean>> {
+    return this.locked(tx, deviceIds, '');
   }
 
   /** Locks those of the lanes that nobody holds; gives whether their devices are online. */
-  async lockFree(tx: Tx, deviceIds: readonly string[]): Promise<Map<string, boolean>> {
+  lockFree(tx: Tx, deviceIds: readonly string[]): Promise<Map<string, boolean>> {
+    return this.locked(tx, deviceIds, 'SKIP LOCKED');
+  }
+
+  private async locked(tx: Tx, deviceIds: readonly string[], how: '' | 'SKIP LOCKED'): Promise<Map<string, boolean>> {
     const rows = await tx.query<{ device_id: string; online: boolean }>(
       `SELECT device_id, online FROM lane JOIN ${batch(['$2::uuid[]'], ['device_id'])} USING (project_id, device_id)
-       ORDER BY device_id FOR UPDATE OF lane SKIP LOCKED`,
+       ORDER BY device_id FOR UPDATE OF lane ${how}`,
       [tx.project, deviceIds],
     );
     return new Map(rows.map((row) => [row.device_id, row.online]));
