@@ -3,12 +3,16 @@ import type { Database } from './database.ts';
 import { Deadlines } from './deadlines.ts';
 
 describe('the watch over deadlines', () => {
-  it('given something overdue and a fault, then it is told only once the fault is over and no message waits', async () => {
+  it('given something overdue and a fault, then it is told only once the fault is over and no message waits, and is late from then on', async () => {
     const now = { calm: false, idle: false };
     const asked: string[] = [];
+    const excused = new Set<number>();
     const database = {
-      query: async (sql: string) =>
-        sql.includes('count(*)') ? [{ count: 2 }] : [{ what: 'due_at of a job', id: 'j', seconds: 6 + asked.push('') }],
+      query: async (sql: string, [, until]: [number, Date]) => {
+        if (sql.includes('count(*)')) return [{ count: 2 }];
+        excused.add(until.getTime());
+        return [{ what: 'due_at of a job', id: 'j', seconds: 6 + asked.push(''), at: asked.length }];
+      },
     } as unknown as Database;
     const deadlines = new Deadlines(
       database,
@@ -34,7 +38,8 @@ describe('the watch over deadlines', () => {
     await watched;
 
     expect(deadlines.overdue).toHaveLength(1);
-    expect(deadlines.overdue[0]).toMatchObject({ what: 'due_at of a job', id: 'j' });
+    expect(deadlines.overdue[0]).toMatchObject({ what: 'due_at of a job', id: 'j', at: asked.length });
+    expect([...excused]).toEqual([deadlines.excuses[0]!.to]);
     expect(deadlines.excuses.every(({ from, to }) => from <= to && to < Infinity)).toBe(true);
     expect(deadlines.excuses[0]!.to).toBeLessThan(deadlines.excuses[1]!.from);
   });

@@ -5,11 +5,12 @@ import type { Database } from './database.ts';
 export const TOLERANCE_SECONDS = 5;
 const EVERY_MS = 500;
 
-/** What was overdue at a moment at which nothing may have been. */
+/** What was overdue at a moment at which nothing may have been; `at`: the last moment at which it was, in epoch milliseconds. */
 export interface Overdue {
   what: string;
   id: string;
   seconds: number;
+  at: number;
 }
 
 /**
@@ -35,9 +36,10 @@ const WAITING = `(
     SELECT 'due_at of a device operation that is ' || state, id, due_at FROM device_state.device_operation WHERE due_at IS NOT NULL
 ) waiting`;
 
+/** What has come due before the last excuse ended has its time from then on. */
 const OVERDUE = `
-  SELECT what, id, extract(epoch FROM now() - due)::float8 AS seconds FROM ${WAITING}
-  WHERE due < now() - make_interval(secs => $1) ORDER BY due LIMIT 5`;
+  SELECT what, id, extract(epoch FROM now() - greatest(due, $2))::float8 AS seconds, extract(epoch FROM now())::float8 * 1000 AS at FROM ${WAITING}
+  WHERE greatest(due, $2) < now() - make_interval(secs => $1) ORDER BY due LIMIT 5`;
 
 /** What is due before it is looked again. */
 const COMES_DUE = `SELECT count(*)::int AS count FROM ${WAITING} WHERE due BETWEEN now() AND now() + make_interval(secs => $1)`;
@@ -92,7 +94,8 @@ export class Deadlines {
   }
 
   private async look(): Promise<void> {
-    const found = await this.database.query<Overdue>(OVERDUE, [TOLERANCE_SECONDS]);
+    const excused = new Date(this.excuses.at(-1)?.to ?? 0);
+    const found = await this.database.query<Overdue>(OVERDUE, [TOLERANCE_SECONDS, excused]);
     const [next] = await this.database.query<{ count: number }>(COMES_DUE, [EVERY_MS / 1000]);
     // A fault may have begun while it was looked.
     if (!(await this.isCalm())) return;
@@ -100,7 +103,7 @@ export class Deadlines {
     this.due += next!.count;
     for (const one of found) {
       const known = this.overdue.find(({ what, id }) => what === one.what && id === one.id);
-      if (known) known.seconds = Math.max(known.seconds, one.seconds);
+      if (known) Object.assign(known, { seconds: Math.max(known.seconds, one.seconds), at: one.at });
       else this.overdue.push(one);
     }
   }

@@ -167,8 +167,8 @@ describe('the verdicts', () => {
     [1, 'refused: create job c-1: 400', { refused: ['create job c-1: 400'] }],
     [
       5,
-      'overdue was the due_at of a job: 1, such as b0000000-0000-7000-8000-000000000001 by 7.0 s',
-      { overdue: [{ what: 'due_at of a job', id: TASK, seconds: 7 }] },
+      'overdue was the due_at of a job: 1, such as b0000000-0000-7000-8000-000000000001 by 7.0 s at 2026-01-01T00:00:00.000Z',
+      { overdue: [{ what: 'due_at of a job', id: TASK, seconds: 7, at: Date.UTC(2026) }] },
     ],
     [5, 'nothing was due at a moment at which it could be looked at', { due: 0 }],
   ])('given that promise %i was seen broken, %s, then it says so', async (promise, what, seen) => {

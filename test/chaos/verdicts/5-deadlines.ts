@@ -18,7 +18,7 @@ export const deadlines: Promised = {
   noted: ({ overdue, due }) => [
     ...[...Map.groupBy(overdue, ({ what }) => what)].map(([what, cases]) => {
       const [worst] = cases.toSorted((a, b) => b.seconds - a.seconds);
-      return `overdue was the ${what}: ${cases.length}, such as ${worst!.id} by ${worst!.seconds.toFixed(1)} s`;
+      return `overdue was the ${what}: ${cases.length}, such as ${worst!.id} by ${worst!.seconds.toFixed(1)} s at ${new Date(worst!.at).toISOString()}`;
     }),
     ...(due === 0 ? ['nothing was due at a moment at which it could be looked at'] : []),
   ],
