@@ -256,7 +256,7 @@ class Given {
   // An array of arrays is a matrix to Postgres and its rows must be of one length, so lists travel as JSON text.
   private array(type: SqlType, values: readonly unknown[]): string {
     const ordered = this.order.map((place) => values[place]);
-    const asText = type === 'jsonb' || type === 'text[]';
+    const asText = type === 'jsonb' || type.endsWith('[]');
     if (asText) this.parameters.push(ordered.map((value) => (value == null ? null : JSON.stringify(value))));
     else this.parameters.push(ordered);
     return `$${this.parameters.length}::${asText ? 'text' : type}[]`;
@@ -292,7 +292,7 @@ function pathOf(lifecycle: Lifecycle<string>, through: readonly string[]): strin
 function element(table: StateTable, name: string): string {
   const type = typeOf(table, name);
   if (type === 'jsonb') return `i.${name}::jsonb`;
-  if (type === 'text[]') return `ARRAY(SELECT jsonb_array_elements_text(i.${name}::jsonb))`;
+  if (type.endsWith('[]')) return `ARRAY(SELECT jsonb_array_elements_text(i.${name}::jsonb))::${type}`;
   return `i.${name}`;
 }
 

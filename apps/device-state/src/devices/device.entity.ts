@@ -59,10 +59,6 @@ export class DeviceEntity {
   @Column('jsonb', { default: {} })
   reported!: JsonObject;
 
-  /** Counts the changes of `desired`. */
-  @Column('integer', { default: 0 })
-  desired_version!: number;
-
   /** Whether `reported` has all of `desired`, and there is something desired. */
   @Column('boolean', { default: false })
   converged!: boolean;

@@ -125,8 +125,7 @@ export class DeviceStore {
        SET alias = coalesce($3, t.alias), type = coalesce($4, t.type), timezone = coalesce($5, t.timezone),
            tags = coalesce($6::text[], t.tags), attributes = coalesce($7::jsonb, t.attributes),
            desired = coalesce($8::jsonb, t.desired), converged = coalesce($9, t.converged),
-           desired_version = t.desired_version + ($9::boolean IS NOT NULL)::int, drifted = t.drifted AND $9::boolean IS NULL,
-           updated_at = now()
+           drifted = t.drifted AND $9::boolean IS NULL, updated_at = now()
        WHERE t.project_id = $1 AND t.id = $2
        RETURNING ${columns}`,
       [tx.project, id, alias, type, timezone, tags, attributes, desired, converged],

@@ -149,7 +149,7 @@ export class GroupStore {
   async findOperation(tx: Tx, id: string): Promise<string | undefined> {
     const [row] = await tx.query<{ id: string }>(
       `SELECT id FROM operation
-       WHERE project_id = $1 AND due_at IS NOT NULL AND wish = 'run' AND NOT resolved AND $2::uuid::text = ANY(refers) LIMIT 1`,
+       WHERE project_id = $1 AND due_at IS NOT NULL AND wish = 'run' AND NOT resolved AND $2 = ANY(refers) LIMIT 1`,
       [tx.project, id],
     );
     return row?.id;

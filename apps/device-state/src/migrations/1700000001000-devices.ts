@@ -17,7 +17,6 @@ export class Devices1700000001000 implements MigrationInterface {
         attributes jsonb NOT NULL DEFAULT '{}',
         desired jsonb NOT NULL DEFAULT '{}',
         reported jsonb NOT NULL DEFAULT '{}',
-        desired_version integer NOT NULL DEFAULT 0,
         converged boolean NOT NULL DEFAULT false,
         drifted boolean NOT NULL DEFAULT false,
         shown jsonb NOT NULL DEFAULT '[]',

@@ -11,7 +11,7 @@ export class Operations1700000001500 implements MigrationInterface {
         schedule_args jsonb NOT NULL,
         console_timezone text NOT NULL,
         query jsonb NOT NULL,
-        refers text[] NOT NULL DEFAULT '{}',
+        refers uuid[] NOT NULL DEFAULT '{}',
         arguments jsonb NOT NULL,
         purpose text NOT NULL,
         source_id uuid,

@@ -60,7 +60,7 @@ export class OperationEntity {
   query!: DeviceQuery;
 
   /** The groups that its query names. */
-  @Column('text', { array: true, default: [] })
+  @Column('uuid', { array: true, default: [] })
   refers!: string[];
 
   @Column('jsonb')

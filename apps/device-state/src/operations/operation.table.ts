@@ -14,7 +14,7 @@ export const operationTable = defineStateTable(operationEntity, {
     schedule_args: 'jsonb',
     console_timezone: 'text',
     query: 'jsonb',
-    refers: 'text[]',
+    refers: 'uuid[]',
     arguments: 'jsonb',
     purpose: 'text',
     source_id: 'uuid',
