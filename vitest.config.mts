@@ -33,8 +33,8 @@ export default defineConfig({
     restoreMocks: true,
     // Files that follow each other in a worker share what they import: to load it anew took longer than most tests.
     isolate: false,
-    // Of two cores the runner would use one.
-    maxWorkers: 2,
+    // Tests wait for servers more than they compute: of two cores two workers used three quarters.
+    maxWorkers: 3,
     projects: [
       {
         extends: true,

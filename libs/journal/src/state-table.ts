@@ -3,7 +3,16 @@ import type { Lifecycle } from '@muster/lifecycle';
 
 /** SQL types that a column of a batch may have. */
 export type SqlType =
-  'uuid' | 'text' | 'integer' | 'bigint' | 'boolean' | 'jsonb' | 'timestamptz' | 'double precision' | 'text[]' | 'uuid[]';
+  | 'uuid'
+  | 'text'
+  | 'integer'
+  | 'bigint'
+  | 'boolean'
+  | 'jsonb'
+  | 'timestamptz'
+  | 'double precision'
+  | 'text[]'
+  | 'uuid[]';
 
 export type Columns = Readonly<Record<string, SqlType>>;
 
