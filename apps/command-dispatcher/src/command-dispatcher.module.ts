@@ -32,7 +32,6 @@ import { UserRequestStore } from './requests/user-request.store.js';
 import { RequestsRpc } from './requests/requests.rpc.js';
 import { LocksRpc } from './locks/locks.rpc.js';
 import { LaneStore } from './lanes/lane.store.js';
-import { LaneTurns } from './lanes/lane.turns.js';
 import { PresenceApply } from './lanes/presence.apply.js';
 import { PresenceCheck } from './lanes/presence.check.js';
 import { PresenceWork } from './lanes/presence.work.js';
@@ -44,7 +43,6 @@ import { CommandRetentionStore } from './retention/command-retention.store.js';
   providers: [
     CommandStore,
     LaneStore,
-    LaneTurns,
     CommandSender,
     CommandDispatch,
     CommandEnd,

@@ -2,7 +2,6 @@ import { DomainError, type CommandRequest, type CommandState, type LateAnswer } 
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { isLate, type DueOnLane } from '../lanes/lane.store.js';
 import { IN_FLIGHT } from './command.lifecycle.js';
 import type { DueCommand } from './due.judge.js';
 import { RequestFacts, type SharedRequest } from './request.facts.js';
@@ -60,8 +59,10 @@ export interface Standing {
 }
 
 /** A command with the device whose lane has to be locked before it is touched. */
-export interface CommandOfDevice extends DueOnLane {
+export interface CommandOfDevice {
+  project_id: string;
   id: string;
+  device_id: string;
 }
 
 /** The statements on commands that are no transition. */
@@ -215,11 +216,11 @@ export class CommandStore {
     return [...ofLanes, ...beside];
   }
 
-  /** Commands that the sweep has to look at, of every project. */
-  async due(limit: number): Promise<CommandOfDevice[]> {
+  /** Commands whose time came at least `lateBySeconds` ago, of every project, the latest first. */
+  async due(limit: number, lateBySeconds = 0): Promise<CommandOfDevice[]> {
     return this.dataSource.query<CommandOfDevice[]>(
-      `SELECT project_id, id, device_id, ${isLate('due_at')} AS late FROM command WHERE due_at <= now() ORDER BY due_at LIMIT $1`,
-      [limit],
+      `SELECT project_id, id, device_id FROM command WHERE due_at <= now() - make_interval(secs => $2) ORDER BY due_at LIMIT $1`,
+      [limit, lateBySeconds],
     );
   }
 

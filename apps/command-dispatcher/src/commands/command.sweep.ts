@@ -1,7 +1,8 @@
 import type { Tx } from '@muster/journal';
 import { LOGGER, Loop, type Logger } from '@muster/service';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { LaneTurns } from '../lanes/lane.turns.js';
+import { CommandJournal } from './command.journal.js';
+import { LaneStore } from '../lanes/lane.store.js';
 import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
 import { IN_FLIGHT } from './command.lifecycle.js';
 import { CommandRetry } from './command.retry.js';
@@ -14,16 +15,28 @@ import { StatusLag } from './status.lag.js';
 
 const EVERY_MS = 500;
 const LIMIT = 500;
+/** What was passed by for so long is waited for. */
+const LATE_SECONDS = 1;
+/** Longer than those who are at work on a lane take, one after another; shorter than a process that hangs with one holds it. */
+const WAIT_MS = 5_000;
 const TOO_LONG = { reason: 'no result before the deadline', code: 'in_progress_timeout' };
 
-/** Looks at the commands whose time has come: ends those that took too long, opens windows, and sends again what nobody answered. */
+/** Locks lanes of these devices; gives whether the devices whose lanes it got are online. */
+type LockLanes = (tx: Tx, deviceIds: readonly string[]) => Promise<Map<string, boolean>>;
+
+/**
+ * Looks at the commands whose time has come: ends those that took too long, opens windows, and sends again what nobody answered. It leaves
+ * lanes alone that somebody is at work on, another replica's sweep among them. In a busy fleet a lane may be in somebody's batch whenever it is
+ * looked at, so a second loop waits in line for the lanes of what was passed by, while the first goes on with the rest.
+ */
 @Injectable()
 export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly loop: Loop;
+  private readonly loops: Loop[];
 
   constructor(
+    private readonly journal: CommandJournal,
     private readonly store: CommandStore,
-    private readonly turns: LaneTurns,
+    private readonly lanes: LaneStore,
     private readonly end: CommandEnd,
     private readonly retry: CommandRetry,
     private readonly schedule: CommandSchedule,
@@ -31,32 +44,51 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly lag: StatusLag,
     @Inject(LOGGER) logger: Logger,
   ) {
-    this.loop = new Loop('command sweep', EVERY_MS, () => this.step(), logger);
+    this.loops = [
+      new Loop('command sweep', EVERY_MS, () => this.step(), logger),
+      new Loop('late command sweep', EVERY_MS, () => this.stepLate(), logger),
+    ];
   }
 
   onApplicationBootstrap(): void {
-    this.loop.start();
+    for (const loop of this.loops) loop.start();
   }
 
-  onApplicationShutdown(): Promise<void> {
-    return this.loop.stop();
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all(this.loops.map((loop) => loop.stop()));
   }
 
   /** @returns whether there may be more that is due. */
   async step(): Promise<boolean> {
-    const due = await this.store.due(LIMIT);
+    return this.sweep(await this.store.due(LIMIT), (tx, deviceIds) => this.lanes.lockFree(tx, deviceIds));
+  }
+
+  private async stepLate(): Promise<boolean> {
+    const late = await this.store.due(LIMIT, LATE_SECONDS);
+    return this.sweep(late, (tx, deviceIds) => this.lanes.lockWithin(tx, WAIT_MS, deviceIds));
+  }
+
+  private async sweep(due: readonly CommandOfDevice[], lock: LockLanes): Promise<boolean> {
     if (due.length === 0) return false;
     const isBehind = await this.lag.isBehind();
-    const taken = await this.turns.take(due, (tx, commands, online) => this.apply(tx, commands, online, isBehind));
+    let taken = 0;
+    for (const [project, commands] of Map.groupBy(due, (command) => command.project_id)) {
+      taken += await this.journal.transaction(project, async (tx) => {
+        const lanes = await lock(tx, [...new Set(commands.map((command) => command.device_id))]);
+        return this.apply(tx, commands, lanes, isBehind);
+      });
+    }
     return due.length === LIMIT && taken > 0;
   }
 
+  /** @returns how many commands were looked at: those whose `lanes` are locked. */
   private async apply(
     tx: Tx,
-    commands: readonly CommandOfDevice[],
-    online: Map<string, boolean>,
+    due: readonly CommandOfDevice[],
+    lanes: ReadonlyMap<string, boolean>,
     isBehind: boolean,
-  ): Promise<void> {
+  ): Promise<number> {
+    const commands = due.filter((command) => lanes.has(command.device_id));
     const judged = await this.store.judged(
       tx,
       commands.map((command) => command.id),
@@ -89,8 +121,9 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
     const asked = new Set(idsOf('ask'));
     const asking = commands
       .filter(({ id }) => asked.has(id))
-      .map(({ id, device_id }) => ({ id, online: online.get(device_id)! }));
+      .map(({ id, device_id }) => ({ id, online: lanes.get(device_id)! }));
     if (asking.length > 0) await this.sender.sendAgain(tx, await this.store.takeResends(tx, asking, isBehind));
+    return commands.length;
   }
 
   private async timeOut(

@@ -17,17 +17,6 @@ export interface Head {
   concurrent: boolean;
 }
 
-/** Something of a device whose time has come. */
-export interface DueOnLane {
-  project_id: string;
-  device_id: string;
-  /** Whether its time came so long ago that sweeps have passed it by several times. */
-  late: boolean;
-}
-
-/** SQL: whether what was due at the time in `column` is late. */
-export const isLate = (column: string) => `${column} < now() - interval '2 seconds'`;
-
 /** Most concurrent commands that a device has at a time. */
 const CONCURRENT = 20;
 
@@ -52,6 +41,17 @@ export class LaneStore {
   /** Locks the lanes until the transaction ends; gives whether their devices are online. */
   lock(tx: Tx, deviceIds: readonly string[]): Promise<Map<string, boolean>> {
     return this.locked(tx, deviceIds, '');
+  }
+
+  /**
+   * {@link lock}, within so many milliseconds in all.
+   * @throws DatabaseError 57014 (query_canceled) when one of them is held for longer.
+   */
+  async lockWithin(tx: Tx, ms: number, deviceIds: readonly string[]): Promise<Map<string, boolean>> {
+    await tx.query(`SET LOCAL statement_timeout = ${ms}`);
+    const lanes = await this.lock(tx, deviceIds);
+    await tx.query('SET LOCAL statement_timeout TO DEFAULT');
+    return lanes;
   }
 
   /** Locks those of the lanes that nobody holds; gives whether their devices are online. */

@@ -2,7 +2,13 @@ import type { DeviceLock } from '@muster/contracts';
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { IS_LOCKED, isLate, type DueOnLane } from '../lanes/lane.store.js';
+import { IS_LOCKED } from '../lanes/lane.store.js';
+
+/** A device of a project. */
+export interface LockedDevice {
+  project_id: string;
+  device_id: string;
+}
 
 const LOCK = `device_id, lock_owner AS owner, lock_fence AS fence, lock_reason AS reason, lock_expires_at AS expires_at`;
 
@@ -37,9 +43,9 @@ export class LockStore {
   }
 
   /** Devices whose lock has expired, of every project. */
-  async expired(limit: number): Promise<DueOnLane[]> {
-    return this.dataSource.query<DueOnLane[]>(
-      `SELECT project_id, device_id, ${isLate('lock_expires_at')} AS late FROM lane WHERE lock_expires_at <= now() ORDER BY lock_expires_at LIMIT $1`,
+  async expired(limit: number): Promise<LockedDevice[]> {
+    return this.dataSource.query<LockedDevice[]>(
+      `SELECT project_id, device_id FROM lane WHERE lock_expires_at <= now() ORDER BY lock_expires_at LIMIT $1`,
       [limit],
     );
   }

@@ -7,7 +7,6 @@ import { CommandDispatch } from '../commands/command.dispatch.js';
 import { CommandEnd } from '../commands/command.end.js';
 import { CommandJournal } from '../commands/command.journal.js';
 import { LaneStore } from '../lanes/lane.store.js';
-import { LaneTurns } from '../lanes/lane.turns.js';
 import { DeviceLocks } from './device.locks.js';
 import { LockStore } from './lock.store.js';
 
@@ -23,7 +22,6 @@ export class LockTake implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly journal: CommandJournal,
     private readonly accept: CommandAccept,
     private readonly lanes: LaneStore,
-    private readonly turns: LaneTurns,
     private readonly locks: LockStore,
     private readonly lost: DeviceLocks,
     private readonly end: CommandEnd,
@@ -71,14 +69,19 @@ export class LockTake implements OnApplicationBootstrap, OnApplicationShutdown {
   /** Frees devices whose lock has expired. @returns whether there may be more. */
   async step(): Promise<boolean> {
     const expired = await this.locks.expired(LIMIT);
-    const taken = await this.turns.take(expired, async (tx, devices) => {
-      const free = await this.locks.expire(
-        tx,
-        devices.map((device) => device.device_id),
-      );
-      await this.goOn(tx, free);
-    });
-    return expired.length === LIMIT && taken > 0;
+    let freed = 0;
+    for (const [project, devices] of Map.groupBy(expired, (device) => device.project_id)) {
+      freed += await this.journal.transaction(project, async (tx) => {
+        const lanes = await this.lanes.lockFree(
+          tx,
+          devices.map((device) => device.device_id),
+        );
+        const free = await this.locks.expire(tx, [...lanes.keys()]);
+        await this.goOn(tx, free);
+        return free.length;
+      });
+    }
+    return expired.length === LIMIT && freed > 0;
   }
 
   /** Whoever has the lock now, commands of another one will not go, and what waited for the lock may. */

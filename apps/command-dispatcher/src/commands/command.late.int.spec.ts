@@ -1,7 +1,6 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PROJECT, RunningDispatcher } from '../testing/running-dispatcher.js';
-import { LaneTurns } from './lane.turns.js';
+import { RunningDispatcher } from '../testing/running-dispatcher.js';
 
 let dispatcher: RunningDispatcher;
 
@@ -64,34 +63,22 @@ describe('a command whose time has come, of a device whose lane is always in som
   });
 });
 
-describe('what is late on a lane that its holder does not let go', () => {
-  it('given others that are due, then these get their turn, it is left for the next time, and no other statement is bounded by its wait', async () => {
-    const [held, free] = [dispatcher.device(false), dispatcher.device(false)];
-    for (const command of await dispatcher.request([held, free])) await dispatcher.reached(command, 'QUEUED');
+describe('commands whose time has come, of which one is of a device whose lane its holder does not let go', () => {
+  it('given that it is held, then the others end in their time, and it does once it is let go', async () => {
+    const devices = Array.from({ length: 3 }, () => dispatcher.device());
+    const ids = await dispatcher.request(devices);
+    for (const device of devices) await dispatcher.sentTo(device, 1);
+    const [before, held, after] = ids as [string, string, string];
     const holder = await session();
-    const turns: { devices: string[]; bound: string }[] = [];
-    const take = () =>
-      dispatcher.service.get(LaneTurns).take(
-        [held, free].map((device_id) => ({ project_id: PROJECT, device_id, late: true })),
-        async (tx, due) => {
-          const [row] = await tx.query<{ statement_timeout: string }>('SHOW statement_timeout');
-          turns.push({ devices: due.map((one) => one.device_id), bound: row!.statement_timeout });
-        },
-      );
     try {
-      await takeLane(holder, held);
-      expect(await take()).toBe(1);
-      expect(turns).toEqual([{ devices: [free], bound: '30s' }]);
-
-      const taking = take();
+      await takeLane(holder, devices[1]!);
+      await dispatcher.service.query(`UPDATE command SET due_at = now(), deadline = now() WHERE id = ANY($1)`, [ids]);
+      for (const id of [before, after]) await dispatcher.reached(id, 'TIMEOUT');
       const waits = `SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))`;
       while ((await holder.query(waits)).rowCount === 0);
+      expect((await dispatcher.command(held)).state).toBe('INITIATED');
       await holder.query('COMMIT');
-      expect(await taking).toBe(2);
-      expect(turns.slice(1)).toEqual([
-        { devices: [free], bound: '30s' },
-        { devices: [held], bound: '30s' },
-      ]);
+      await dispatcher.reached(held, 'TIMEOUT');
     } finally {
       await holder.end();
     }
