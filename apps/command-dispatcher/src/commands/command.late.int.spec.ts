@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RunningDispatcher } from '../testing/running-dispatcher.js';
 
 let dispatcher: RunningDispatcher;
@@ -21,6 +21,11 @@ async function takeLane(client: Client, device: string): Promise<void> {
   await client.query('SELECT FROM lane WHERE device_id = $1 FOR UPDATE', [device]);
 }
 
+async function untilWaitedFor(holder: Client): Promise<void> {
+  const waits = `SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))`;
+  await vi.waitUntil(async () => (await holder.query(waits)).rowCount !== 0, { interval: 5 });
+}
+
 /** Two sessions that take the device's lane in turns, each asking for it while the other one works under it. */
 async function heldInTurns(device: string): Promise<{ stop: () => Promise<void> }> {
   const sessions = [await session(), await session()] as const;
@@ -31,9 +36,7 @@ async function heldInTurns(device: string): Promise<{ stop: () => Promise<void> 
       const [holder, next] = [sessions[turn % 2]!, sessions[(turn + 1) % 2]!];
       if (stopped) return holder.query('COMMIT');
       const taking = takeLane(next, device);
-      const waits = `SELECT FROM pg_locks WHERE NOT granted AND pid = $1`;
-      const { processID } = next as Client & { processID: number };
-      while ((await holder.query(waits, [processID])).rowCount === 0);
+      await untilWaitedFor(holder);
       await holder.query('SELECT pg_sleep(0.2)');
       await holder.query('COMMIT');
       await taking;
@@ -74,8 +77,7 @@ describe('commands whose time has come, of which one is of a device whose lane i
       await takeLane(holder, devices[1]!);
       await dispatcher.service.query(`UPDATE command SET due_at = now(), deadline = now() WHERE id = ANY($1)`, [ids]);
       for (const id of [before, after]) await dispatcher.reached(id, 'TIMEOUT');
-      const waits = `SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))`;
-      while ((await holder.query(waits)).rowCount === 0);
+      await untilWaitedFor(holder);
       expect((await dispatcher.command(held)).state).toBe('INITIATED');
       await holder.query('COMMIT');
       await dispatcher.reached(held, 'TIMEOUT');

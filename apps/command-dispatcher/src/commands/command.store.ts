@@ -216,7 +216,7 @@ export class CommandStore {
     return [...ofLanes, ...beside];
   }
 
-  /** Commands whose time came at least `lateBySeconds` ago, of every project, the latest first. */
+  /** Commands whose time came at least `lateBySeconds` ago, of every project, the longest overdue first. */
   async due(limit: number, lateBySeconds = 0): Promise<CommandOfDevice[]> {
     return this.dataSource.query<CommandOfDevice[]>(
       `SELECT project_id, id, device_id FROM command WHERE due_at <= now() - make_interval(secs => $2) ORDER BY due_at LIMIT $1`,
