@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { wakeChannel } from './journal.js';
 import { rebuild } from './rebuild.js';
-import type { Relay } from './relay.js';
+import { TELL_AGAIN, type Relay } from './relay.js';
 import { doors, openDoors, SCHEMA, storedEvents, STREAM, type Doors } from './testing/door.js';
 
 let house: Doors;
@@ -49,6 +50,19 @@ describe('a rebuild', () => {
     expect(await run()).toBe(700);
     expect((await byId()).size).toBe(700);
     expect(await storedEvents(house.connection)).toHaveLength(2_100);
+  });
+
+  it('given that it is asked for again and again while it goes on, then what is on its way is not told twice', async () => {
+    for (let row = 0; row < 400; row++) await openDoors(house.journal(), 2);
+    await house.untilPublished();
+    let going = true;
+    const asking = (async () => {
+      while (going) await house.dataSource.query('SELECT pg_notify($1, $2)', [wakeChannel(SCHEMA), TELL_AGAIN]);
+    })();
+    expect(await run()).toBe(800);
+    going = false;
+    await asking;
+    expect(await storedEvents(house.connection)).toHaveLength(1_600);
   });
 
   it('given a first day, then what was told before it stays where it is', async () => {

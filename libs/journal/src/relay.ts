@@ -246,6 +246,8 @@ export class Relay {
   }
 
   private async readTold(store: RelayStore, onTheirWay: readonly Page[]): Promise<Page | undefined> {
+    // What is on its way is not noted yet and would be read once more. Whoever asked for more has woken the relay for it as well.
+    if (!this.retelling && onTheirWay.some((page) => page.again)) return undefined;
     const known = (this.retelling ??= store.retelling());
     const again = await known;
     if (again.after === again.upTo) return undefined;
