@@ -18,7 +18,7 @@ const LIMIT = 500;
 /** What was passed by for so long is waited for. */
 const LATE_SECONDS = 1;
 /** Longer than those who are at work on a lane take, one after another; shorter than a process that hangs with one holds it. */
-const WAIT_MS = 5_000;
+const WAIT_MS = 2_000;
 const TOO_LONG = { reason: 'no result before the deadline', code: 'in_progress_timeout' };
 
 /** Locks lanes of these devices; gives whether the devices whose lanes it got are online. */
@@ -27,7 +27,7 @@ type LockLanes = (tx: Tx, deviceIds: readonly string[]) => Promise<Map<string, b
 /**
  * Looks at the commands whose time has come: ends those that took too long, opens windows, and sends again what nobody answered. It leaves
  * lanes alone that somebody is at work on, another replica's sweep among them. In a busy fleet a lane may be in somebody's batch whenever it is
- * looked at, so a second loop waits in line for the lanes of what was passed by, while the first goes on with the rest.
+ * looked at, so a second loop waits in line for the lanes of what was passed by, one at a time, while the first goes on with the rest.
  */
 @Injectable()
 export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -60,16 +60,24 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
 
   /** @returns whether there may be more that is due. */
   async step(): Promise<boolean> {
-    return this.sweep(await this.store.due(LIMIT), (tx, deviceIds) => this.lanes.lockFree(tx, deviceIds));
+    const due = await this.store.due(LIMIT);
+    const taken = await this.sweep(due, (tx, deviceIds) => this.lanes.lockFree(tx, deviceIds));
+    return due.length === LIMIT && taken > 0;
   }
 
   private async stepLate(): Promise<boolean> {
     const late = await this.store.due(LIMIT, LATE_SECONDS);
-    return this.sweep(late, (tx, deviceIds) => this.lanes.lockWithin(tx, WAIT_MS, deviceIds));
+    const taken = await this.sweep(late, (tx, deviceIds) => {
+      // Any of them: the first one may be held by a process that hangs, and replicas should wait for different ones.
+      const first = deviceIds[Math.floor(Math.random() * deviceIds.length)]!;
+      return this.lanes.lockInLine(tx, WAIT_MS, first, deviceIds);
+    });
+    return taken > 0 && taken < late.length;
   }
 
-  private async sweep(due: readonly CommandOfDevice[], lock: LockLanes): Promise<boolean> {
-    if (due.length === 0) return false;
+  /** @returns how many commands were looked at. */
+  private async sweep(due: readonly CommandOfDevice[], lock: LockLanes): Promise<number> {
+    if (due.length === 0) return 0;
     const isBehind = await this.lag.isBehind();
     let taken = 0;
     for (const [project, commands] of Map.groupBy(due, (command) => command.project_id)) {
@@ -78,7 +86,7 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
         return this.apply(tx, commands, lanes, isBehind);
       });
     }
-    return due.length === LIMIT && taken > 0;
+    return taken;
   }
 
   /** @returns how many commands were looked at: those whose `lanes` are locked. */

@@ -17,6 +17,9 @@ export interface Head {
   concurrent: boolean;
 }
 
+/** SQLSTATE of a lock that was not got in time. */
+const LOCK_NOT_AVAILABLE = '55P03';
+
 /** Most concurrent commands that a device has at a time. */
 const CONCURRENT = 20;
 
@@ -44,14 +47,19 @@ export class LaneStore {
   }
 
   /**
-   * {@link lock}, within so many milliseconds in all.
-   * @throws DatabaseError 57014 (query_canceled) when one of them is held for longer.
+   * Waits in line for the lane `first`, up to `ms` milliseconds, then locks those of the others that nobody holds. While it waits it holds none:
+   * who wants one of those would wait as well, and so on.
    */
-  async lockWithin(tx: Tx, ms: number, deviceIds: readonly string[]): Promise<Map<string, boolean>> {
-    await tx.query(`SET LOCAL statement_timeout = ${ms}`);
-    const lanes = await this.lock(tx, deviceIds);
-    await tx.query('SET LOCAL statement_timeout TO DEFAULT');
-    return lanes;
+  async lockInLine(tx: Tx, ms: number, first: string, others: readonly string[]): Promise<Map<string, boolean>> {
+    await tx.query(`SAVEPOINT in_line; SET LOCAL lock_timeout = ${ms}`);
+    try {
+      await this.lock(tx, [first]);
+      await tx.query('RELEASE SAVEPOINT in_line; SET LOCAL lock_timeout TO DEFAULT');
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== LOCK_NOT_AVAILABLE) throw error;
+      await tx.query('ROLLBACK TO SAVEPOINT in_line');
+    }
+    return this.lockFree(tx, [first, ...others]);
   }
 
   /** Locks those of the lanes that nobody holds; gives whether their devices are online. */
