@@ -33,6 +33,7 @@ export const deadlines: Promised = {
       sql: `SELECT format('%s (%s) by %s', c.id, c.code, c.due - c.state_at) AS found FROM (${TIMED}) c WHERE c.state_at < c.due`,
     },
   ],
-  seen: `SELECT format('%s commands ended by time, %s of them without an excuse', (SELECT count(*) FROM (${TIMED}) c),
-           (SELECT count(*) FROM (${TIMED}) c WHERE c.strict = c.due)) AS seen`,
+  seen: `SELECT format('%s commands ended by time, %s of them without an excuse, at most %s s late', count(*),
+           count(*) FILTER (WHERE c.strict = c.due), round(extract(epoch FROM max(c.state_at - c.strict)), 1)) AS seen
+         FROM (${TIMED}) c`,
 };
