@@ -49,6 +49,20 @@ describe('the limits of an event stream', () => {
   });
 });
 
+describe('a stream that was there and is gone', () => {
+  it('given that the server may not have removed its files yet, then it is left alone for two seconds and made after that', async () => {
+    const manager = await bus.client.jetstreamManager();
+    const name = eventStream(SERVICE);
+    await ensureStreams(bus.server, streamsOf(SERVICE));
+    await manager.streams.delete(name);
+    const started = performance.now();
+    await ensureStreams(bus.server, streamsOf(SERVICE));
+    const { created } = await manager.streams.info(name);
+    expect(performance.now() - started).toBeGreaterThan(1_990);
+    expect(Date.parse(created)).toBeGreaterThan(performance.timeOrigin + started + 1_980);
+  });
+});
+
 describe('the stream of a device channel', () => {
   it('given a device that says more than may wait, then the rest is refused until something is read, and another device is not', async () => {
     const said = (device: string) => bus.client.jetstream().publish(deviceSubject('acme', device, 'report'), '{}');

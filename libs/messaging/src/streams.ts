@@ -21,6 +21,7 @@ import {
   type NatsConnection,
   type StreamConfig,
 } from 'nats';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ifThere } from './if-there.js';
 
 const DAY_MS = 86_400_000;
@@ -92,6 +93,15 @@ export function streamsOf(service: ServiceName, events: EventLimits = DEFAULT_EV
   ].filter(({ name }) => names.has(name));
 }
 
+/**
+ * How long a stream that was there and is gone is left alone. The server says so before it has removed the files, and one of the same name that
+ * is made meanwhile loses its own (seen with nats-server 2.9.10): nothing is stored in it, or nothing delivered, until the server is restarted.
+ */
+const REMOVED_IN_MS = 2_000;
+
+/** The streams that were there, by the connection that saw them. */
+const seen = new WeakMap<NatsConnection, Set<string>>();
+
 /** The server's error code for a stream that may grow beyond what all streams together are allowed. */
 const STORAGE_EXCEEDED = 10047;
 
@@ -101,27 +111,32 @@ const STORAGE_EXCEEDED = 10047;
  */
 export async function ensureStreams(connection: NatsConnection, specs: readonly StreamSpec[]): Promise<void> {
   const manager = await connection.jetstreamManager();
-  for (const spec of specs) {
-    try {
-      await ensureStream(manager, spec);
-    } catch (error) {
-      if (!(error instanceof NatsError) || error.api_error?.err_code !== STORAGE_EXCEEDED) throw error;
-      const gib = (spec.max_bytes / GIB).toFixed(1);
-      throw new Error(
-        `the bus has no room for the ${gib} GiB that ${spec.name} may take: allow JetStream more (max_file) or lower MUSTER_EVENT_GIB`,
-        { cause: error },
-      );
-    }
-  }
+  const known = seen.get(connection) ?? new Set();
+  seen.set(connection, known);
+  await Promise.all(
+    specs.map((spec) =>
+      ensureStream(manager, spec, known).catch((error: unknown) => {
+        if (!(error instanceof NatsError) || error.api_error?.err_code !== STORAGE_EXCEEDED) throw error;
+        const gib = (spec.max_bytes / GIB).toFixed(1);
+        throw new Error(
+          `the bus has no room for the ${gib} GiB that ${spec.name} may take: allow JetStream more (max_file) or lower MUSTER_EVENT_GIB`,
+          { cause: error },
+        );
+      }),
+    ),
+  );
 }
 
-async function ensureStream(manager: JetStreamManager, spec: StreamSpec): Promise<void> {
-  const current = await ifThere(manager.streams.info(spec.name));
-  if (!current) {
-    await manager.streams.add({ ...spec, storage: StorageType.File });
-  } else if (differs(current.config, spec)) {
-    await manager.streams.update(spec.name, { ...current.config, ...spec });
+async function ensureStream(manager: JetStreamManager, spec: StreamSpec, known: Set<string>): Promise<void> {
+  const { name } = spec;
+  let current = await ifThere(manager.streams.info(name));
+  if (!current && known.has(name)) {
+    await delay(REMOVED_IN_MS);
+    current = await ifThere(manager.streams.info(name));
   }
+  if (!current) await manager.streams.add({ ...spec, storage: StorageType.File });
+  else if (differs(current.config, spec)) await manager.streams.update(name, { ...current.config, ...spec });
+  known.add(name);
 }
 
 const differs = (current: StreamConfig, spec: StreamSpec) =>
