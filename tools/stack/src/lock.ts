@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, startTime } from '@muster/servers';
 import { StackError } from './errors.js';
 
@@ -7,6 +8,8 @@ import { StackError } from './errors.js';
 interface Holder {
   pid: number;
   started: string;
+  /** Tells each lock from every other. */
+  id: string;
 }
 
 export interface Lock {
@@ -29,42 +32,66 @@ const parse = (text: string): Holder | undefined => {
 const holds = (holder: Holder | undefined) =>
   holder !== undefined && isAlive(holder.pid) && startTime(holder.pid) === holder.started;
 
+/** Links a file that is written already, instead of opening with O_EXCL, so that nobody ever reads a lock without its content. */
+async function isLinked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
+  }
+}
+
+const TURN_MS = 5;
+
+/** Who runs and holds the lock, or, once it is ours, whose it was before. */
+type Taken = { heldBy: Holder } | { takenOverFrom: number | undefined };
+
+/**
+ * Makes `claim` the lock `file`. A lock whose holder is gone is removed by whoever holds the lock of that, which is taken in the same way: so
+ * nobody removes one that another start has just taken over, wherever somebody ended before.
+ */
+async function occupy(file: string, claim: string): Promise<Taken> {
+  const removal = `${file}.removal`;
+  let takenOverFrom: number | undefined;
+  while (!(await isLinked(claim, file))) {
+    const text = await readText(file);
+    if (text === undefined) continue;
+    const holder = parse(text);
+    if (holds(holder)) return { heldBy: holder! };
+    if ('heldBy' in (await occupy(removal, claim))) {
+      await delay(TURN_MS);
+      continue;
+    }
+    if ((await readText(file)) === text) {
+      await rm(file);
+      takenOverFrom = holder?.pid ?? 0;
+    }
+    await rm(removal);
+  }
+  return { takenOverFrom };
+}
+
 /**
  * Makes sure that one stack alone uses a data folder. A lock whose holder is gone is taken over.
  * @throws StackError naming the pid of the stack that runs.
  */
 export async function takeLock(file: string): Promise<Lock> {
-  const own = JSON.stringify({ pid: process.pid, started: startTime(process.pid) } satisfies Holder);
-  const aside = `${file}.${randomUUID()}`;
-  let takenOverFrom: number | undefined;
+  const id = randomUUID();
+  const own = JSON.stringify({ pid: process.pid, started: startTime(process.pid), id } satisfies Holder);
+  const claim = `${file}.${id}`;
+  let taken: Taken;
   try {
-    for (;;) {
-      await writeFile(aside, own, { mode: 0o600 });
-      // Linking a written file, instead of opening with O_EXCL, so that nobody ever reads a lock without its content.
-      const taken = await link(aside, file).then(
-        () => true,
-        (error: NodeJS.ErrnoException) => {
-          if (error.code !== 'EEXIST') throw error;
-          return false;
-        },
-      );
-      if (taken) break;
-      const text = await readText(file);
-      if (text === undefined) continue;
-      const holder = parse(text);
-      if (holds(holder)) throw new StackError(`a stack already runs on this data folder (pid ${holder!.pid}, ${file})`);
-      await rename(file, aside);
-      // Between reading and moving it, another start may have taken over the same lock: then it is theirs that was moved.
-      const moved = await readText(aside);
-      if (moved !== text) await link(aside, file).catch(() => undefined);
-      else takenOverFrom = holder?.pid ?? 0;
-      await rm(aside, { force: true });
-    }
+    await writeFile(claim, own, { mode: 0o600 });
+    taken = await occupy(file, claim);
   } finally {
-    await rm(aside, { force: true });
+    await rm(claim, { force: true });
   }
+  if ('heldBy' in taken)
+    throw new StackError(`a stack already runs on this data folder (pid ${taken.heldBy.pid}, ${file})`);
   return {
-    takenOverFrom,
+    takenOverFrom: taken.takenOverFrom,
     release: async () => {
       if ((await readText(file)) === own) await rm(file, { force: true });
     },
