@@ -197,7 +197,7 @@ export class Relay {
   /**
    * Publishes until there is nothing left, or the stream has to be looked at. While a page is on its way, the next one is sent, and the
    * one after that is being read.
-   * @returns whether nothing is left.
+   * @returns whether nothing is left that it has not been woken for.
    */
   private async publishAll(store: RelayStore, onProgress: () => void): Promise<boolean> {
     const onTheirWay: SentPage[] = [];

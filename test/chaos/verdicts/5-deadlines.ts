@@ -34,6 +34,6 @@ export const deadlines: Promised = {
     },
   ],
   seen: `SELECT format('%s commands ended by time, %s of them without an excuse, at most %s s late', count(*),
-           count(*) FILTER (WHERE c.strict = c.due), round(extract(epoch FROM max(c.state_at - c.strict)), 1)) AS seen
+           count(*) FILTER (WHERE c.strict = c.due), coalesce(round(extract(epoch FROM max(c.state_at - c.strict)), 1), 0)) AS seen
          FROM (${TIMED}) c`,
 };

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startTime } from '@muster/servers';
@@ -55,13 +55,27 @@ describe('takeLock', () => {
     expect((await takeLock(file)).takenOverFrom).toBe(0);
   });
 
-  it('given a stale lock, when several take it at once, then one alone gets it', async () => {
-    await writeFile(file, '{}');
+  it.each([
+    ['a stale lock', {}],
+    ['a stale lock whose takeover somebody began and did not end', { 'stack.lock.takeover': '{"pid":4194303}' }],
+  ])('given %s, when several take it at once, then one alone gets it, and knows from whom', async (_, files) => {
+    for (let round = 0; round < 10; round++) {
+      await writeFile(file, '{"pid":4194304,"started":"1"}');
+      for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
 
-    const results = await Promise.allSettled(Array.from({ length: 20 }, () => takeLock(file)));
+      const results = await Promise.allSettled(Array.from({ length: 20 }, () => takeLock(file)));
 
-    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-    expect(await readdir(folder)).toEqual(['stack.lock']);
+      const taken = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+      expect(taken.map(({ takenOverFrom }) => takenOverFrom)).toEqual([4194304]);
+      expect(await readdir(folder)).toEqual(['stack.lock']);
+      await taken[0]!.release();
+    }
+  });
+
+  it('given a lock that cannot be read, then it fails and says so', async () => {
+    await mkdir(file);
+
+    await expect(takeLock(file)).rejects.toThrow('EISDIR');
   });
 });
 

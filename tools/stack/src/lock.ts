@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, startTime } from '@muster/servers';
 import { StackError } from './errors.js';
@@ -18,7 +18,14 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-const readText = (file: string) => readFile(file, 'utf8').catch(() => undefined);
+async function readText(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
+  }
+}
 
 const parse = (text: string): Holder | undefined => {
   try {
@@ -45,32 +52,36 @@ async function isLinked(from: string, to: string): Promise<boolean> {
 
 const TURN_MS = 5;
 
-/** Who runs and holds the lock, or, once it is ours, whose it was before. */
+/** Who runs and holds the lock, or, once it is ours, from whom it was taken over. */
 type Taken = { heldBy: Holder } | { takenOverFrom: number | undefined };
 
 /**
- * Makes `claim` the lock `file`. A lock whose holder is gone is removed by whoever holds the lock of that, which is taken in the same way: so
- * nobody removes one that another start has just taken over, wherever somebody ended before.
+ * Makes `claim`, a file that says `own`, the lock `file`. Only who holds the lock of the takeover, which is got in the same way, puts its own in the
+ * place of one whose holder is gone: so nobody takes over what another start has just taken over, wherever somebody ended before.
  */
-async function occupy(file: string, claim: string): Promise<Taken> {
-  const removal = `${file}.removal`;
-  let takenOverFrom: number | undefined;
+async function occupy(file: string, claim: string, own: string): Promise<Taken> {
+  const takeover = `${file}.takeover`;
   while (!(await isLinked(claim, file))) {
     const text = await readText(file);
     if (text === undefined) continue;
     const holder = parse(text);
     if (holds(holder)) return { heldBy: holder! };
-    if ('heldBy' in (await occupy(removal, claim))) {
+    if ('heldBy' in (await occupy(takeover, claim, own))) {
       await delay(TURN_MS);
       continue;
     }
-    if ((await readText(file)) === text) {
-      await rm(file);
-      takenOverFrom = holder?.pid ?? 0;
+    try {
+      if ((await readText(file)) !== text) continue;
+      // Not by way of nothing: who found no lock would not know that there is something to clean up.
+      const copy = `${claim}.copy`;
+      await writeFile(copy, own, { mode: 0o600 });
+      await rename(copy, file);
+      return { takenOverFrom: holder?.pid ?? 0 };
+    } finally {
+      await rm(takeover, { force: true });
     }
-    await rm(removal);
   }
-  return { takenOverFrom };
+  return { takenOverFrom: undefined };
 }
 
 /**
@@ -84,7 +95,7 @@ export async function takeLock(file: string): Promise<Lock> {
   let taken: Taken;
   try {
     await writeFile(claim, own, { mode: 0o600 });
-    taken = await occupy(file, claim);
+    taken = await occupy(file, claim, own);
   } finally {
     await rm(claim, { force: true });
   }

@@ -75,7 +75,7 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
     return taken > 0 && taken < late.length;
   }
 
-  /** @returns how many commands were looked at. */
+  /** @returns with how many commands something was done. */
   private async sweep(due: readonly CommandOfDevice[], lock: LockLanes): Promise<number> {
     if (due.length === 0) return 0;
     const isBehind = await this.lag.isBehind();
@@ -89,7 +89,7 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
     return taken;
   }
 
-  /** @returns how many commands were looked at: those whose `lanes` are locked. */
+  /** @returns with how many commands something was done: `lanes` has those whose devices' lanes are locked. */
   private async apply(
     tx: Tx,
     due: readonly CommandOfDevice[],
@@ -131,7 +131,7 @@ export class CommandSweep implements OnApplicationBootstrap, OnApplicationShutdo
       .filter(({ id }) => asked.has(id))
       .map(({ id, device_id }) => ({ id, online: lanes.get(device_id)! }));
     if (asking.length > 0) await this.sender.sendAgain(tx, await this.store.takeResends(tx, asking, isBehind));
-    return commands.length;
+    return judged.length - idsOf('wait').length;
   }
 
   private async timeOut(

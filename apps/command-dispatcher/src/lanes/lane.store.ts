@@ -47,8 +47,8 @@ export class LaneStore {
   }
 
   /**
-   * Waits in line for the lane `first`, up to `ms` milliseconds, then locks those of the others that nobody holds. While it waits it holds none:
-   * who wants one of those would wait as well, and so on.
+   * Waits in line for the lane `first`, at most `ms` milliseconds for each who is before it, then locks those of the others that nobody holds.
+   * While it waits it holds none: who wants one of those would wait as well, and so on.
    */
   async lockInLine(tx: Tx, ms: number, first: string, others: readonly string[]): Promise<Map<string, boolean>> {
     await tx.query(`SAVEPOINT in_line; SET LOCAL lock_timeout = ${ms}`);
