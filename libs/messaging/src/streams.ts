@@ -129,8 +129,9 @@ export async function ensureStreams(connection: NatsConnection, specs: readonly 
 
 async function ensureStream(manager: JetStreamManager, spec: StreamSpec, known: Set<string>): Promise<void> {
   const { name } = spec;
+  const wasThere = known.has(name);
   let current = await ifThere(manager.streams.info(name));
-  if (!current && known.has(name)) {
+  if (!current && wasThere) {
     await delay(REMOVED_IN_MS);
     current = await ifThere(manager.streams.info(name));
   }
