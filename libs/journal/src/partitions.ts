@@ -1,3 +1,4 @@
+import { isLockTimeout } from '@muster/persistence';
 import type { DataSource, EntityManager } from 'typeorm';
 
 const DAY_MS = 86_400_000;
@@ -103,12 +104,10 @@ async function unlessBusy<T>(
   try {
     return await inTurn(dataSource, body);
   } catch (error) {
-    if ((error as { code?: unknown }).code === LOCK_NOT_AVAILABLE) return undefined;
+    if (isLockTimeout(error)) return undefined;
     throw error;
   }
 }
-
-const LOCK_NOT_AVAILABLE = '55P03';
 
 async function deleteStrayRows(dataSource: DataSource, keepFrom: string): Promise<number> {
   for (let total = 0; ;) {

@@ -116,14 +116,18 @@ export async function ensureStreams(connection: NatsConnection, specs: readonly 
   await Promise.all(
     specs.map((spec) =>
       ensureStream(manager, spec, known).catch((error: unknown) => {
-        if (!(error instanceof NatsError) || error.api_error?.err_code !== STORAGE_EXCEEDED) throw error;
-        const gib = (spec.max_bytes / GIB).toFixed(1);
-        throw new Error(
-          `the bus has no room for the ${gib} GiB that ${spec.name} may take: allow JetStream more (max_file) or lower MUSTER_EVENT_GIB`,
-          { cause: error },
-        );
+        throw explained(error, spec);
       }),
     ),
+  );
+}
+
+function explained(error: unknown, { name, max_bytes }: StreamSpec): unknown {
+  if (!(error instanceof NatsError) || error.api_error?.err_code !== STORAGE_EXCEEDED) return error;
+  const gib = (max_bytes / GIB).toFixed(1);
+  return new Error(
+    `the bus has no room for the ${gib} GiB that ${name} may take: allow JetStream more (max_file) or lower MUSTER_EVENT_GIB`,
+    { cause: error },
   );
 }
 

@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createDataSource, sessionLimits } from './data-source.js';
 import { provision } from './provision.js';
-import { isTransient } from './transient.js';
+import { isLockTimeout, isTransient } from './transient.js';
 
 let postgres: TestPostgres;
 let dataSource: DataSource;
@@ -145,6 +145,7 @@ describe('trouble of the server', () => {
     });
     expect(error).toMatchObject({ code: '55P03' });
     expect(isTransient(error)).toBe(true);
+    expect(isLockTimeout(error)).toBe(true);
   });
 
   it('given nobody at the port, or somebody who hangs up, then it may be tried again', async () => {

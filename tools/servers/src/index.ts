@@ -7,4 +7,5 @@ export { type NatsAuthentication, type NatsTls } from './nats-config.js';
 export { freePort, portIsFree } from './ports.js';
 export { isAlive, commandLine, startTime, stopProcess } from './processes.js';
 export { INTERRUPTED, onInterrupt } from './interrupts.js';
+export { readIfThere } from './read-if-there.js';
 export { launch, type Launched, type LaunchListeners } from './launch.js';

@@ -1,18 +1,13 @@
-import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { launch } from './launch.js';
 import type { Account } from './postgres-account.js';
 import type { PostgresBinaries } from './postgres-binaries.js';
 import { commandLine, stopProcess } from './processes.js';
+import { readIfThere } from './read-if-there.js';
 import { ServerError } from './server-error.js';
 
 const STALE_STOP_MS = 10_000;
-
-const read = (file: string) =>
-  readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
 
 /** The name of the superuser of every cluster made here. */
 export const SUPERUSER = 'postgres';
@@ -28,7 +23,7 @@ export async function ensureCluster(
   account: Account,
   options: { password: string; ephemeral: boolean },
 ): Promise<void> {
-  const version = (await read(join(dataDir, 'PG_VERSION')))?.trim();
+  const version = (await readIfThere(join(dataDir, 'PG_VERSION')))?.trim();
   if (version === '18') return;
   if (version)
     throw new ServerError(`${dataDir} is of Postgres ${version}, this is Postgres 18: use another data folder`);
@@ -77,7 +72,7 @@ export async function ensureCluster(
  */
 export async function stopStalePostgres(dataDir: string): Promise<void> {
   const pidFile = join(dataDir, 'postmaster.pid');
-  const pid = Number((await read(pidFile))?.split('\n')[0]);
+  const pid = Number((await readIfThere(pidFile))?.split('\n')[0]);
   if (!pid) return;
   const running = commandLine(pid);
   if (running.includes('postgres') && running.includes(`-D ${dataDir}`))

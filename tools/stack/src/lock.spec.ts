@@ -56,21 +56,30 @@ describe('takeLock', () => {
   });
 
   it.each([
-    ['a stale lock', {}],
-    ['a stale lock whose takeover somebody began and did not end', { 'stack.lock.takeover': '{"pid":4194303}' }],
-  ])('given %s, when several take it at once, then one alone gets it, and knows from whom', async (_, files) => {
-    for (let round = 0; round < 10; round++) {
-      await writeFile(file, '{"pid":4194304,"started":"1"}');
-      for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    ['a stale lock', 4194304, '{"pid":4194304,"started":"1"}', {}],
+    ['a stale lock that names nobody', 0, '{}', {}],
+    [
+      'a stale lock whose takeover somebody began and did not end',
+      4194304,
+      '{"pid":4194304,"started":"1"}',
+      { 'stack.lock.takeover': '{"pid":4194303}' },
+    ],
+  ])(
+    'given %s, when several take it at once, then one alone gets it, and knows from whom',
+    async (_, pid, text, files) => {
+      for (let round = 0; round < 10; round++) {
+        await writeFile(file, text);
+        for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
 
-      const results = await Promise.allSettled(Array.from({ length: 20 }, () => takeLock(file)));
+        const results = await Promise.allSettled(Array.from({ length: 20 }, () => takeLock(file)));
 
-      const taken = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-      expect(taken.map(({ takenOverFrom }) => takenOverFrom)).toEqual([4194304]);
-      expect(await readdir(folder)).toEqual(['stack.lock']);
-      await taken[0]!.release();
-    }
-  });
+        const taken = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+        expect(taken.map(({ takenOverFrom }) => takenOverFrom)).toEqual([pid]);
+        expect(await readdir(folder)).toEqual(['stack.lock']);
+        await taken[0]!.release();
+      }
+    },
+  );
 
   it('given a lock that cannot be read, then it fails and says so', async () => {
     await mkdir(file);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isAlive, startTime } from '@muster/servers';
+import { isAlive, readIfThere, startTime } from '@muster/servers';
 import { StackError } from './errors.js';
 
 /** Who holds the data folder; the start time tells a process from a later one with the same pid. */
@@ -16,15 +16,6 @@ export interface Lock {
   /** The pid of the stack that ended without giving its lock back; undefined: there was none. */
   takenOverFrom: number | undefined;
   release(): Promise<void>;
-}
-
-async function readText(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return undefined;
-  }
 }
 
 const parse = (text: string): Holder | undefined => {
@@ -62,7 +53,7 @@ type Taken = { heldBy: Holder } | { takenOverFrom: number | undefined };
 async function occupy(file: string, claim: string, own: string): Promise<Taken> {
   const takeover = `${file}.takeover`;
   while (!(await isLinked(claim, file))) {
-    const text = await readText(file);
+    const text = await readIfThere(file);
     if (text === undefined) continue;
     const holder = parse(text);
     if (holds(holder)) return { heldBy: holder! };
@@ -71,7 +62,7 @@ async function occupy(file: string, claim: string, own: string): Promise<Taken> 
       continue;
     }
     try {
-      if ((await readText(file)) !== text) continue;
+      if ((await readIfThere(file)) !== text) continue;
       // Not by way of nothing: who found no lock would not know that there is something to clean up.
       const copy = `${claim}.copy`;
       await writeFile(copy, own, { mode: 0o600 });
@@ -104,7 +95,7 @@ export async function takeLock(file: string): Promise<Lock> {
   return {
     takenOverFrom: taken.takenOverFrom,
     release: async () => {
-      if ((await readText(file)) === own) await rm(file, { force: true });
+      if ((await readIfThere(file)) === own) await rm(file, { force: true });
     },
   };
 }

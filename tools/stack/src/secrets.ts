@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeKeys, type BusKeys } from '@muster/bus-auth';
 import type { ServiceName } from '@muster/contracts';
+import { readIfThere } from '@muster/servers';
 import { StackError } from './errors.js';
 import { writePrivate } from './private-file.js';
 
@@ -19,13 +19,8 @@ export interface Secrets {
 const make = () => randomBytes(24).toString('base64url');
 
 const read = async (file: string): Promise<Partial<Secrets>> => {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
-  }
+  const text = await readIfThere(file);
+  if (text === undefined) return {};
   try {
     return JSON.parse(text) as Partial<Secrets>;
   } catch {

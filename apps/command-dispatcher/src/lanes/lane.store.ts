@@ -1,4 +1,5 @@
 import { batch, type Tx } from '@muster/journal';
+import { isLockTimeout } from '@muster/persistence';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { IN_FLIGHT } from '../commands/command.lifecycle.js';
@@ -16,9 +17,6 @@ export interface Head {
   fence: number;
   concurrent: boolean;
 }
-
-/** SQLSTATE of a lock that was not got in time. */
-const LOCK_NOT_AVAILABLE = '55P03';
 
 /** Most concurrent commands that a device has at a time. */
 const CONCURRENT = 20;
@@ -47,19 +45,19 @@ export class LaneStore {
   }
 
   /**
-   * Waits in line for the lane `first`, at most `ms` milliseconds for each who is before it, then locks those of the others that nobody holds.
+   * Waits in line for the lane `first`, one of them, at most `ms` milliseconds for each who is before it, then locks those that nobody holds.
    * While it waits it holds none: who wants one of those would wait as well, and so on.
    */
-  async lockInLine(tx: Tx, ms: number, first: string, others: readonly string[]): Promise<Map<string, boolean>> {
+  async lockInLine(tx: Tx, ms: number, first: string, deviceIds: readonly string[]): Promise<Map<string, boolean>> {
     await tx.query(`SAVEPOINT in_line; SET LOCAL lock_timeout = ${ms}`);
     try {
       await this.lock(tx, [first]);
       await tx.query('RELEASE SAVEPOINT in_line; SET LOCAL lock_timeout TO DEFAULT');
     } catch (error) {
-      if ((error as { code?: unknown }).code !== LOCK_NOT_AVAILABLE) throw error;
+      if (!isLockTimeout(error)) throw error;
       await tx.query('ROLLBACK TO SAVEPOINT in_line');
     }
-    return this.lockFree(tx, [first, ...others]);
+    return this.lockFree(tx, deviceIds);
   }
 
   /** Locks those of the lanes that nobody holds; gives whether their devices are online. */
