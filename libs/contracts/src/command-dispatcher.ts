@@ -33,6 +33,8 @@ export const CommandRequest = Type.Object({
   retry: Type.Optional(Type.Array(RetryRule, { maxItems: 16 })),
   /** The owner of the device locks under which these commands go; they pass a lock of this owner, and wait for one of another. */
   lock_owner: Type.Optional(Uuid),
+  /** Dotted path in the evidence of a SUCCESS, whose value its outcome carries as `proof`; a number leads into an array. */
+  proof_path: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
 });
 
 export type CommandRequest = Static<typeof CommandRequest>;
@@ -199,6 +201,10 @@ export const OutcomeItem = {
   status: Type.Enum([...COMMAND_OUTCOMES]),
   reason: Type.String(),
   code: Type.String(),
+  /** Whether it was sent to its device, however often. */
+  sent: Type.Boolean(),
+  /** Of a SUCCESS, what its evidence has at the request's `proof_path`; absent: nothing, or nobody asked. */
+  proof: Type.Optional(Type.Unknown()),
 };
 
 /** A step of a command before its end, as whoever asked to be told of steps hears it; may come late, twice, or after the outcome. */

@@ -197,6 +197,7 @@ describe('a guarded batch transition', () => {
       status: 'SUCCESS' as const,
       reason: '',
       code: '',
+      sent: true,
     }));
     await journal.transaction(PROJECT, async (tx) => tx.work(jobWork.outcome, { request_id: uuid() }, items));
     expect((await work()).map((message) => message.items.length)).toEqual([500, 500, 201]);
@@ -210,6 +211,7 @@ describe('a guarded batch transition', () => {
       status: 'SUCCESS' as const,
       reason: 'é'.repeat(size),
       code: '',
+      sent: true,
     }));
     await house.journal().transaction(PROJECT, async (tx) => tx.work(jobWork.outcome, { request_id: uuid() }, items));
     const messages = await work();

@@ -40,7 +40,7 @@ describe('the relay', () => {
 
   it('given work in the journal, then it reaches its consumer as it was written', async () => {
     house.startRelay();
-    const item = { command_id: uuid(), ref: uuid(), status: 'SUCCESS' as const, reason: '', code: '' };
+    const item = { command_id: uuid(), ref: uuid(), status: 'SUCCESS' as const, reason: '', code: '', sent: true };
     await house
       .journal()
       .transaction(PROJECT, async (tx) => tx.work(jobWork.outcome, { request_id: item.ref }, [item]));

@@ -1,7 +1,6 @@
-import { commandWork } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { PROJECT, RunningDispatcher } from '../testing/running-dispatcher.js';
+import { RunningDispatcher } from '../testing/running-dispatcher.js';
 import { CommandSweep } from './command.sweep.js';
 
 let dispatcher: RunningDispatcher;
@@ -12,18 +11,10 @@ beforeAll(async () => {
 afterAll(() => dispatcher.service.stop());
 
 describe('cancel', () => {
-  const REPLY_TO = 'muster.work.job-planner.outcome';
-  const cancel = (ids: string[], request_id = uuid(), refs: string[] = ids) =>
-    dispatcher.service.ask(commandWork.cancel, {
-      project_id: PROJECT,
-      head: { request_id, reason: 'no longer wanted', reply_to: REPLY_TO },
-      items: ids.map((command_id, index) => ({ command_id, ref: refs[index]! })),
-    });
-
   it('given a cancel that comes before its request, then the asker hears so at once and no device ever gets the command', async () => {
     const [device, request_id] = [dispatcher.device(), uuid()];
     const item = { command_id: uuid(), device_id: device, ref: uuid(), args: {} };
-    await cancel([item.command_id], request_id, [item.ref]);
+    await dispatcher.cancel([item.command_id], { request_id, refs: [item.ref] });
     expect(await dispatcher.outcome(item.command_id)).toEqual(['CANCELLED']);
     await dispatcher.ask([item], { request_id });
     expect(await dispatcher.reached(item.command_id, 'CANCELLED')).toMatchObject({
@@ -45,10 +36,9 @@ describe('cancel', () => {
       }));
       await Promise.all([
         dispatcher.ask(items, { request_id }),
-        cancel(
+        dispatcher.cancel(
           items.map((item) => item.command_id),
-          request_id,
-          items.map((item) => item.ref),
+          { request_id, refs: items.map((item) => item.ref) },
         ),
       ]);
       await vi.waitUntil(
@@ -69,7 +59,7 @@ describe('cancel', () => {
     const [id] = (await dispatcher.request([device])) as [string];
     await dispatcher.sentTo(device, 1);
     const heard = () => dispatcher.cancels.filter((message) => message.command_id === id).length;
-    await cancel([id]);
+    await dispatcher.cancel([id]);
     await vi.waitUntil(() => heard() === 1);
     await dispatcher.presence(device, true);
     await vi.waitUntil(() => heard() === 2);
@@ -82,7 +72,7 @@ describe('cancel', () => {
     await dispatcher.sentTo(device, 1);
     dispatcher.status(device, { command_id: id, status: 'success' });
     await dispatcher.outcome(id);
-    await cancel([id]);
+    await dispatcher.cancel([id]);
     await vi.waitUntil(() => dispatcher.outcomesOf(id).length === 2);
     expect(dispatcher.outcomesOf(id)).toEqual(['SUCCESS', 'SUCCESS']);
   });
@@ -93,7 +83,7 @@ describe('cancel', () => {
     await dispatcher.sentTo(device, 1);
     const [waiting] = (await dispatcher.request([device])) as [string];
     await dispatcher.reached(waiting, 'QUEUED');
-    await cancel([running, waiting]);
+    await dispatcher.cancel([running, waiting]);
     expect(await dispatcher.reached(waiting, 'CANCELLED')).toMatchObject({ reason: 'no longer wanted' });
     await vi.waitUntil(() =>
       dispatcher.cancels.some((message) => message.command_id === running && message.fence === 1),
@@ -107,7 +97,7 @@ describe('cancel', () => {
     const device = dispatcher.device();
     const [id] = (await dispatcher.request([device])) as [string];
     await dispatcher.sentTo(device, 1);
-    await cancel([id]);
+    await dispatcher.cancel([id]);
     await vi.waitUntil(() => dispatcher.cancels.some((message) => message.command_id === id));
     dispatcher.status(device, { command_id: id, status: 'success' });
     await dispatcher.reached(id, 'SUCCESS');
@@ -125,7 +115,7 @@ describe('cancel', () => {
     const device = dispatcher.device();
     const [id] = (await dispatcher.request([device])) as [string];
     await dispatcher.sentTo(device, 1);
-    await cancel([id]);
+    await dispatcher.cancel([id]);
     await vi.waitUntil(() => dispatcher.cancels.some((message) => message.command_id === id));
     await dispatcher.service.query(`UPDATE command SET deadline = now(), due_at = now() WHERE id = $1`, [id]);
     await dispatcher.service.get(CommandSweep).step();

@@ -86,7 +86,7 @@ export class CommandCancel {
       tx,
       head.reply_to,
       head.request_id,
-      items.map((item) => ({ ...item, status: 'CANCELLED', reason: head.reason, code: 'cancelled' })),
+      items.map((item) => ({ ...item, status: 'CANCELLED', reason: head.reason, code: 'cancelled', sent: false })),
     );
   }
 }

@@ -10,7 +10,8 @@ import type { Moved, Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { LaneStore } from '../lanes/lane.store.js';
 import { CommandDispatch } from './command.dispatch.js';
-import { RequestFacts } from './request.facts.js';
+import { CommandStore } from './command.store.js';
+import { RequestFacts, type SharedRequest } from './request.facts.js';
 
 /** A command that has ended, as its asker wants to hear it. */
 export interface Ended {
@@ -21,11 +22,12 @@ export interface Ended {
   state: CommandOutcome;
   reason: string;
   code: string;
+  attempt: number;
   traceparent: string | null;
 }
 
 /** What a transition to an end must return to be an {@link Ended}. */
-export const ENDED_COLUMNS = ['request_id', 'device_id', 'ref', 'code'] as const;
+export const ENDED_COLUMNS = ['request_id', 'device_id', 'ref', 'code', 'attempt'] as const;
 
 export const toEnded = (state: CommandOutcome, moved: readonly Moved[]): Ended[] =>
   moved.map(({ id, row }) => ({ ...row, id, state }) as Ended);
@@ -46,6 +48,7 @@ export interface Resting {
 export class CommandEnd {
   constructor(
     private readonly facts: RequestFacts,
+    private readonly store: CommandStore,
     private readonly lanes: LaneStore,
     private readonly dispatch: CommandDispatch,
   ) {}
@@ -70,13 +73,16 @@ export class CommandEnd {
       tx,
       ended.map((command) => command.request_id),
     );
+    const proofs = await this.proofs(tx, ended, requests);
     for (const [requestId, commands] of Map.groupBy(ended, (command) => command.request_id)) {
-      const items = commands.map(({ id, ref, state, reason, code }) => ({
+      const items = commands.map(({ id, ref, state, reason, code, attempt }) => ({
         command_id: id,
         ref,
         status: state,
         reason,
         code,
+        sent: attempt > 0,
+        ...(proofs.has(id) && { proof: proofs.get(id) }),
       }));
       const trace = commands[0]?.traceparent ?? undefined;
       this.tellAsker(tx, requests.get(requestId)?.reply_to ?? '', requestId, items, trace);
@@ -93,5 +99,18 @@ export class CommandEnd {
   ): void {
     const contract = byReplyTo.get(replyTo);
     if (contract) tx.work(contract, { request_id: requestId }, items, trace);
+  }
+
+  /** What successes prove, of those whose request asks for it; the others cost nothing. */
+  private async proofs(
+    tx: Tx,
+    ended: readonly Ended[],
+    requests: ReadonlyMap<string, SharedRequest>,
+  ): Promise<ReadonlyMap<string, unknown>> {
+    const asked = ended.flatMap(({ id, state, request_id }) => {
+      const path = requests.get(request_id)?.terms.proof_path;
+      return path !== undefined && state === 'SUCCESS' ? [{ id, path }] : [];
+    });
+    return asked.length > 0 ? this.store.proofs(tx, asked) : new Map();
   }
 }

@@ -165,14 +165,26 @@ export class CommandStore {
       state: CommandState;
       reason: string;
       code: string;
+      attempt: number;
       traceparent: string | null;
     }[]
   > {
     return tx.query(
-      `SELECT id, ref, request_id, device_id, state, reason, code, traceparent FROM command
+      `SELECT id, ref, request_id, device_id, state, reason, code, attempt, traceparent FROM command
        JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id) WHERE state IN ('SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED')`,
       [tx.project, ids],
     );
+  }
+
+  /** What the evidence of these commands has at the dotted path given with each; those where it has nothing are left out. */
+  async proofs(tx: Tx, asked: readonly { id: string; path: string }[]): Promise<Map<string, unknown>> {
+    const rows = await tx.query<{ id: string; proof: unknown }>(
+      `SELECT id, proof FROM ${batch(['$2::uuid[]', '$3::text[]'], ['id', 'path'])} JOIN command USING (project_id, id)
+       CROSS JOIN LATERAL (SELECT command.evidence #> string_to_array(i.path, '.') AS proof) AS found
+       WHERE proof IS NOT NULL`,
+      [tx.project, asked.map(({ id }) => id), asked.map(({ path }) => path)],
+    );
+    return new Map(rows.map(({ id, proof }) => [id, proof]));
   }
 
   /** The devices of those of these commands that exist. */

@@ -3,10 +3,18 @@ import type { CommandRequest } from '@muster/contracts';
 /** What a request asks beside a plain send; each is absent where it is not asked. */
 export type Terms = Pick<
   CommandRequest,
-  'steps_to' | 'schedule' | 'expires_at' | 'concurrent' | 'retry' | 'lock_owner'
+  'steps_to' | 'schedule' | 'expires_at' | 'concurrent' | 'retry' | 'lock_owner' | 'proof_path'
 >;
 
-export function termsOf({ steps_to, schedule, expires_at, concurrent, retry, lock_owner }: CommandRequest): Terms {
+export function termsOf({
+  steps_to,
+  schedule,
+  expires_at,
+  concurrent,
+  retry,
+  lock_owner,
+  proof_path,
+}: CommandRequest): Terms {
   return {
     ...(steps_to && { steps_to }),
     ...(schedule && { schedule }),
@@ -14,6 +22,7 @@ export function termsOf({ steps_to, schedule, expires_at, concurrent, retry, loc
     ...(concurrent && { concurrent }),
     ...(retry && retry.length > 0 && { retry }),
     ...(lock_owner !== undefined && { lock_owner: lock_owner.toLowerCase() }),
+    ...(proof_path !== undefined && { proof_path }),
   };
 }
 

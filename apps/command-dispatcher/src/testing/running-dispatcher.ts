@@ -14,6 +14,7 @@ import {
   type NewCommandRequest,
   type RpcRequest,
   type StatusMessage,
+  type WorkItem,
 } from '@muster/contracts';
 import { RunningService } from '@muster/service/testing';
 import { v7 as uuid } from 'uuid';
@@ -199,6 +200,15 @@ export class RunningDispatcher {
     await this.service.ask(commandWork.request, { project_id: PROJECT, head, items });
   }
 
+  /** Cancels commands as job-planner does; a command that is not known has its id for a `ref`. */
+  async cancel(ids: readonly string[], { request_id = uuid(), refs = ids } = {}): Promise<void> {
+    await this.service.ask(commandWork.cancel, {
+      project_id: PROJECT,
+      head: { request_id, reason: 'no longer wanted', reply_to: jobWork.outcome.subject },
+      items: ids.map((command_id, index) => ({ command_id, ref: refs[index]! })),
+    });
+  }
+
   /** Presence as device-state tells it. */
   async presence(device_id: string, online: boolean): Promise<void> {
     const version = (this.devices.get(device_id)?.version ?? 0) + 1;
@@ -240,10 +250,12 @@ export class RunningDispatcher {
 
   /** The outcomes of a command that the asker was told. */
   outcomesOf(command_id: string): string[] {
-    return this.outcomes
-      .flatMap((batch) => batch.items)
-      .filter((item) => item.command_id === command_id)
-      .map((item) => item.status);
+    return this.toldOf(command_id).map((item) => item.status);
+  }
+
+  /** The same, with all that was told. */
+  toldOf(command_id: string): WorkItem<typeof jobWork.outcome>[] {
+    return this.outcomes.flatMap((batch) => batch.items).filter((item) => item.command_id === command_id);
   }
 
   /** Waits until the asker was told of the command's end. */

@@ -15,6 +15,7 @@ import {
 } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { expect, vi } from 'vitest';
+import { wasSent } from '../device-operations/device-operation.way.js';
 import { RunningDeviceState } from './running-device-state.js';
 
 export const PROJECT = 'acme';
@@ -116,7 +117,14 @@ export class RunningOperations {
 
   /** Answers commands as command-dispatcher does. */
   async answer(id: string, items: readonly Asked[], status: CommandOutcome = 'SUCCESS', code = ''): Promise<void> {
-    const outcomes = items.map(({ command_id, ref }) => ({ command_id, ref, status, reason: '', code }));
+    const outcomes = items.map(({ command_id, ref }) => ({
+      command_id,
+      ref,
+      status,
+      reason: '',
+      code,
+      sent: wasSent(status, code),
+    }));
     await this.state.service.ask(operationWork.outcome, {
       project_id: PROJECT,
       head: { request_id: id },

@@ -99,7 +99,7 @@ export class RunningPlanner {
     status: CommandOutcome = 'SUCCESS',
     reason = '',
   ): Promise<void> {
-    const outcomes = items.map(({ command_id, ref }) => ({ command_id, ref, status, reason, code: '' }));
+    const outcomes = items.map(({ command_id, ref }) => ({ command_id, ref, status, reason, code: '', sent: true }));
     await this.service.ask(jobWork.outcome, { project_id: PROJECT, head: { request_id: job_id }, items: outcomes });
   }
 
