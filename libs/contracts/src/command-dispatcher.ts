@@ -174,6 +174,8 @@ export const commandWork = {
     args: JsonObject,
     /** The device's own zone, where the schedule is read on its clock. */
     timezone: Type.Optional(Type.String()),
+    /** TIMEOUT `never_contacted` of this command at this time, if that is earlier than the request says. */
+    expires_at: Type.Optional(Timestamp),
   }),
   /**
    * Stop these commands. One that has ended tells its outcome again; one that is not known is CANCELLED, and stays so when its request comes later.

@@ -1,5 +1,5 @@
 export { Journal, type FaultPoint, type JournalOptions } from './journal.js';
-export { batch, Tx, type Created, type CreateOptions, type Moved, type NewRows, type Patch } from './tx.js';
+export { batch, Tx, type Created, type CreateOptions, type Given, type Moved, type NewRows, type Patch } from './tx.js';
 export * from './state-table.js';
 export * from './journal.migration.js';
 export * from './partitions.js';

@@ -20,8 +20,12 @@ type Names<C extends Columns> = keyof C & string;
 /** Columns to create rows with: one array a column, all as long as `id`. */
 export type NewRows<C extends Columns> = { id: readonly string[] } & { [K in Names<C>]?: readonly unknown[] };
 
+/** Values that go into no column by themselves: name → type and one value a row, in the order of the ids; SQL sees them as `i.<name>`. */
+export type Given = Record<string, { type: SqlType; values: readonly unknown[] }>;
+
 export interface CreateOptions<S extends string, C extends Columns> {
   compute?: { [K in Names<C>]?: string };
+  given?: Given;
   through?: readonly S[];
   returning?: readonly Names<C>[];
 }
@@ -38,8 +42,8 @@ export interface Patch<C extends Columns> {
   set?: { [K in Names<C>]?: unknown } & { reason?: string };
   /** One value a row, in the order of `ids`. */
   each?: { [K in Names<C>]?: readonly unknown[] } & { reason?: readonly string[] };
-  /** Values given to the guard only: name → type and one value a row, seen there as `i.<name>`. */
-  given?: Record<string, { type: SqlType; values: readonly unknown[] }>;
+  /** Values for the guard and what is computed. */
+  given?: Given;
   /** SQL over `t` (the row) and `i` (given values) that must hold beside the lifecycle's own guard. */
   guard?: string;
   /** Columns set to a SQL expression over `t` and `i`, e.g. `{ attempt: 't.attempt + 1' }`. */
@@ -79,21 +83,22 @@ export class Tx {
 
   /**
    * Creates rows in the lifecycle's initial state; ids that exist are left alone. Gives the rows that were really created.
-   * `compute`: columns that come from a SQL expression over `i`, the given values. `through`: further states that the new rows pass at once,
-   * each a transition of its own; they are in the last one.
+   * `compute`: columns that come from a SQL expression over `i`, the values of the columns and those `given` beside them. `through`: further states
+   * that the new rows pass at once, each a transition of its own; they are in the last one.
    */
   async create<S extends string, C extends Columns>(
     table: StateTable<S, C>,
     rows: NewRows<C>,
-    { compute = {}, through = [], returning = [] }: CreateOptions<S, C> = {},
+    { compute = {}, given: beside = {}, through = [], returning = [] }: CreateOptions<S, C> = {},
   ): Promise<Created[]> {
     const { id, ...rest } = rows as { id: readonly string[] } & Record<string, readonly unknown[]>;
     if (id.length === 0) return [];
     const known: StateTable = table;
     const path = pathOf(table.lifecycle, through);
     const parameters: unknown[] = [this.project, path];
-    const given = new Given(parameters, id);
+    const given = new Batch(parameters, id);
     for (const [name, values] of Object.entries(rest)) given.add(known, name, values);
+    given.addAll(beside);
     const columns = ['project_id', 'state', 'from_state', 'version', 'state_at', 'id', ...Object.keys(rest)];
     const last = 'cardinality($2::text[])';
     const values = ['$1', `($2::text[])[${last}]`, `($2::text[])[${last} - 1]`, last, 'clock.at', 'i.id'];
@@ -151,7 +156,7 @@ export class Tx {
     }
     const known: StateTable = table;
     const parameters: unknown[] = [this.project, patch.from ?? sources, to];
-    const given = new Given(parameters, patch.ids);
+    const given = new Batch(parameters, patch.ids);
     const assignments = ['from_state = t.state', 'state = $3', 'version = t.version + 1'];
     for (const [name, value] of Object.entries(patch.set ?? {})) {
       const type = typeOf(known, name);
@@ -162,7 +167,7 @@ export class Tx {
       given.add(known, name, values as readonly unknown[]);
       assignments.push(`${name} = ${element(known, name)}`);
     }
-    for (const [name, { type, values }] of Object.entries(patch.given ?? {})) given.addTyped(name, type, values);
+    given.addAll(patch.given ?? {});
     for (const [name, expression] of Object.entries(patch.compute ?? {}))
       assignments.push(`${name} = ${String(expression)}`);
     if (!('reason' in { ...patch.set, ...patch.each })) assignments.push(`reason = ''`);
@@ -225,7 +230,7 @@ export const batch = (arrays: readonly [string, ...string[]], names: readonly st
   `unnest(${arrays.join(', ')}, array_fill($1::text, ARRAY[cardinality(${arrays[0]})])) AS i(${names.join(', ')}, project_id)`;
 
 /** The arrays of a batch as one relation `i`: a row for each id, in the order of the ids. */
-class Given {
+class Batch {
   private readonly names = ['id'];
   private readonly arrays: [string, ...string[]];
   private readonly order: readonly number[];
@@ -248,7 +253,11 @@ class Given {
     this.addTyped(name, typeOf(table, name), values);
   }
 
-  addTyped(name: string, type: SqlType, values: readonly unknown[]): void {
+  addAll(given: Given): void {
+    for (const [name, { type, values }] of Object.entries(given)) this.addTyped(name, type, values);
+  }
+
+  private addTyped(name: string, type: SqlType, values: readonly unknown[]): void {
     this.arrays.push(this.array(type, values));
     this.names.push(name);
   }

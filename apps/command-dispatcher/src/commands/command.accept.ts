@@ -10,7 +10,7 @@ import { CommandSender } from './command.sender.js';
 import { CommandStore, deadlineOf, resendAt, SENDABLE_COLUMNS, type Sendable } from './command.store.js';
 import { CommandSchedule } from './command.schedule.js';
 import { commandTable } from './command.table.js';
-import { expiryOf } from './command.expiry.js';
+import { EXPIRY, expiresAtOf, latest } from './command.expiry.js';
 import { mayGoAtOnce, termsOf } from './terms.js';
 import { DeviceLocks } from '../locks/device.locks.js';
 
@@ -20,6 +20,7 @@ export interface CommandItem {
   ref: string;
   args: Record<string, unknown>;
   timezone?: string;
+  expires_at?: string;
 }
 
 /** Takes commands in: queues them, and sends those whose device is idle and can be reached. */
@@ -54,10 +55,15 @@ export class CommandAccept {
     const terms = termsOf(request);
     const ids = items.map((item) => item.command_id);
     const { existing, cancelled } = await this.store.known(tx, ids);
-    const isLeftOut = (id: string) => existing.has(id) || cancelled.has(id);
-    const firsts = mayGoAtOnce(terms, Date.now())
-      ? firstOfEachDevice(items, isLeftOut)
-      : new Map<string, CommandItem>();
+    const now = Date.now();
+    const firsts = firstOfEachDevice(
+      items.filter(
+        (item) =>
+          !existing.has(item.command_id) &&
+          !cancelled.has(item.command_id) &&
+          mayGoAtOnce(terms, expiresAtOf(request, item), now),
+      ),
+    );
     const devices = [...new Set(items.map((item) => item.device_id))];
     const lanes = await this.lanes.offer(
       tx,
@@ -112,7 +118,8 @@ export class CommandAccept {
         fence: items.map((item) => lanes.get(item.device_id)),
       },
       {
-        compute: { expires_at: expiryOf(request.expires_at), deadline: DEADLINE, due_at: resendAt(DEADLINE, '0') },
+        compute: { expires_at: EXPIRY, deadline: DEADLINE, due_at: resendAt(DEADLINE, '0') },
+        given: latest(items.map((item) => expiresAtOf(request, item))),
         through: ['INITIATED'],
         returning: SENDABLE_COLUMNS,
       },
@@ -137,24 +144,19 @@ export class CommandAccept {
   ): Promise<Set<string>> {
     const { schedule } = request;
     const isScheduled = (item: CommandItem) => schedule !== undefined && lanes.has(item.device_id);
-    const expires_at = expiryOf(request.expires_at);
-    const queued = await tx.create(
-      commandTable,
-      columnsOf(
-        request,
-        items.filter((item) => !isScheduled(item)),
-        byUser,
-      ),
-      { compute: { expires_at, due_at: expires_at } },
-    );
+    const plain = items.filter((item) => !isScheduled(item));
+    const queued = await tx.create(commandTable, columnsOf(request, plain, byUser), {
+      compute: { expires_at: EXPIRY, due_at: EXPIRY },
+      given: latest(plain.map((item) => expiresAtOf(request, item))),
+    });
     const ids = new Set(queued.map(({ id }) => id));
     const scheduled = items.filter(isScheduled);
     if (schedule && scheduled.length > 0) {
       const { created, ended } = await this.schedule.create(
         tx,
-        { ...request, schedule },
+        schedule,
         columnsOf(request, scheduled, byUser),
-        scheduled.map((item) => item.timezone ?? 'UTC'),
+        scheduled.map((item) => ({ timezone: item.timezone ?? 'UTC', latest: expiresAtOf(request, item) })),
       );
       for (const id of created) ids.add(id);
       await this.end.tell(tx, ended);
@@ -183,14 +185,11 @@ export class CommandAccept {
 }
 
 /** Of each device the command whose turn would be first; ids are UUIDv7, made by whoever asked. */
-function firstOfEachDevice(
-  items: readonly CommandItem[],
-  isLeftOut: (commandId: string) => boolean,
-): Map<string, CommandItem> {
+function firstOfEachDevice(items: readonly CommandItem[]): Map<string, CommandItem> {
   const firsts = new Map<string, CommandItem>();
   for (const item of items) {
     const first = firsts.get(item.device_id);
-    if (!isLeftOut(item.command_id) && (!first || item.command_id < first.command_id)) firsts.set(item.device_id, item);
+    if (!first || item.command_id < first.command_id) firsts.set(item.device_id, item);
   }
   return firsts;
 }

@@ -1,6 +1,6 @@
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { RunningDispatcher } from '../testing/running-dispatcher.js';
+import { newItem, RunningDispatcher } from '../testing/running-dispatcher.js';
 
 let dispatcher: RunningDispatcher;
 
@@ -9,7 +9,6 @@ beforeAll(async () => {
 });
 afterAll(() => dispatcher.service.stop());
 
-const newItem = (device_id: string) => ({ command_id: uuid(), device_id, ref: uuid(), args: {} });
 const told = async (id: string, count = 1) => {
   await vi.waitUntil(() => dispatcher.toldOf(id).length >= count, { timeout: 15_000 });
   return dispatcher.toldOf(id);

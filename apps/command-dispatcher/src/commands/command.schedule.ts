@@ -1,11 +1,11 @@
-import type { CommandRequest, WindowSchedule } from '@muster/contracts';
+import type { CommandState, WindowSchedule } from '@muster/contracts';
 import { batch, type NewRows, type Tx } from '@muster/journal';
 import type { Window } from '@muster/schedule';
 import { Injectable } from '@nestjs/common';
 import { DeviceLocks } from '../locks/device.locks.js';
 import { CommandDispatch } from './command.dispatch.js';
 import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
-import { dueInQueue, dueInWindow, expiryOf } from './command.expiry.js';
+import { dueInQueue, dueInWindow, EXPIRY, latest } from './command.expiry.js';
 import { commandTable } from './command.table.js';
 import { windowColumns, windowsOf } from './command.windows.js';
 import { RequestFacts } from './request.facts.js';
@@ -33,33 +33,38 @@ export class CommandSchedule {
     private readonly locks: DeviceLocks,
   ) {}
 
-  /** Creates commands with a schedule: QUEUED when their window is open, else SCHEDULED for the next. Gives those created, and those that no window is left for. */
+  /**
+   * Creates commands with a schedule: QUEUED when their window is open, else SCHEDULED for the next. Gives those created, and those that no window
+   * is left for. `whens`: of each row, the device's zone and until when it may wait at the latest.
+   */
   async create(
     tx: Tx,
-    request: CommandRequest & { schedule: WindowSchedule },
+    schedule: WindowSchedule,
     rows: Rows,
-    timezones: readonly string[],
+    whens: readonly { timezone: string; latest: Date | null }[],
   ): Promise<{ created: string[]; ended: Ended[] }> {
-    const next = windowsOf(request.schedule);
+    const next = windowsOf(schedule);
     const now = Date.now();
-    const windows = timezones.map((timezone) => next(timezone, now));
+    const windows = whens.map(({ timezone }) => next(timezone, now));
     const places = Map.groupBy(windows.keys(), (place) => placeOf(windows[place]!, now));
-    const expires_at = expiryOf(request.expires_at);
     const rowsOf = (which: readonly number[]) => ({
       ...(Object.fromEntries(
         Object.entries(rows).map(([name, values]) => [name, which.map((place) => values[place])]),
       ) as unknown as Rows),
-      timezone: which.map((place) => timezones[place]!),
+      timezone: which.map((place) => whens[place]!.timezone),
       ...windowColumns(which.map((place) => windows[place]!)),
     });
-    const open = await tx.create(commandTable, rowsOf(places.get('open') ?? []), {
-      compute: { expires_at, due_at: dueInQueue('i', expires_at) },
-    });
-    const later = await tx.create(commandTable, rowsOf(places.get('later') ?? []), {
-      compute: { expires_at, due_at: dueInWindow(expires_at) },
-      through: ['SCHEDULED'],
-    });
-    const never = await tx.create(commandTable, rowsOf(places.get('never') ?? []), { compute: { expires_at } });
+    const create = (place: Place, due_at: string, through: CommandState[] = []) => {
+      const which = places.get(place) ?? [];
+      return tx.create(commandTable, rowsOf(which), {
+        compute: { expires_at: EXPIRY, due_at },
+        given: latest(which.map((one) => whens[one]!.latest)),
+        through,
+      });
+    };
+    const open = await create('open', dueInQueue('i', EXPIRY));
+    const later = await create('later', dueInWindow(EXPIRY), ['SCHEDULED']);
+    const never = await create('never', 'NULL');
     const missed = await tx.transition(commandTable, 'TIMEOUT', {
       ids: never.map(({ id }) => id),
       set: MISSED,
@@ -121,7 +126,9 @@ export class CommandSchedule {
   }
 }
 
-const placeOf = (window: Window | null, now: number): 'open' | 'later' | 'never' => {
+type Place = 'open' | 'later' | 'never';
+
+const placeOf = (window: Window | null, now: number): Place => {
   if (!window) return 'never';
   return window.opens <= now ? 'open' : 'later';
 };

@@ -30,5 +30,8 @@ export function termsOf({
  * Whether a command may be sent the moment its lane is free: what waits for windows or locks, or goes beside others, takes its turn; what has
  * expired by `now` (epoch milliseconds) gets none.
  */
-export const mayGoAtOnce = ({ schedule, concurrent, lock_owner, expires_at }: Terms, now: number): boolean =>
-  !schedule && !concurrent && lock_owner === undefined && (expires_at === undefined || Date.parse(expires_at) > now);
+export const mayGoAtOnce = (
+  { schedule, concurrent, lock_owner }: Terms,
+  expiresAt: Date | null,
+  now: number,
+): boolean => !schedule && !concurrent && lock_owner === undefined && (expiresAt === null || expiresAt.getTime() > now);

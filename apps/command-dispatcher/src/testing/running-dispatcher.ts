@@ -25,6 +25,17 @@ import { entities, migrations } from '../schema.js';
 export const PROJECT = 'acme';
 export const ACTOR = '01890000-0000-7000-8000-00000000000a';
 
+type CommandItem = WorkItem<typeof commandWork.request>;
+
+/** A command that nobody has asked for yet. */
+export const newItem = (device_id: string, more: Partial<CommandItem> = {}): CommandItem => ({
+  command_id: uuid(),
+  device_id,
+  ref: uuid(),
+  args: {},
+  ...more,
+});
+
 /** The real dispatcher; the test is device-state, the asker and the devices. */
 export class RunningDispatcher {
   /** Devices that exist, and whether they are online, as device-state would say. */
@@ -164,13 +175,13 @@ export class RunningDispatcher {
       terms?: Partial<CommandRequest>;
     } = {},
   ): Promise<string[]> {
-    const items = devices.map((device_id) => ({ command_id: uuid(), device_id, ref: uuid(), args: {} }));
+    const items = devices.map((device_id) => newItem(device_id));
     await this.ask(items, settings);
     return items.map((item) => item.command_id);
   }
 
   async ask(
-    items: { command_id: string; device_id: string; ref: string; args: Record<string, unknown> }[],
+    items: CommandItem[],
     {
       in_progress_seconds = 60,
       offline_seconds = 600,
