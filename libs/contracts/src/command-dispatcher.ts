@@ -179,11 +179,17 @@ export const commandWork = {
   }),
   /**
    * Stop these commands. One that has ended tells its outcome again; one that is not known is CANCELLED, and stays so when its request comes later.
+   * `waiting_only`: leave those alone that their device was sent at least once, and say nothing of them before they end.
    */
   cancel: defineWork(
     'command-dispatcher',
     'cancel',
-    { request_id: Uuid, reason: Type.String(), reply_to: Type.String() },
+    {
+      request_id: Uuid,
+      reason: Type.String(),
+      reply_to: Type.String(),
+      waiting_only: Type.Optional(Type.Boolean()),
+    },
     { command_id: Uuid, ref: Uuid },
   ),
   /** Presence as device-state knows it, and every hello. An older `version` than the one known changes nothing. */

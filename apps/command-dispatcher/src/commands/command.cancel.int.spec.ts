@@ -1,6 +1,6 @@
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { RunningDispatcher } from '../testing/running-dispatcher.js';
+import { newItem, RunningDispatcher } from '../testing/running-dispatcher.js';
 import { CommandSweep } from './command.sweep.js';
 
 let dispatcher: RunningDispatcher;
@@ -120,5 +120,56 @@ describe('cancel', () => {
     await dispatcher.service.query(`UPDATE command SET deadline = now(), due_at = now() WHERE id = $1`, [id]);
     await dispatcher.service.get(CommandSweep).step();
     expect(await dispatcher.reached(id, 'CANCELLED')).toMatchObject({ reason: 'cancelled; the device did not answer' });
+  });
+});
+
+describe('a cancel of what waits', () => {
+  it('given commands in the queue and one that waits for its window, then they end, and what comes after them is sent in its turn', async () => {
+    const [device, away] = [dispatcher.device(), dispatcher.device(false)];
+    const [running] = (await dispatcher.request([device])) as [string];
+    await dispatcher.sentTo(device, 1);
+    const [queued, offline] = (await dispatcher.request([device, away])) as [string, string];
+    const args = { start_datetime: new Date(Date.now() + 60_000).toISOString() };
+    const schedule = { schedule: 'WINDOW' as const, args, console_timezone: 'UTC' };
+    const [scheduled] = (await dispatcher.request([device], { terms: { schedule } })) as [string];
+    await dispatcher.reached(scheduled, 'SCHEDULED');
+    await dispatcher.cancel([queued, offline, scheduled], { waiting_only: true });
+    for (const id of [queued, offline, scheduled]) {
+      await dispatcher.reached(id, 'CANCELLED');
+      expect(await dispatcher.outcome(id)).toEqual(['CANCELLED']);
+    }
+    const [next] = (await dispatcher.request([device])) as [string];
+    dispatcher.status(device, { command_id: running, status: 'success' });
+    expect((await dispatcher.sentTo(device, 2))[1]).toMatchObject({ command_id: next });
+  });
+
+  it('given one in flight and one that waits for a further attempt, then nothing is told of them and they go on; of one that has ended the outcome is told again', async () => {
+    const [device, failing, done] = [dispatcher.device(), dispatcher.device(), dispatcher.device()];
+    const [running, ended] = (await dispatcher.request([device, done])) as [string, string];
+    const terms = { retry: [{ outcome: 'failed' as const, max: 1, backoff_seconds: 3 }] };
+    const [again] = (await dispatcher.request([failing], { terms })) as [string];
+    for (const one of [device, failing, done]) await dispatcher.sentTo(one, 1);
+    dispatcher.status(failing, { command_id: again, status: 'failure' });
+    dispatcher.status(done, { command_id: ended, status: 'success' });
+    await dispatcher.reached(again, 'SCHEDULED');
+    await dispatcher.outcome(ended);
+    await dispatcher.cancel([running, again, ended], { waiting_only: true });
+    await vi.waitUntil(() => dispatcher.outcomesOf(ended).length === 2);
+    expect(dispatcher.outcomesOf(ended)).toEqual(['SUCCESS', 'SUCCESS']);
+    expect([...dispatcher.outcomesOf(running), ...dispatcher.outcomesOf(again)]).toEqual([]);
+    expect(dispatcher.cancels.filter(({ command_id }) => command_id === running)).toEqual([]);
+    expect((await dispatcher.command(running)).state).toBe('INITIATED');
+    const [, second] = await dispatcher.sentTo(failing, 2);
+    dispatcher.status(failing, { command_id: again, fence: second!.fence, status: 'success' });
+    dispatcher.status(device, { command_id: running, status: 'success' });
+    for (const id of [running, again]) expect(await dispatcher.outcome(id)).toEqual(['SUCCESS']);
+  });
+
+  it('given one that is not known, then it is cancelled, also when its request comes later', async () => {
+    const [item, request_id] = [newItem(dispatcher.device()), uuid()];
+    await dispatcher.cancel([item.command_id], { request_id, refs: [item.ref], waiting_only: true });
+    expect(await dispatcher.outcome(item.command_id)).toEqual(['CANCELLED']);
+    await dispatcher.ask([item], { request_id });
+    expect(await dispatcher.reached(item.command_id, 'CANCELLED')).toMatchObject({ attempt: 0 });
   });
 });

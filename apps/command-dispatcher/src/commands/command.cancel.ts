@@ -26,7 +26,6 @@ export class CommandCancel {
     project: string,
     { head, items }: Omit<WorkBatch<typeof commandWork.cancel>, 'project_id'>,
   ): Promise<void> {
-    const { reason } = head;
     const ids = [...new Set(items.map((item) => item.command_id))];
     await this.journal.transaction(project, async (tx) => {
       await this.store.lockRequest(tx, head.request_id);
@@ -36,7 +35,7 @@ export class CommandCancel {
         known.map((command) => command.device_id),
       );
       await this.end.tell(tx, (await this.store.ended(tx, ids)) as Ended[]);
-      await this.cancelLocked(tx, ids, reason);
+      await this.cancelLocked(tx, ids, head);
       const knownIds = new Set(known.map((command) => command.id));
       await this.cancelUnknown(
         tx,
@@ -55,18 +54,25 @@ export class CommandCancel {
     await this.cancelLocked(
       tx,
       commands.map((command) => command.id),
-      reason,
+      { reason },
     );
   }
 
-  private async cancelLocked(tx: Tx, ids: readonly string[], reason: string): Promise<void> {
+  private async cancelLocked(
+    tx: Tx,
+    ids: readonly string[],
+    { reason, waiting_only }: Pick<WorkHead<typeof commandWork.cancel>, 'reason' | 'waiting_only'>,
+  ): Promise<void> {
     const waiting = await tx.transition(commandTable, 'CANCELLED', {
       ids,
       from: ['QUEUED', 'SCHEDULED'],
+      // What waits for a further attempt has been sent as well.
+      ...(waiting_only && { guard: 't.attempt = 0' }),
       set: { reason, code: 'cancelled', due_at: null },
       returning: ENDED_COLUMNS,
     });
     await this.end.settle(tx, toEnded('CANCELLED', waiting));
+    if (waiting_only) return;
     this.sender.sendCancel(tx, await this.store.requestCancel(tx, ids, reason, GRACE_SECONDS));
   }
 

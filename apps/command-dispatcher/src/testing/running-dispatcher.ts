@@ -212,10 +212,10 @@ export class RunningDispatcher {
   }
 
   /** Cancels commands as job-planner does; a command that is not known has its id for a `ref`. */
-  async cancel(ids: readonly string[], { request_id = uuid(), refs = ids } = {}): Promise<void> {
+  async cancel(ids: readonly string[], { request_id = uuid(), refs = ids, waiting_only = false } = {}): Promise<void> {
     await this.service.ask(commandWork.cancel, {
       project_id: PROJECT,
-      head: { request_id, reason: 'no longer wanted', reply_to: jobWork.outcome.subject },
+      head: { request_id, reason: 'no longer wanted', reply_to: jobWork.outcome.subject, waiting_only },
       items: ids.map((command_id, index) => ({ command_id, ref: refs[index]! })),
     });
   }
