@@ -3,6 +3,8 @@ import { CommandAccept } from './commands/command.accept.js';
 import { CommandCancel } from './commands/command.cancel.js';
 import { CommandDispatch } from './commands/command.dispatch.js';
 import { CommandEnd } from './commands/command.end.js';
+import { CommandHold } from './commands/command.hold.js';
+import { HeldStore } from './commands/held.store.js';
 import { CommandSender } from './commands/command.sender.js';
 import { CommandStore } from './commands/command.store.js';
 import { CommandSweep } from './commands/command.sweep.js';
@@ -55,6 +57,8 @@ import { CommandRetentionStore } from './retention/command-retention.store.js';
     CommandRetention,
     CommandDeployed,
     CommandHistory,
+    CommandHold,
+    HeldStore,
     CommandJournal,
     CommandQuery,
     CommandRecurrence,

@@ -35,6 +35,11 @@ export const CommandRequest = Type.Object({
   lock_owner: Type.Optional(Uuid),
   /** Dotted path in the evidence of a SUCCESS, whose value its outcome carries as `proof`; a number leads into an array. */
   proof_path: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+  /**
+   * A command is *held* if its device is offline when it is asked for, or goes offline before it was sent: it takes nobody's place, and is not
+   * sent until it is asked for again while the device is online. Needs `steps_to`, which hears of it.
+   */
+  hold_offline: Type.Optional(Type.Boolean()),
 });
 
 export type CommandRequest = Static<typeof CommandRequest>;
@@ -165,7 +170,10 @@ export const commandDispatcher = {
 
 /** Work for command-dispatcher. */
 export const commandWork = {
-  /** Send these commands. Asking again for an ended one sends its outcome again, so a lost batch heals by repetition. */
+  /**
+   * Send these commands. Asking again for an ended one sends its outcome again, so a lost batch heals by repetition. Asking again for a held one
+   * lets it take its turn if its device is online, and tells HELD again if not.
+   */
   request: defineWork('command-dispatcher', 'request', CommandRequest.properties, {
     command_id: Uuid,
     device_id: Uuid,
@@ -215,10 +223,13 @@ export const OutcomeItem = {
   proof: Type.Optional(Type.Unknown()),
 };
 
-/** A step of a command before its end, as whoever asked to be told of steps hears it; may come late, twice, or after the outcome. */
+/**
+ * A step of a command before its end, as whoever asked to be told of steps hears it; may come late, twice, in another order, or after the outcome.
+ * Of requests with `hold_offline` alone: `HELD`, the device is offline and the command held; `REACHABLE`, the device of a held one is back.
+ */
 export const StepHead = { request_id: Uuid };
 export const StepItem = {
   command_id: Uuid,
   ref: Uuid,
-  step: Type.Enum(['INITIATED', 'ACKNOWLEDGED', 'INPROGRESS']),
+  step: Type.Enum(['INITIATED', 'ACKNOWLEDGED', 'INPROGRESS', 'HELD', 'REACHABLE']),
 };

@@ -1,15 +1,16 @@
-import { deviceState, type CommandRequest } from '@muster/contracts';
+import { deviceState, DomainError, type CommandRequest } from '@muster/contracts';
 import type { Tx } from '@muster/journal';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
 import { CommandJournal } from './command.journal.js';
-import { LaneStore } from '../lanes/lane.store.js';
+import { LaneStore, type Offered } from '../lanes/lane.store.js';
 import { CommandDispatch } from './command.dispatch.js';
 import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
 import { CommandSender } from './command.sender.js';
 import { CommandStore, deadlineOf, resendAt, SENDABLE_COLUMNS, type Sendable } from './command.store.js';
 import { CommandSchedule } from './command.schedule.js';
 import { commandTable } from './command.table.js';
+import { CommandHold } from './command.hold.js';
 import { EXPIRY, expiresAtOf, latest } from './command.expiry.js';
 import { mayGoAtOnce, termsOf } from './terms.js';
 import { DeviceLocks } from '../locks/device.locks.js';
@@ -36,10 +37,17 @@ export class CommandAccept {
     private readonly end: CommandEnd,
     private readonly schedule: CommandSchedule,
     private readonly locks: DeviceLocks,
+    private readonly hold: CommandHold,
   ) {}
 
-  /** Up to 500 commands of one request. Commands that are known are not created again; of those that have ended the outcome is told again. */
+  /**
+   * Up to 500 commands of one request. Commands that are known are not created again; of those that have ended the outcome is told again, and those
+   * that are held take their turn if their devices are online.
+   * @throws DomainError `invalid` when commands are to be held and nobody is told of it.
+   */
   async accept(project: string, request: CommandRequest, items: readonly CommandItem[]): Promise<void> {
+    if (request.hold_offline && !request.steps_to)
+      throw new DomainError('invalid', 'hold_offline needs steps_to: nobody would hear what is held');
     await this.makeLanes(
       project,
       items.map((item) => item.device_id),
@@ -68,14 +76,20 @@ export class CommandAccept {
     const lanes = await this.lanes.offer(
       tx,
       devices.map((device_id) => ({ device_id, command_id: firsts.get(device_id)?.command_id ?? null })),
+      terms.hold_offline ?? false,
     );
-    const direct = [...firsts.values()].filter((item) => lanes.get(item.device_id) != null);
+    const direct = [...firsts.values()].filter((item) => lanes.get(item.device_id)?.fence != null);
     const sent = await this.createSent(tx, request, direct, lanes, byUser);
     const rest = items.filter((item) => !sent.has(item.command_id) && !existing.has(item.command_id));
     const waiting = await this.createWaiting(tx, request, rest, lanes, byUser);
-    const repeated = [...new Set(ids)].filter((id) => !sent.has(id) && !waiting.has(id));
-    if (repeated.length > 0) await this.end.tell(tx, (await this.store.ended(tx, repeated)) as Ended[]);
+    const repeated = new Set(ids.filter((id) => !sent.has(id) && !waiting.has(id)));
+    if (repeated.size > 0) await this.end.tell(tx, (await this.store.ended(tx, [...repeated])) as Ended[]);
     await this.endCancelled(tx, cancelled);
+    if (terms.hold_offline) {
+      const created = rest.filter((item) => waiting.has(item.command_id) && !cancelled.has(item.command_id));
+      const again = items.filter((item) => repeated.has(item.command_id));
+      await this.holdOffline(tx, request.request_id, lanes, created, again);
+    }
     await this.refuseUnknown(
       tx,
       items.filter((item) => waiting.has(item.command_id) && !lanes.has(item.device_id)),
@@ -106,16 +120,16 @@ export class CommandAccept {
     tx: Tx,
     request: CommandRequest,
     items: readonly CommandItem[],
-    lanes: ReadonlyMap<string, number | null>,
+    lanes: ReadonlyMap<string, Offered>,
     byUser: boolean,
   ): Promise<Set<string>> {
     const created = await tx.create(
       commandTable,
       {
-        ...columnsOf(request, items, byUser),
+        ...columnsOf(request, items, byUser, lanes),
         attempt: items.map(() => 1),
         sends: items.map(() => 1),
-        fence: items.map((item) => lanes.get(item.device_id)),
+        fence: items.map((item) => lanes.get(item.device_id)!.fence),
       },
       {
         compute: { expires_at: EXPIRY, deadline: DEADLINE, due_at: resendAt(DEADLINE, '0') },
@@ -139,13 +153,13 @@ export class CommandAccept {
     tx: Tx,
     request: CommandRequest,
     items: readonly CommandItem[],
-    lanes: ReadonlyMap<string, number | null>,
+    lanes: ReadonlyMap<string, Offered>,
     byUser: boolean,
   ): Promise<Set<string>> {
     const { schedule } = request;
     const isScheduled = (item: CommandItem) => schedule !== undefined && lanes.has(item.device_id);
     const plain = items.filter((item) => !isScheduled(item));
-    const queued = await tx.create(commandTable, columnsOf(request, plain, byUser), {
+    const queued = await tx.create(commandTable, columnsOf(request, plain, byUser, lanes), {
       compute: { expires_at: EXPIRY, due_at: EXPIRY },
       given: latest(plain.map((item) => expiresAtOf(request, item))),
     });
@@ -155,13 +169,33 @@ export class CommandAccept {
       const { created, ended } = await this.schedule.create(
         tx,
         schedule,
-        columnsOf(request, scheduled, byUser),
+        columnsOf(request, scheduled, byUser, lanes),
         scheduled.map((item) => ({ timezone: item.timezone ?? 'UTC', latest: expiresAtOf(request, item) })),
       );
       for (const id of created) ids.add(id);
       await this.end.tell(tx, ended);
     }
     return ids;
+  }
+
+  /** Tells what is held of those that were `created` waiting; those that came again are held no more where the device is online. */
+  private async holdOffline(
+    tx: Tx,
+    request_id: string,
+    lanes: ReadonlyMap<string, Offered>,
+    created: readonly CommandItem[],
+    repeated: readonly CommandItem[],
+  ): Promise<void> {
+    const held = created.filter((item) => isAway(lanes, item));
+    await this.hold.tellHeld(
+      tx,
+      held.map(({ command_id, ref }) => ({ id: command_id, ref, request_id, traceparent: null })),
+    );
+    const reached = repeated.filter((item) => lanes.has(item.device_id));
+    await this.hold.askAgain(
+      tx,
+      reached.map((item) => ({ ...item, online: !isAway(lanes, item) })),
+    );
   }
 
   private async endCancelled(tx: Tx, cancelled: ReadonlyMap<string, string>): Promise<void> {
@@ -194,10 +228,18 @@ function firstOfEachDevice(items: readonly CommandItem[]): Map<string, CommandIt
   return firsts;
 }
 
+const isAway = (lanes: ReadonlyMap<string, Offered>, { device_id }: CommandItem): boolean =>
+  lanes.get(device_id)?.online === false;
+
 const DEADLINE = deadlineOf('i');
 
-function columnsOf(request: CommandRequest, items: readonly CommandItem[], byUser: boolean) {
-  const { concurrent, retry, lock_owner } = termsOf(request);
+function columnsOf(
+  request: CommandRequest,
+  items: readonly CommandItem[],
+  byUser: boolean,
+  lanes: ReadonlyMap<string, Offered>,
+) {
+  const { concurrent, retry, lock_owner, hold_offline } = termsOf(request);
   const all = <T>(value: T) => items.map(() => value);
   return {
     id: items.map((item) => item.command_id),
@@ -208,6 +250,7 @@ function columnsOf(request: CommandRequest, items: readonly CommandItem[], byUse
     priority: all(request.priority),
     in_progress_seconds: all(request.in_progress_seconds),
     offline_seconds: all(request.offline_seconds),
+    ...(hold_offline && { hold_offline: all(true), held: items.map((item) => isAway(lanes, item)) }),
     // What few requests ask for has a default, and costs the others nothing.
     ...(byUser && { by_user: all(true) }),
     ...(retry && { retries: all(true) }),

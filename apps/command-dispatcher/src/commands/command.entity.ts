@@ -6,6 +6,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 @Index('command_queue', { synchronize: false })
 @Index('command_concurrent', { synchronize: false })
 @Index('command_of_lock', { synchronize: false })
+@Index('command_held', { synchronize: false })
 @Index('command_of_request', ['project_id', 'request_id', 'id'], { where: 'by_user' })
 @Index('command_of_device', ['project_id', 'device_id', 'id'])
 @Index('command_due', ['due_at'], { where: 'due_at IS NOT NULL' })
@@ -109,6 +110,14 @@ export class CommandEntity {
   /** It goes while this owner holds the device's lock, and fails without it. */
   @Column('uuid', { nullable: true })
   lock_owner!: string | null;
+
+  /** Whether its request has it held while its device is offline. */
+  @Column('boolean', { default: false })
+  hold_offline!: boolean;
+
+  /** While it waits: not sent until it is asked for again with its device online. */
+  @Column('boolean', { default: false })
+  held!: boolean;
 
   /** The device's own zone, of a command with a schedule. */
   @Column('text', { nullable: true })

@@ -22,6 +22,7 @@ type Row = Omit<Command, 'created_at' | 'updated_at' | 'due_at'> & {
 
 /** SQL over `t` and its `lane`, which may be missing: what the command waits for, by the words of COMMAND_WAITS. */
 export const WAITS_FOR = `CASE
+  WHEN t.held AND t.state IN ('QUEUED', 'SCHEDULED') THEN 'offline'
   WHEN t.state = 'SCHEDULED' THEN CASE WHEN t.window_opens > t.state_at THEN 'window' ELSE 'retry_at' END
   WHEN t.state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS') THEN CASE WHEN NOT lane.online THEN 'offline' ELSE 'answer' END
   WHEN t.state <> 'QUEUED' THEN NULL

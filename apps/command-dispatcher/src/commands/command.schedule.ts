@@ -4,6 +4,7 @@ import type { Window } from '@muster/schedule';
 import { Injectable } from '@nestjs/common';
 import { DeviceLocks } from '../locks/device.locks.js';
 import { CommandDispatch } from './command.dispatch.js';
+import { CommandHold } from './command.hold.js';
 import { CommandEnd, ENDED_COLUMNS, toEnded, type Ended } from './command.end.js';
 import { dueInQueue, dueInWindow, EXPIRY, latest } from './command.expiry.js';
 import { commandTable } from './command.table.js';
@@ -31,6 +32,7 @@ export class CommandSchedule {
     private readonly dispatch: CommandDispatch,
     private readonly end: CommandEnd,
     private readonly locks: DeviceLocks,
+    private readonly hold: CommandHold,
   ) {}
 
   /**
@@ -79,9 +81,10 @@ export class CommandSchedule {
       ids,
       set: { code: '' },
       compute: { due_at: dueInQueue('t', 't.expires_at') },
-      returning: ['device_id', 'lock_owner'],
+      returning: ['device_id', 'lock_owner', 'hold_offline'],
     });
     const devicesOf = (some: typeof moved) => [...new Set(some.map(({ row }) => row['device_id'] as string))];
+    await this.hold.hold(tx, devicesOf(moved.filter(({ row }) => row['hold_offline'])));
     const locked = devicesOf(moved.filter(({ row }) => row['lock_owner'] !== null));
     await this.end.tell(tx, await this.locks.failLost(tx, locked));
     await this.dispatch.dispatch(tx, devicesOf(moved));

@@ -1,31 +1,68 @@
-import { works, type WorkContract } from '@muster/contracts';
+import { works, type StepHead, type StepItem, type WorkContract, type WorkItem } from '@muster/contracts';
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { movesOf } from './command.moves.js';
-import type { SharedRequest } from './request.facts.js';
+import { RequestFacts, type SharedRequest } from './request.facts.js';
 
-const STEPS: readonly string[] = ['INITIATED', 'ACKNOWLEDGED', 'INPROGRESS'];
+/** What every asker's step work carries. */
+type StepContract = WorkContract<typeof StepHead, typeof StepItem>;
+type Step = WorkItem<StepContract>['step'];
+
+/** A command whose asker is to hear of it. */
+export interface Told {
+  id: string;
+  ref: string;
+  request_id: string;
+  traceparent: string | null;
+}
+
+/** The states that are steps. */
+const STATES: readonly string[] = ['INITIATED', 'ACKNOWLEDGED', 'INPROGRESS'] satisfies Step[];
 
 const byStepsTo = new Map<string, WorkContract>(works.map((contract) => [contract.subject, contract]));
 
-/** Tells those who asked for it when commands are sent, and when their devices take them. */
+/** Tells those who asked for it when commands are sent, when their devices take them, and when they are held. */
 @Injectable()
 export class CommandSteps {
-  /** @param requests those that asked */
+  constructor(private readonly facts: RequestFacts) {}
+
+  /** Tells what the transaction did so far. @param requests those that asked */
   async tell(tx: Tx, requests: ReadonlyMap<string, SharedRequest>): Promise<void> {
-    const moves = [...movesOf(tx, new Set(requests.keys()))].filter(({ to }) => STEPS.includes(to));
+    const moves = [...movesOf(tx, new Set(requests.keys()))].filter(({ to }) => STATES.includes(to));
     if (moves.length === 0) return;
-    const refs = await tx.query<{ id: string; ref: string; traceparent: string | null }>(
-      `SELECT id, ref, traceparent FROM command JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)`,
+    const rows = await tx.query<Told & Record<string, unknown>>(
+      `SELECT id, ref, request_id, traceparent FROM command JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)`,
       [tx.project, [...new Set(moves.map(({ id }) => id))]],
     );
-    const refOf = new Map(refs.map((row) => [row.id, row]));
-    for (const [request_id, ofRequest] of Map.groupBy(moves, (move) => move.request_id)) {
-      const contract = byStepsTo.get(requests.get(request_id)!.terms.steps_to!);
-      if (!contract) continue;
-      const items = ofRequest.map(({ id, to }) => ({ command_id: id, ref: refOf.get(id)!.ref, step: to }));
-      const trace = refOf.get(ofRequest[0]!.id)!.traceparent ?? undefined;
-      tx.work(contract, { request_id }, items, trace);
-    }
+    const told = new Map(rows.map((row) => [row.id, row]));
+    send(
+      tx,
+      moves.map(({ id, to }) => ({ ...told.get(id)!, step: to as Step })),
+      requests,
+    );
+  }
+
+  /** Tells one step of these commands. */
+  async tellOf(tx: Tx, step: Step, commands: readonly Told[]): Promise<void> {
+    if (commands.length === 0) return;
+    const requests = await this.facts.of(
+      tx,
+      commands.map((command) => command.request_id),
+    );
+    send(
+      tx,
+      commands.map((command) => ({ ...command, step })),
+      requests,
+    );
+  }
+}
+
+/** One batch a request. */
+function send(tx: Tx, steps: readonly (Told & { step: Step })[], requests: ReadonlyMap<string, SharedRequest>): void {
+  for (const [request_id, ofRequest] of Map.groupBy(steps, (step) => step.request_id)) {
+    const contract = byStepsTo.get(requests.get(request_id)?.terms.steps_to ?? '');
+    if (!contract) continue;
+    const items = ofRequest.map(({ id, ref, step }) => ({ command_id: id, ref, step }));
+    tx.work(contract, { request_id }, items, ofRequest[0]!.traceparent ?? undefined);
   }
 }

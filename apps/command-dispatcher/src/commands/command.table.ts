@@ -30,6 +30,8 @@ export const commandTable = defineStateTable(commandEntity, {
     retries: 'boolean',
     concurrent: 'boolean',
     lock_owner: 'uuid',
+    hold_offline: 'boolean',
+    held: 'boolean',
     timezone: 'text',
     window_opens: 'timestamptz',
     window_closes: 'timestamptz',

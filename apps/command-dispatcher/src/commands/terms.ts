@@ -3,7 +3,7 @@ import type { CommandRequest } from '@muster/contracts';
 /** What a request asks beside a plain send; each is absent where it is not asked. */
 export type Terms = Pick<
   CommandRequest,
-  'steps_to' | 'schedule' | 'expires_at' | 'concurrent' | 'retry' | 'lock_owner' | 'proof_path'
+  'steps_to' | 'schedule' | 'expires_at' | 'concurrent' | 'retry' | 'lock_owner' | 'proof_path' | 'hold_offline'
 >;
 
 export function termsOf({
@@ -14,6 +14,7 @@ export function termsOf({
   retry,
   lock_owner,
   proof_path,
+  hold_offline,
 }: CommandRequest): Terms {
   return {
     ...(steps_to && { steps_to }),
@@ -23,6 +24,7 @@ export function termsOf({
     ...(retry && retry.length > 0 && { retry }),
     ...(lock_owner !== undefined && { lock_owner: lock_owner.toLowerCase() }),
     ...(proof_path !== undefined && { proof_path }),
+    ...(hold_offline && { hold_offline }),
   };
 }
 

@@ -37,6 +37,10 @@ export class LaneEntity {
   @Column('boolean', { default: false })
   concurrent!: boolean;
 
+  /** Whether commands were ever asked for that are held while the device is offline: else nobody looks for them. */
+  @Column('boolean', { default: false })
+  holds!: boolean;
+
   /** Who alone may send commands until `lock_expires_at`. */
   @Column('uuid', { nullable: true })
   lock_owner!: string | null;

@@ -18,6 +18,20 @@ export interface Head {
   concurrent: boolean;
 }
 
+/** A lane that a command was offered to. `fence`: the command's, where it got the lane. */
+export interface Offered {
+  fence: number | null;
+  online: boolean;
+}
+
+/** What presence was taken in of a lane, of which commands were asked for that few ask for. */
+export interface SpecialLane {
+  device_id: string;
+  online: boolean;
+  concurrent: boolean;
+  holds: boolean;
+}
+
 /** Most concurrent commands that a device has at a time. */
 const CONCURRENT = 20;
 
@@ -75,30 +89,31 @@ export class LaneStore {
   }
 
   /**
-   * Gives each lane that is online and idle, and whose queue is empty, the command offered for it, under the next fence. Gives the devices that
-   * have a lane, with the fence where the command got it. Locks all of the lanes.
+   * Gives each lane that is online and idle, and whose queue is empty but for what is held, the command offered for it, under the next fence.
+   * Gives the devices that have a lane. `holds`: notes that commands are asked for that may be held. Locks all of the lanes.
    */
   async offer(
     tx: Tx,
     offers: readonly { device_id: string; command_id: string | null }[],
-  ): Promise<Map<string, number | null>> {
+    holds: boolean,
+  ): Promise<Map<string, Offered>> {
     const taken = `lane.online AND lane.in_flight IS NULL AND i.command_id IS NOT NULL AND NOT ${IS_LOCKED} AND NOT EXISTS (
       SELECT FROM command WHERE command.project_id = i.project_id AND command.device_id = i.device_id
-        AND command.state = 'QUEUED' AND NOT command.concurrent
+        AND command.state = 'QUEUED' AND NOT command.concurrent AND NOT command.held
     )`;
     const ordered = byDevice(offers);
     // What was queued by whoever held the lane until now is not seen here: it is overtaken by one command, never lost.
-    const rows = await tx.query<{ device_id: string; fence: number | null }>(
-      `UPDATE lane SET (in_flight, in_flight_fence, fence) = (
+    const rows = await tx.query<Offered & { device_id: string }>(
+      `UPDATE lane SET (in_flight, in_flight_fence, fence, holds) = (
          SELECT CASE WHEN taken THEN i.command_id ELSE lane.in_flight END,
-           CASE WHEN taken THEN lane.fence + 1 ELSE lane.in_flight_fence END, lane.fence + taken::integer
+           CASE WHEN taken THEN lane.fence + 1 ELSE lane.in_flight_fence END, lane.fence + taken::integer, lane.holds OR $4
          FROM (SELECT ${taken} AS taken OFFSET 0) t)
        FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['device_id', 'command_id'])}
        WHERE lane.project_id = i.project_id AND lane.device_id = i.device_id
-       RETURNING lane.device_id, CASE WHEN lane.in_flight = i.command_id THEN lane.in_flight_fence END AS fence`,
-      [tx.project, ordered.map((offer) => offer.device_id), ordered.map((offer) => offer.command_id)],
+       RETURNING lane.device_id, lane.online, CASE WHEN lane.in_flight = i.command_id THEN lane.in_flight_fence END AS fence`,
+      [tx.project, ordered.map((offer) => offer.device_id), ordered.map((offer) => offer.command_id), holds],
     );
-    return new Map(rows.map((row) => [row.device_id, row.fence]));
+    return new Map(rows.map((row) => [row.device_id, row]));
   }
 
   /** Takes back an {@link offer} of commands that turned out to be known, unless they are in flight by now: another delivery offered them then. */
@@ -142,11 +157,11 @@ export class LaneStore {
   }
 
   /**
-   * Takes in what device-state says, at most one word a device; an older one changes nothing. Locks the lanes. Gives the devices that may have
-   * concurrent commands.
+   * Takes in what device-state says, at most one word a device; an older one changes nothing. Locks the lanes. Gives those that took a word in and
+   * may have commands that are concurrent or held.
    */
-  async applyPresence(tx: Tx, presence: readonly Presence[]): Promise<string[]> {
-    const rows = await tx.query<{ device_id: string }>(
+  async applyPresence(tx: Tx, presence: readonly Presence[]): Promise<SpecialLane[]> {
+    return tx.query<SpecialLane & Record<string, unknown>>(
       `WITH said AS (
        INSERT INTO lane (project_id, device_id, online, presence_version)
        SELECT $1, i.device_id, i.online, i.version
@@ -154,11 +169,10 @@ export class LaneStore {
        ON CONFLICT (project_id, device_id) DO UPDATE
        SET online = excluded.online, presence_version = excluded.presence_version, checked_at = now()
        WHERE lane.presence_version <= excluded.presence_version
-       RETURNING lane.device_id, lane.concurrent
-       ) SELECT device_id FROM said WHERE concurrent`,
+       RETURNING lane.device_id, lane.online, lane.concurrent, lane.holds
+       ) SELECT device_id, online, concurrent, holds FROM said WHERE concurrent OR holds`,
       [tx.project, presence.map((p) => p.device_id), presence.map((p) => p.online), presence.map((p) => p.version)],
     );
-    return rows.map((row) => row.device_id);
   }
 
   /** Frees the lanes that these commands held. */
@@ -182,11 +196,11 @@ export class LaneStore {
   /**
    * The commands whose turn it is on these devices, as far as they are online, with the fences they get: the next of the queue where nothing is
    * in flight, and concurrent ones as far as there is place. The highest priority first, and within it the oldest; ids are UUIDv7, made by
-   * whoever asked, so a batch that was delayed or came again keeps its place. While a device is locked, its owner's only.
+   * whoever asked, so a batch that was delayed or came again keeps its place. While a device is locked, its owner's only. What is held has no turn.
    */
   async heads(tx: Tx, deviceIds: readonly string[], limit: number): Promise<Head[]> {
     const ready = `command.project_id = $1 AND command.device_id = lane.device_id AND command.state = 'QUEUED'
-      AND command.expires_at > now() AND (command.window_closes IS NULL OR command.window_closes > now())
+      AND NOT command.held AND command.expires_at > now() AND (command.window_closes IS NULL OR command.window_closes > now())
       AND CASE WHEN ${IS_LOCKED} THEN coalesce(command.lock_owner = lane.lock_owner, false) ELSE command.lock_owner IS NULL END`;
     // Nothing waits for nearly any of them, which one look at the queue tells; as a condition of its own it would be planned as a join, from all
     // that waits in the project.
@@ -237,7 +251,7 @@ export class LaneStore {
     );
   }
 
-  /** Offline lanes (`waits`: with a command in flight or in their queue) whose presence nobody has confirmed for `seconds`; their check time is set to now. */
+  /** Offline lanes (`waits`: with a command in flight, in their queue, or held) whose presence nobody has confirmed for `seconds`; their check time is set to now. */
   async claimUnchecked(
     seconds: number,
     limit: number,
@@ -253,7 +267,10 @@ export class LaneStore {
        RETURNING lane.project_id, lane.device_id,
          lane.in_flight IS NOT NULL OR lane.concurrent OR EXISTS (
            SELECT FROM command c
-           WHERE c.project_id = lane.project_id AND c.device_id = lane.device_id AND c.state = 'QUEUED' AND NOT c.concurrent) AS waits`,
+           WHERE c.project_id = lane.project_id AND c.device_id = lane.device_id AND c.state = 'QUEUED' AND NOT c.concurrent)
+         OR lane.holds AND EXISTS (
+           SELECT FROM command c
+           WHERE c.project_id = lane.project_id AND c.device_id = lane.device_id AND c.held AND c.state IN ('QUEUED', 'SCHEDULED')) AS waits`,
       [seconds, limit],
     );
     return result[0];

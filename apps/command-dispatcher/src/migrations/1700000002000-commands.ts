@@ -28,6 +28,7 @@ export class Commands1700000002000 implements MigrationInterface {
         released uuid,
         fence integer NOT NULL DEFAULT 0,
         concurrent boolean NOT NULL DEFAULT false,
+        holds boolean NOT NULL DEFAULT false,
         lock_owner uuid,
         lock_fence integer,
         lock_reason text NOT NULL DEFAULT '',
@@ -94,6 +95,8 @@ export class Commands1700000002000 implements MigrationInterface {
         retries boolean NOT NULL DEFAULT false,
         concurrent boolean NOT NULL DEFAULT false,
         lock_owner uuid,
+        hold_offline boolean NOT NULL DEFAULT false,
+        held boolean NOT NULL DEFAULT false,
         timezone text,
         window_opens timestamptz,
         window_closes timestamptz,
@@ -109,6 +112,9 @@ export class Commands1700000002000 implements MigrationInterface {
     );
     await runner.query(
       `CREATE INDEX command_of_lock ON command (project_id, device_id) WHERE lock_owner IS NOT NULL AND state = 'QUEUED'`,
+    );
+    await runner.query(
+      `CREATE INDEX command_held ON command (project_id, device_id) WHERE held AND state IN ('QUEUED', 'SCHEDULED')`,
     );
     await runner.query(`CREATE INDEX command_of_request ON command (project_id, request_id, id) WHERE by_user`);
     await runner.query(`CREATE INDEX command_of_device ON command (project_id, device_id, id)`);

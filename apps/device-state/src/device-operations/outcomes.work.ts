@@ -20,11 +20,14 @@ import { wasSent, wayTo } from './device-operation.way.js';
 type Outcome = WorkItem<typeof operationWork.outcome>;
 type Step = WorkItem<typeof operationWork.step>;
 
+/** What is held moves nothing, and operations do not ask for that. */
 const STEP_STATES = {
   INITIATED: 'DISPATCHED',
   ACKNOWLEDGED: 'PROCESSING',
   INPROGRESS: 'PROCESSING',
-} as const satisfies Record<Step['step'], DeviceOperationState>;
+  HELD: undefined,
+  REACHABLE: undefined,
+} as const satisfies Record<Step['step'], DeviceOperationState | undefined>;
 
 /** Where only the device's own word, its command's outcome, leads on. */
 const UNDERWAY: readonly DeviceOperationState[] = ['INITIATED', 'DISPATCHED', 'PROCESSING'];
@@ -57,7 +60,8 @@ export class DeviceOperationOutcomes {
   @Work(operationWork.step, { concurrency: 3 })
   async onStep({ project_id, head, items }: WorkBatch<typeof operationWork.step>): Promise<void> {
     await this.apply(project_id, head.request_id, items, (item, part) => {
-      const way = wayTo(part.state, STEP_STATES[item.step]);
+      const to = STEP_STATES[item.step];
+      const way = to && wayTo(part.state, to);
       return way && { id: part.id, way, reason: '' };
     });
   }

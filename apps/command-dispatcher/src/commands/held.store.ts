@@ -1,0 +1,55 @@
+import { batch, type Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import type { Told } from './command.steps.js';
+
+/** A command that was asked for again, and whether its device is online. */
+export interface AskedAgain {
+  command_id: string;
+  device_id: string;
+  online: boolean;
+}
+
+const TOLD = 't.id, t.ref, t.request_id, t.traceparent';
+
+/** The statements on commands that are held. The lanes of their devices must be locked by the transaction. */
+@Injectable()
+export class HeldStore {
+  /** Holds what no device was sent, of the queues of those of these devices that are offline. Gives what was not held before. */
+  async hold(tx: Tx, deviceIds: readonly string[]): Promise<Told[]> {
+    return tx.query<Told & Record<string, unknown>>(
+      `UPDATE command t SET held = true
+       FROM ${batch(['$2::uuid[]'], ['device_id'])} JOIN lane USING (project_id, device_id)
+       WHERE NOT lane.online AND t.project_id = i.project_id AND t.device_id = i.device_id AND t.state = 'QUEUED'
+         AND t.hold_offline AND t.attempt = 0 AND NOT t.held
+       RETURNING ${TOLD}`,
+      [tx.project, deviceIds],
+    );
+  }
+
+  /** What is held of these devices. */
+  async held(tx: Tx, deviceIds: readonly string[]): Promise<Told[]> {
+    return tx.query<Told & Record<string, unknown>>(
+      `SELECT ${TOLD} FROM ${batch(['$2::uuid[]'], ['device_id'])} JOIN command t USING (project_id, device_id)
+       WHERE t.held AND t.state IN ('QUEUED', 'SCHEDULED')`,
+      [tx.project, deviceIds],
+    );
+  }
+
+  /** Of commands that were asked for again, and that no device was sent, those of offline devices are held, and the others are no more. Gives the first. */
+  async askAgain(tx: Tx, asked: readonly AskedAgain[]): Promise<Told[]> {
+    const rows = await tx.query<Told & { held: boolean }>(
+      `UPDATE command t SET held = NOT i.online
+       FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::boolean[]'], ['id', 'device_id', 'online'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.device_id = i.device_id AND t.state IN ('QUEUED', 'SCHEDULED')
+         AND t.hold_offline AND t.attempt = 0 AND (t.held OR NOT i.online)
+       RETURNING ${TOLD}, t.held`,
+      [
+        tx.project,
+        asked.map(({ command_id }) => command_id),
+        asked.map(({ device_id }) => device_id),
+        asked.map(({ online }) => online),
+      ],
+    );
+    return rows.filter(({ held }) => held);
+  }
+}
