@@ -86,3 +86,37 @@ describe('commands whose time has come, of which one is of a device whose lane i
     }
   });
 });
+
+describe('a command that is sent by who waited long for its device’s lane', () => {
+  it.each([
+    ['idle', true, (device: string) => dispatcher.request([device])],
+    ['back with a command in its queue', false, (device: string) => dispatcher.presence(device, true)],
+  ])(
+    'given a device that is %s, then it has the whole of its time from the send on, and is sent again no sooner',
+    async (_how, online, go) => {
+      const device = dispatcher.device(online);
+      await dispatcher.presence(device, online);
+      if (!online) await dispatcher.reached((await dispatcher.request([device]))[0]!, 'QUEUED');
+      const holder = await session();
+      try {
+        await vi.waitUntil(async () => {
+          const { rowCount } = await holder.query('SELECT FROM lane WHERE device_id = $1', [device]);
+          return rowCount === 1;
+        });
+        await takeLane(holder, device);
+        await go(device);
+        await untilWaitedFor(holder);
+        await holder.query('SELECT pg_sleep(1)');
+        await holder.query('COMMIT');
+      } finally {
+        await holder.end();
+      }
+      const [message] = await dispatcher.sentTo(device, 1);
+      const { activity, due_at } = await dispatcher.command(message!.command_id);
+      const sentAt = Date.parse(activity.find(({ state }) => state === 'INITIATED')!.at);
+      // One statement looks at the clock for each of these, one after another, and a Date knows milliseconds alone.
+      expect(Date.parse(message!.deadline) - sentAt).toBeGreaterThan(60_000 - 100);
+      expect(Date.parse(due_at!) - sentAt).toBeGreaterThan(5_000 - 100);
+    },
+  );
+});

@@ -12,11 +12,14 @@ const SILENCE_SECONDS = 60;
 /** Wait before the first repetition of a send that nobody answered; doubles up to {@link SILENCE_SECONDS}. */
 const RESEND_SECONDS = 5;
 
-/** SQL: the deadline of a command that is sent now, from the alias of what knows how long it may take. */
-export const deadlineOf = (alias: string) => `now() + make_interval(secs => ${alias}.in_progress_seconds)`;
+/**
+ * SQL: the deadline of a command that is sent now, from the alias of what knows how long it may take. By the clock, for `now()` is when the
+ * transaction began, which may have waited long for its lanes.
+ */
+export const deadlineOf = (alias: string) => `clock_timestamp() + make_interval(secs => ${alias}.in_progress_seconds)`;
 /** SQL: when to look again at a command with this deadline that is being sent, after so many earlier sends. */
 export const resendAt = (deadline: string, sends: string) =>
-  `least(${deadline}, now() + make_interval(secs => least(${RESEND_SECONDS} * 2 ^ least(${sends}, 10), ${SILENCE_SECONDS})))`;
+  `least(${deadline}, clock_timestamp() + make_interval(secs => least(${RESEND_SECONDS} * 2 ^ least(${sends}, 10), ${SILENCE_SECONDS})))`;
 const RESEND_AT = resendAt('t.deadline', 't.sends');
 /** SQL over `t`: when to look again at a command that its device has taken. */
 export const LOOK_AGAIN_AT = `least(t.deadline, now() + interval '${SILENCE_SECONDS} seconds')`;
