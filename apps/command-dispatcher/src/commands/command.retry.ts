@@ -1,11 +1,11 @@
 import { batch, type Tx } from '@muster/journal';
+import { retryPause } from '@muster/schedule';
 import { Injectable } from '@nestjs/common';
 import { ENDED_COLUMNS, toEnded, type Ended, type Resting } from './command.end.js';
 import { IN_FLIGHT } from './command.lifecycle.js';
 import { commandTable } from './command.table.js';
 import { windowColumns, windowsOf } from './command.windows.js';
 import { RequestFacts, type SharedRequest } from './request.facts.js';
-import { retryPause } from './retry.decide.js';
 
 /** An attempt that came to nothing, of a command whose request has rules for trying again. */
 export interface Attempt {

@@ -1,8 +1,11 @@
 import type { RetryRule } from '@muster/contracts';
 
+/** A rule for trying again (rollout.md, `retry`), by whatever words its user has for outcomes; `any` stands for each of them. */
+export type PauseRule = Omit<RetryRule, 'outcome'> & { outcome: string };
+
 /** What became of an attempt. */
-export interface FailedAttempt {
-  outcome: 'failed' | 'timed_out';
+export interface AttemptOutcome {
+  outcome: string;
   code: string;
   /** How many attempts there were with this one. */
   attempt: number;
@@ -17,7 +20,7 @@ const LONGEST_SECONDS = 2_592_000;
  * attempt after the first, whatever that one failed of.
  * @param random from 0 on, below 1: where in the rule's jitter the pause lies
  */
-export function retryPause(rules: readonly RetryRule[], failed: FailedAttempt, random: number): number | undefined {
+export function retryPause(rules: readonly PauseRule[], failed: AttemptOutcome, random: number): number | undefined {
   const rule = rules.find((one) => fits(one, failed));
   const retries = failed.attempt - 1;
   if (!rule || retries >= rule.max) return undefined;
@@ -26,5 +29,5 @@ export function retryPause(rules: readonly RetryRule[], failed: FailedAttempt, r
   return Math.round(seconds * (1 + jitter * (2 * random - 1)) * 1000);
 }
 
-const fits = ({ outcome, code }: RetryRule, failed: FailedAttempt): boolean =>
+const fits = ({ outcome, code }: PauseRule, failed: AttemptOutcome): boolean =>
   (outcome === 'any' || outcome === failed.outcome) && (code === undefined || code === failed.code);
