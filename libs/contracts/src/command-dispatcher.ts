@@ -37,9 +37,9 @@ export const CommandRequest = Type.Object({
   proof_path: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
   /**
    * A command is *held* if its device is offline when it is asked for, or goes offline before it was sent: it takes nobody's place, and is not
-   * sent until it is asked for again while the device is online. Needs `steps_to`, which hears of it.
+   * sent until it is asked for again while the device is online. Subject of the work contract that hears of it; absent: nothing is held.
    */
-  hold_offline: Type.Optional(Type.Boolean()),
+  holds_to: Type.Optional(Type.String()),
 });
 
 export type CommandRequest = Static<typeof CommandRequest>;
@@ -225,7 +225,7 @@ export const OutcomeItem = {
 
 /**
  * A step of a command before its end, as whoever asked to be told of steps hears it; may come late, twice, in another order, or after the outcome.
- * Of requests with `hold_offline` alone: `HELD`, the device is offline and the command held; `REACHABLE`, the device of a held one is back.
+ * Of requests with `holds_to` alone: `HELD`, the device is offline and the command held; `REACHABLE`, the device of a held one is back.
  */
 export const StepHead = { request_id: Uuid };
 export const StepItem = {

@@ -1,4 +1,4 @@
-import { deviceState, DomainError, type CommandRequest } from '@muster/contracts';
+import { deviceState, type CommandRequest } from '@muster/contracts';
 import type { Tx } from '@muster/journal';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
@@ -43,11 +43,8 @@ export class CommandAccept {
   /**
    * Up to 500 commands of one request. Commands that are known are not created again; of those that have ended the outcome is told again, and those
    * that are held take their turn if their devices are online.
-   * @throws DomainError `invalid` when commands are to be held and nobody is told of it.
    */
   async accept(project: string, request: CommandRequest, items: readonly CommandItem[]): Promise<void> {
-    if (request.hold_offline && !request.steps_to)
-      throw new DomainError('invalid', 'hold_offline needs steps_to: nobody would hear what is held');
     await this.makeLanes(
       project,
       items.map((item) => item.device_id),
@@ -76,7 +73,7 @@ export class CommandAccept {
     const lanes = await this.lanes.offer(
       tx,
       devices.map((device_id) => ({ device_id, command_id: firsts.get(device_id)?.command_id ?? null })),
-      terms.hold_offline ?? false,
+      terms.holds_to !== undefined,
     );
     const direct = [...firsts.values()].filter((item) => lanes.get(item.device_id)?.fence != null);
     const sent = await this.createSent(tx, request, direct, lanes, byUser);
@@ -85,7 +82,7 @@ export class CommandAccept {
     const repeated = new Set(ids.filter((id) => !sent.has(id) && !waiting.has(id)));
     if (repeated.size > 0) await this.end.tell(tx, (await this.store.ended(tx, [...repeated])) as Ended[]);
     await this.endCancelled(tx, cancelled);
-    if (terms.hold_offline) {
+    if (terms.holds_to !== undefined) {
       const created = rest.filter((item) => waiting.has(item.command_id) && !cancelled.has(item.command_id));
       const again = items.filter((item) => repeated.has(item.command_id));
       await this.holdOffline(tx, request.request_id, lanes, created, again);
@@ -239,7 +236,7 @@ function columnsOf(
   byUser: boolean,
   lanes: ReadonlyMap<string, Offered>,
 ) {
-  const { concurrent, retry, lock_owner, hold_offline } = termsOf(request);
+  const { concurrent, retry, lock_owner, holds_to } = termsOf(request);
   const all = <T>(value: T) => items.map(() => value);
   return {
     id: items.map((item) => item.command_id),
@@ -250,7 +247,7 @@ function columnsOf(
     priority: all(request.priority),
     in_progress_seconds: all(request.in_progress_seconds),
     offline_seconds: all(request.offline_seconds),
-    ...(hold_offline && { hold_offline: all(true), held: items.map((item) => isAway(lanes, item)) }),
+    ...(holds_to !== undefined && { hold_offline: all(true), held: items.map((item) => isAway(lanes, item)) }),
     // What few requests ask for has a default, and costs the others nothing.
     ...(byUser && { by_user: all(true) }),
     ...(retry && { retries: all(true) }),

@@ -25,7 +25,7 @@ const sentOf = (id: string) => dispatcher.sent.filter((message) => message.comma
 function holding(more: Partial<CommandRequest> = {}) {
   const settings = {
     request_id: uuid(),
-    terms: { hold_offline: true, steps_to: operationWork.step.subject, ...more },
+    terms: { holds_to: operationWork.step.subject, steps_to: operationWork.step.subject, ...more },
   };
   return { settings, ask: (...items: ReturnType<typeof newItem>[]) => dispatcher.ask(items, settings) };
 }
@@ -205,11 +205,6 @@ describe('a command that is to be held while its device is offline', () => {
     await vi.waitUntil(() => sentOf(waiting.command_id).length === 1);
     await toldSteps(waiting.command_id, ['INITIATED']);
   });
-
-  it('given nobody to hear of it, then the request is refused', async () => {
-    const refused = accept([newItem(dispatcher.device(false))], { hold_offline: true });
-    await expect(refused).rejects.toMatchObject({ kind: 'invalid' });
-  });
 });
 
 describe('what it costs that commands may be held', () => {
@@ -227,8 +222,8 @@ describe('what it costs that commands may be held', () => {
   const online = () => Array.from({ length: 3 }, () => dispatcher.device());
 
   it('given that all devices are online, then no statement more', async () => {
-    const { hold_offline, ...others } = holding().settings.terms;
-    expect(await statements(online(), { ...others, hold_offline })).toBe(await statements(online(), others));
+    const { holds_to, ...others } = holding().settings.terms;
+    expect(await statements(online(), { ...others, holds_to: holds_to })).toBe(await statements(online(), others));
   });
 
   it('given a device of which one is held, then another one goes as directly as if there were none', async () => {

@@ -87,7 +87,7 @@ class Trial {
       priority: 0,
       reply_to: '',
       steps_to: operationWork.step.subject,
-      hold_offline: true,
+      holds_to: operationWork.step.subject,
     };
     return dispatcher.service.get(CommandAccept).accept(PROJECT, request, items);
   }

@@ -4,7 +4,7 @@ import { CommandSteps, type Told } from './command.steps.js';
 import { HeldStore, type AskedAgain } from './held.store.js';
 
 /**
- * Holds commands of requests with `hold_offline` while their devices are offline, and tells those who asked for them. Being held is no state: the
+ * Holds commands of requests with `holds_to` while their devices are offline, and tells those who asked for them. Being held is no state: the
  * command waits as others do, expires and is cancelled as others are, and has no turn. The lanes must be locked by the transaction.
  */
 @Injectable()
@@ -21,7 +21,7 @@ export class CommandHold {
 
   /** These devices are online: tells so of what is held of them, each time, so that a word that was lost comes again. */
   async reach(tx: Tx, deviceIds: readonly string[]): Promise<void> {
-    if (deviceIds.length > 0) await this.steps.tellOf(tx, 'REACHABLE', await this.store.held(tx, deviceIds));
+    if (deviceIds.length > 0) await this.steps.tellHold(tx, 'REACHABLE', await this.store.held(tx, deviceIds));
   }
 
   /** These commands were asked for again: they take their turn if their devices are online, and are held if not. */
@@ -31,6 +31,6 @@ export class CommandHold {
 
   /** Tells that these commands are held. */
   async tellHeld(tx: Tx, commands: readonly Told[]): Promise<void> {
-    await this.steps.tellOf(tx, 'HELD', commands);
+    await this.steps.tellHold(tx, 'HELD', commands);
   }
 }

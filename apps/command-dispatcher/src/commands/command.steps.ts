@@ -19,7 +19,7 @@ export interface Told {
 /** The states that are steps. */
 const STATES: readonly string[] = ['INITIATED', 'ACKNOWLEDGED', 'INPROGRESS'] satisfies Step[];
 
-const byStepsTo = new Map<string, WorkContract>(works.map((contract) => [contract.subject, contract]));
+const bySubject = new Map<string, WorkContract>(works.map((contract) => [contract.subject, contract]));
 
 /** Tells those who asked for it when commands are sent, when their devices take them, and when they are held. */
 @Injectable()
@@ -39,11 +39,12 @@ export class CommandSteps {
       tx,
       moves.map(({ id, to }) => ({ ...told.get(id)!, step: to as Step })),
       requests,
+      'steps_to',
     );
   }
 
-  /** Tells one step of these commands. */
-  async tellOf(tx: Tx, step: Step, commands: readonly Told[]): Promise<void> {
+  /** Tells of these commands that they are held, or that their devices are back. */
+  async tellHold(tx: Tx, step: 'HELD' | 'REACHABLE', commands: readonly Told[]): Promise<void> {
     if (commands.length === 0) return;
     const requests = await this.facts.of(
       tx,
@@ -53,14 +54,20 @@ export class CommandSteps {
       tx,
       commands.map((command) => ({ ...command, step })),
       requests,
+      'holds_to',
     );
   }
 }
 
 /** One batch a request. */
-function send(tx: Tx, steps: readonly (Told & { step: Step })[], requests: ReadonlyMap<string, SharedRequest>): void {
+function send(
+  tx: Tx,
+  steps: readonly (Told & { step: Step })[],
+  requests: ReadonlyMap<string, SharedRequest>,
+  to: 'steps_to' | 'holds_to',
+): void {
   for (const [request_id, ofRequest] of Map.groupBy(steps, (step) => step.request_id)) {
-    const contract = byStepsTo.get(requests.get(request_id)?.terms.steps_to ?? '');
+    const contract = bySubject.get(requests.get(request_id)?.terms[to] ?? '');
     if (!contract) continue;
     const items = ofRequest.map(({ id, ref, step }) => ({ command_id: id, ref, step }));
     tx.work(contract, { request_id }, items, ofRequest[0]!.traceparent ?? undefined);

@@ -3,7 +3,7 @@ import type { CommandRequest } from '@muster/contracts';
 /** What a request asks beside a plain send; each is absent where it is not asked. */
 export type Terms = Pick<
   CommandRequest,
-  'steps_to' | 'schedule' | 'expires_at' | 'concurrent' | 'retry' | 'lock_owner' | 'proof_path' | 'hold_offline'
+  'steps_to' | 'schedule' | 'expires_at' | 'concurrent' | 'retry' | 'lock_owner' | 'proof_path' | 'holds_to'
 >;
 
 export function termsOf({
@@ -14,7 +14,7 @@ export function termsOf({
   retry,
   lock_owner,
   proof_path,
-  hold_offline,
+  holds_to,
 }: CommandRequest): Terms {
   return {
     ...(steps_to && { steps_to }),
@@ -24,7 +24,7 @@ export function termsOf({
     ...(retry && retry.length > 0 && { retry }),
     ...(lock_owner !== undefined && { lock_owner: lock_owner.toLowerCase() }),
     ...(proof_path !== undefined && { proof_path }),
-    ...(hold_offline && { hold_offline }),
+    ...(holds_to && { holds_to }),
   };
 }
 
