@@ -1,3 +1,4 @@
+import { approvalEntity, approvals } from './approvals.js';
 import { commandDispatcher, commandWork } from './command-dispatcher.js';
 import { commandEntity } from './command.js';
 import { defineDeadLetters, type DeadLetterRpcs } from './dead-letters.js';
@@ -19,6 +20,7 @@ import type { WorkContract } from './work.js';
 export const entities: readonly EntityContract[] = [
   jobEntity,
   jobTaskEntity,
+  approvalEntity,
   commandEntity,
   deviceEntity,
   driftEntity,
@@ -45,6 +47,7 @@ export const rpcs: readonly RpcContract[] = [
   ...Object.values<RpcContract>(deviceCredentials),
   ...Object.values<RpcContract>(commandDispatcher),
   ...Object.values<RpcContract>(jobPlanner),
+  ...Object.values<RpcContract>(approvals),
   ...Object.values<RpcContract>(timelines),
   ...Object.values<RpcContract>(waitings),
   ...[...deadLetters.values()].flatMap((questions) => Object.values<RpcContract>(questions)),

@@ -77,38 +77,39 @@ export const DeviceDetail = Type.Object({
 const AttributeValue = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]);
 const Tag = Type.String({ minLength: 1, maxLength: 64 });
 
+/** The conditions of a query whose schema has this name. */
+const conditionsOf = <const Name extends string>(name: Name) =>
+  Type.Object(
+    {
+      ids: Type.Optional(Type.Array(Uuid, { maxItems: 10_000 })),
+      name_prefix: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+      group: Type.Optional(
+        Type.String({ format: 'uuid', description: 'the device is a member of the group, or of one below it' }),
+      ),
+      tags: Type.Optional(
+        Type.Union([Tag, Type.Array(Tag, { minItems: 1, maxItems: 64 })], {
+          description: 'the device has it, or all of them',
+        }),
+      ),
+      type: Type.Optional(Type.String()),
+      attributes: Type.Optional(Type.Record(Type.String(), AttributeValue)),
+      state: Type.Optional(Type.Enum([...deviceEntity.states])),
+      online: Type.Optional(Type.Boolean()),
+      drifted: Type.Optional(Type.Boolean()),
+      and: Type.Optional(Type.Array(Type.Ref(name), { minItems: 1, maxItems: 32 })),
+      or: Type.Optional(Type.Array(Type.Ref(name), { minItems: 1, maxItems: 32 })),
+      not: Type.Optional(Type.Ref(name)),
+    },
+    { ...closed, patternProperties: { '^attributes\\..': AttributeValue }, minProperties: 1 },
+  );
+
 /**
  * Which devices: all of the conditions that are present must hold. `attributes` maps a dotted path to the value it must have; a path may also
  * stand for itself, as `attributes.<path>`. The conditions nest with `and`, `or`, `not`, and through the groups that they name.
  */
-export const DeviceQuery = Type.Cyclic(
-  {
-    Query: Type.Object(
-      {
-        ids: Type.Optional(Type.Array(Uuid, { maxItems: 10_000 })),
-        name_prefix: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
-        group: Type.Optional(
-          Type.String({ format: 'uuid', description: 'the device is a member of the group, or of one below it' }),
-        ),
-        tags: Type.Optional(
-          Type.Union([Tag, Type.Array(Tag, { minItems: 1, maxItems: 64 })], {
-            description: 'the device has it, or all of them',
-          }),
-        ),
-        type: Type.Optional(Type.String()),
-        attributes: Type.Optional(Type.Record(Type.String(), AttributeValue)),
-        state: Type.Optional(Type.Enum([...deviceEntity.states])),
-        online: Type.Optional(Type.Boolean()),
-        drifted: Type.Optional(Type.Boolean()),
-        and: Type.Optional(Type.Array(Type.Ref('Query'), { minItems: 1, maxItems: 32 })),
-        or: Type.Optional(Type.Array(Type.Ref('Query'), { minItems: 1, maxItems: 32 })),
-        not: Type.Optional(Type.Ref('Query')),
-      },
-      { ...closed, patternProperties: { '^attributes\\..': AttributeValue }, minProperties: 1 },
-    ),
-  },
-  'Query',
-);
+export const DeviceQuery = Type.Cyclic({ Query: conditionsOf('Query') }, 'Query');
+/** {@link DeviceQuery} for a document that has another one: no two schemas in it may have one name. */
+export const WaveQuery = Type.Cyclic({ WaveQuery: conditionsOf('WaveQuery') }, 'WaveQuery');
 
 export type AttributeValue = Static<typeof AttributeValue>;
 
@@ -144,6 +145,9 @@ export const RegisterResult = Type.Object({
   status: Type.Enum(['created', 'exists']),
 });
 
+/** Most bytes, as JSON, of a value that a rollout asks devices to show. */
+export const MAX_REPORTED_VALUE = 1_024;
+
 export const deviceState = {
   /** Registers up to 500 devices; ids come from the caller, so that asking again creates nothing twice. */
   registerDevices: defineRpc(
@@ -178,6 +182,17 @@ export const deviceState = {
       next: Type.Union([Uuid, Type.Null()]),
     }),
   ),
+  /** Of up to 500 ids, those that exist, with what they report at a dotted path; absent where that is nothing, or more than {@link MAX_REPORTED_VALUE}. */
+  reportedAt: defineRpc(
+    'device-state',
+    'reportedAt',
+    Type.Object({
+      project_id: ProjectId,
+      ids: Type.Array(Uuid, { maxItems: 500 }),
+      path: Type.String({ minLength: 1, maxLength: 256 }),
+    }),
+    Type.Object({ devices: Type.Array(Type.Object({ id: Uuid, value: Type.Optional(Type.Unknown()) })) }),
+  ),
   /** Of up to 500 ids, those that exist, with their presence and the version of the device that it belongs to. */
   presence: defineRpc(
     'device-state',
@@ -187,8 +202,8 @@ export const deviceState = {
   ),
 } as const;
 
-/** The commands whose success is a deployment on their device. */
-export const DEPLOYMENT_COMMANDS = ['deployment_deploy', 'deployment_upgrade'] as const;
+/** The commands whose success makes, changes or removes a deployment on their device. */
+export const DEPLOYMENT_COMMANDS = ['deployment_deploy', 'deployment_upgrade', 'deployment_remove'] as const;
 
 /** Work for device-state. */
 export const deviceWork = {

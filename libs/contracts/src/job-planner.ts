@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox';
-import { OutcomeHead, OutcomeItem } from './command-dispatcher.js';
+import { OutcomeHead, OutcomeItem, StepHead, StepItem } from './command-dispatcher.js';
 import { DeviceQuery } from './device-state.js';
 import { defineEntity } from './entity.js';
+import { Progress, Rollout } from './rollout.js';
 import { defineRpc } from './rpc.js';
 import { ProjectId, Uuid } from './schema.js';
 import { defineWork } from './work.js';
@@ -38,28 +39,21 @@ export const INLINE_TASKS = 1_000;
 /** Largest `task_data`, in characters. */
 export const MAX_TASK_DATA = 256 * 1024;
 
-export const JOB_TYPES = ['node_upgrade', 'deployment_deploy'] as const;
-export const TARGET_TYPES = ['node'] as const;
+export const JOB_TYPES = ['node_upgrade', 'deployment_deploy', 'deployment_upgrade'] as const;
+export const TARGET_TYPES = ['node', 'node_group', 'deployment'] as const;
+export type JobType = (typeof JOB_TYPES)[number];
+export type TargetType = (typeof TARGET_TYPES)[number];
+
+/** What the targets of a job may be, by its type (interfaces §1). */
+export const TARGETS_OF: Readonly<Record<JobType, readonly TargetType[]>> = {
+  node_upgrade: ['node'],
+  deployment_deploy: ['node', 'node_group'],
+  deployment_upgrade: ['deployment'],
+};
+/** Most groups that a job may name. */
+export const MAX_LISTED_GROUPS = 32;
 
 const closed = { additionalProperties: false };
-
-/** The part of rollout.md that is in force: how many devices at once, and how long to wait for each. */
-export const Rollout = Type.Object(
-  {
-    max_in_flight: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1000 })),
-    timeout: Type.Optional(
-      Type.Object(
-        {
-          in_progress_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_592_000, default: 3600 })),
-          offline_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 31_536_000, default: 604_800 })),
-        },
-        closed,
-      ),
-    ),
-    priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000, default: 0 })),
-  },
-  closed,
-);
 
 /** Body of `POST /v2/{project_id}/productmgr/jobs` (seed 003, interfaces §1). */
 export const NewJob = Type.Object(
@@ -86,7 +80,6 @@ export const NewJob = Type.Object(
 );
 
 export type NewJob = Static<typeof NewJob>;
-export type Rollout = Static<typeof Rollout>;
 
 const ExtensionInfo = Type.Array(Type.Object({ key: Type.String(), value: Type.String() }));
 
@@ -99,18 +92,6 @@ export const JobTask = Type.Object({
   created_at: Type.Integer(),
   target_id: Uuid,
   extension_info: ExtensionInfo,
-});
-
-/** Exact counts at every moment (rollout.md, "Watch"); they add up to `targeted`. */
-export const Progress = Type.Object({
-  targeted: Type.Integer(),
-  pending: Type.Integer(),
-  in_flight: Type.Integer(),
-  succeeded: Type.Integer(),
-  failed: Type.Integer(),
-  timed_out: Type.Integer(),
-  cancelled: Type.Integer(),
-  percent: Type.Number(),
 });
 
 /** A job without its tasks. Times are epoch seconds. */
@@ -131,11 +112,16 @@ export const JobSummary = Type.Object({
   progress: Progress,
 });
 
-/** The document of seed 003, with ours: `progress`, `reason`, `tags`, `rollout`, `tasks_truncated`, `tasks_deleted_at`. */
+/**
+ * The document of seed 003, with ours: `progress`, `reason`, `tags`, `rollout`, `rollback_of` and `rollback_job_id` (the job that this one brings
+ * back, and the one that brings this one back), `tasks_truncated`, `tasks_deleted_at`.
+ */
 export const Job = Type.Object({
   ...JobSummary.properties,
   task_data: Type.String(),
   rollout: Rollout,
+  rollback_of: Type.Union([Uuid, Type.Null()]),
+  rollback_job_id: Type.Union([Uuid, Type.Null()]),
   tasks: Type.Array(JobTask),
   targets: Type.Array(Type.Object({ target_id: Uuid, extension_info: ExtensionInfo })),
   tasks_truncated: Type.Optional(Type.Literal(true)),
@@ -147,7 +133,6 @@ export const Job = Type.Object({
 export type Job = Static<typeof Job>;
 export type JobSummary = Static<typeof JobSummary>;
 export type JobTask = Static<typeof JobTask>;
-export type Progress = Static<typeof Progress>;
 
 /** What a user may do to a job; what is allowed from which status stands in interfaces §1. */
 export const JOB_ACTIONS = ['pause', 'restore', 'retry', 'cancel'] as const;
@@ -160,7 +145,7 @@ export const jobPlanner = {
   createJob: defineRpc(
     'job-planner',
     'createJob',
-    Type.Object({ ...jobKey, job: NewJob, created_by: Type.String() }),
+    Type.Object({ ...jobKey, job: NewJob, created_by: Uuid }),
     Type.Object({ job_id: Uuid, job_name: Type.String(), created_at: Type.Integer() }),
   ),
   getJob: defineRpc('job-planner', 'getJob', Type.Object(jobKey), Job),
@@ -201,7 +186,8 @@ export const jobPlanner = {
   deleteJob: defineRpc('job-planner', 'deleteJob', Type.Object(jobKey), Type.Object({})),
 } as const;
 
-/** Work for job-planner: what its commands came to. */
+/** Work for job-planner: what the commands of its rollouts came to, and how their devices' being out of reach holds them up. */
 export const jobWork = {
   outcome: defineWork('job-planner', 'outcome', OutcomeHead, OutcomeItem),
+  step: defineWork('job-planner', 'step', StepHead, StepItem),
 } as const;

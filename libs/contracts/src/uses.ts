@@ -1,3 +1,4 @@
+import { approvals } from './approvals.js';
 import { commandDispatcher, commandWork } from './command-dispatcher.js';
 import { deadLetters, entities, rpcs, works } from './catalogue.js';
 import { deviceChannels, deviceStream, type ChannelName, type DeviceChannel } from './device-channel.js';
@@ -39,12 +40,18 @@ export const uses: Readonly<Record<ServiceName, Uses>> = {
   },
   'command-dispatcher': {
     asks: [deviceState.presence, deviceState.resolve],
-    requests: [jobWork.outcome, operationWork.outcome, operationWork.step, deviceWork.deployed],
+    requests: [jobWork.outcome, jobWork.step, operationWork.outcome, operationWork.step, deviceWork.deployed],
     hears: ['status'],
     tells: ['command', 'cancel'],
   },
   'job-planner': {
-    asks: [deviceState.resolve],
+    asks: [
+      deviceState.resolve,
+      deviceState.presence,
+      deviceState.reportedAt,
+      deployments.resolveDeployments,
+      deviceGroups.getGroup,
+    ],
     requests: [commandWork.request, commandWork.cancel],
     hears: [],
     tells: [],
@@ -62,6 +69,7 @@ export const uses: Readonly<Record<ServiceName, Uses>> = {
       ...Object.values<RpcContract>(commandDispatcher),
       ...Object.values<RpcContract>(deviceCredentials),
       ...Object.values<RpcContract>(jobPlanner),
+      ...Object.values<RpcContract>(approvals),
       ...Object.values<RpcContract>(timelines),
       ...Object.values<RpcContract>(waitings),
       ...lettersOfAll,

@@ -9,9 +9,9 @@ import type { ServiceName } from './services.js';
 /**
  * What anything may wait for (rollout.md, promise 5): as a command ({@link COMMAND_WAITS}; `slot`: also a place among those that its job or
  * operation has in flight; `in_flight`: also the end of what it started itself), the word of a person, the finding of its devices, its turn,
- * which is now, or the report that proves it.
+ * which is now, the report that proves it, or the time between two waves.
  */
-export const WAITS = [...COMMAND_WAITS, 'approval', 'resolve', 'dispatch', 'proof'] as const;
+export const WAITS = [...COMMAND_WAITS, 'approval', 'resolve', 'dispatch', 'proof', 'soak'] as const;
 
 export type WaitsFor = (typeof WAITS)[number];
 

@@ -8,8 +8,10 @@ const progress = (targeted: number, succeeded: number, failed = 0, in_flight = 0
   succeeded,
   failed,
   timed_out: 0,
+  rejected: 0,
+  unknown: 0,
+  offline: 0,
   cancelled: 0,
-  percent: 0,
 });
 
 describe('Rate', () => {

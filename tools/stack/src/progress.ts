@@ -1,4 +1,4 @@
-import type { Progress } from '@muster/contracts';
+import type { RolloutCounts } from '@muster/contracts';
 
 /** Seconds that the rate looks back. */
 const WINDOW_S = 5;
@@ -9,7 +9,10 @@ const duration = (seconds: number) => {
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 };
 
-const ended = (progress: Progress) => progress.succeeded + progress.failed + progress.timed_out + progress.cancelled;
+const notSucceeded = ({ failed, timed_out, rejected, unknown, cancelled }: RolloutCounts) =>
+  failed + timed_out + rejected + unknown + cancelled;
+
+const ended = (progress: RolloutCounts) => progress.succeeded + notSucceeded(progress);
 
 /** How fast a job's tasks end, over the last seconds. */
 export class Rate {
@@ -19,7 +22,7 @@ export class Rate {
    * Takes what is known at `at` (seconds, any origin).
    * @returns ended tasks per second; 0 while nothing is known.
    */
-  add(at: number, progress: Progress): number {
+  add(at: number, progress: RolloutCounts): number {
     this.samples.push({ at, ended: ended(progress) });
     while (this.samples.length > 2 && at - this.samples[0]!.at > WINDOW_S) this.samples.shift();
     const first = this.samples[0]!;
@@ -28,14 +31,14 @@ export class Rate {
 }
 
 /** One line: bar, counts, rate, in flight, failed, and the time that is left at this rate. */
-export function progressLine(progress: Progress, perSecond: number): string {
+export function progressLine(progress: RolloutCounts, perSecond: number): string {
   const done = ended(progress);
   const share = progress.targeted === 0 ? 0 : done / progress.targeted;
   const full = Math.round(share * BAR_WIDTH);
   const bar = '█'.repeat(full) + '░'.repeat(BAR_WIDTH - full);
   const left = progress.targeted - done;
   const eta = done > 0 && left === 0 ? '0 s' : perSecond > 0 ? duration(left / perSecond) : '–';
-  const failed = progress.failed + progress.timed_out + progress.cancelled;
+  const failed = notSucceeded(progress);
   const percent = `${Math.floor(share * 100)} %`.padStart(5);
   return `${bar} ${percent}  ${done}/${progress.targeted}  ${perSecond.toFixed(0)}/s  in flight ${progress.in_flight}  failed ${failed}  ETA ${eta}`;
 }

@@ -139,7 +139,15 @@ export class FakeJobPlanner {
     });
     answerRpc(this.bus, jobPlanner.getJob, ({ project_id, job_id }) => {
       const { summary, job } = this.find(project_id, job_id);
-      return { ...summary, task_data: job.job_content.task_data ?? '', rollout: {}, tasks: [], targets: [] };
+      return {
+        ...summary,
+        task_data: job.job_content.task_data ?? '',
+        rollout: {},
+        rollback_of: null,
+        rollback_job_id: null,
+        tasks: [],
+        targets: [],
+      };
     });
     answerRpc(this.bus, jobPlanner.listJobs, (request) => {
       this.asked.push(request);
@@ -193,5 +201,21 @@ const summaryOf = (job_id: string, job: NewJob): JobSummary => ({
   task_total_count: 0,
   task_failed_count: 0,
   task_success_count: 0,
-  progress: { targeted: 0, pending: 0, in_flight: 0, succeeded: 0, failed: 0, timed_out: 0, cancelled: 0, percent: 0 },
+  progress: {
+    targeted: 0,
+    pending: 0,
+    in_flight: 0,
+    succeeded: 0,
+    failed: 0,
+    timed_out: 0,
+    rejected: 0,
+    cancelled: 0,
+    unknown: 0,
+    offline: 0,
+    percent: 0,
+    rate_per_second: 0,
+    eta: null,
+    wave: null,
+    waiting_for: 'resolve',
+  },
 });
