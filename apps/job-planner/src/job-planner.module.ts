@@ -1,29 +1,52 @@
 import { Module } from '@nestjs/common';
+import { Approvals } from './approvals/approvals.js';
+import { ApprovalsRpc } from './approvals/approvals.rpc.js';
 import { JobAct } from './jobs/job.act.js';
-import { JobAdvance } from './jobs/job.advance.js';
+import { JobBefore } from './jobs/job.before.js';
 import { JobCreate } from './jobs/job.create.js';
-import { JobPlan } from './jobs/job.plan.js';
-import { JobReconcile } from './jobs/job.reconcile.js';
-import { JobRunner } from './jobs/job.runner.js';
+import { JobFamily } from './jobs/job.family.js';
 import { JobStore } from './jobs/job.store.js';
+import { JobTargets } from './jobs/job.targets.js';
 import { JobsRpc } from './jobs/jobs.rpc.js';
 import { TaskRetention } from './retention/task.retention.js';
-import { JobTaskStore } from './tasks/job-task.store.js';
-import { OutcomesWork } from './tasks/outcomes.work.js';
+import { Families } from './rollout/families.js';
+import { RolloutAdvance } from './rollout/rollout.advance.js';
+import { RolloutHolds } from './rollout/rollout.holds.js';
+import { RolloutOutcomes } from './rollout/rollout.outcomes.js';
+import { RolloutPlan } from './rollout/rollout.plan.js';
+import { RolloutReconcile } from './rollout/rollout.reconcile.js';
+import { RolloutRelease } from './rollout/rollout.release.js';
+import { RolloutRunner } from './rollout/rollout.runner.js';
+import { RolloutStop } from './rollout/rollout.stop.js';
+import { RolloutStore } from './rollout/rollout.store.js';
+import { RolloutWake } from './rollout/rollout.wake.js';
+import { RolloutWork } from './rollout/rollout.work.js';
+import { TargetStore } from './rollout/target.store.js';
 import { TimelineRpc } from './timeline/timeline.rpc.js';
 import { TimelineStore } from './timeline/timeline.store.js';
 import { WaitingRpc } from './waiting/waiting.rpc.js';
 import { WaitingStore } from './waiting/waiting.store.js';
 
 @Module({
-  controllers: [JobsRpc, OutcomesWork, TimelineRpc, WaitingRpc],
+  controllers: [JobsRpc, ApprovalsRpc, RolloutWork, TimelineRpc, WaitingRpc],
   providers: [
+    Approvals,
+    RolloutStore,
+    TargetStore,
+    RolloutWake,
+    Families,
+    RolloutPlan,
+    RolloutRelease,
+    RolloutStop,
+    RolloutOutcomes,
+    RolloutHolds,
+    RolloutAdvance,
+    RolloutReconcile,
+    RolloutRunner,
     JobStore,
-    JobTaskStore,
-    JobPlan,
-    JobAdvance,
-    JobReconcile,
-    JobRunner,
+    JobTargets,
+    JobBefore,
+    JobFamily,
     JobCreate,
     JobAct,
     TaskRetention,

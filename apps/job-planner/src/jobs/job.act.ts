@@ -1,62 +1,68 @@
 import { DomainError, type JobAction, type JobStatus } from '@muster/contracts';
-import { Journal } from '@muster/journal';
-import { Injectable } from '@nestjs/common';
+import { Journal, type Tx } from '@muster/journal';
 import { isEnd } from '@muster/lifecycle';
+import { Injectable } from '@nestjs/common';
+import type { LockedRollout } from '../rollout/locked-rollout.js';
+import { RolloutStore } from '../rollout/rollout.store.js';
+import { RolloutWake } from '../rollout/rollout.wake.js';
+import { goOn, tryAgain } from '../rollout/rollout.wish.js';
 import { judgeAction } from './job.decide.js';
 import { jobLifecycle } from './job.lifecycle.js';
-import { JobRunner } from './job.runner.js';
 import { JobStore, type JobKey } from './job.store.js';
 import { jobTable } from './job.table.js';
 
 const REASONS: Record<JobAction, string> = { pause: 'paused', restore: '', retry: '', cancel: 'cancelled' };
 
-/** What users do to a job. Each action is decided under the job's lock and carried out by the runner. */
+/** What users do to a job. Each action is decided under the lock of its rollout and carried out by that. */
 @Injectable()
 export class JobAct {
   constructor(
     private readonly journal: Journal,
     private readonly jobs: JobStore,
-    private readonly runner: JobRunner,
+    private readonly rollouts: RolloutStore,
+    private readonly wake: RolloutWake,
   ) {}
 
   /** @throws DomainError `not_found`, or `conflict` when the job's status does not allow it; nothing changes then. */
   async act(key: JobKey, action: JobAction): Promise<JobStatus> {
     const status = await this.journal.transaction(key.project_id, async (tx) => {
-      const job = await this.jobs.lock(tx, key.id);
-      if (!job) throw notFound(key.id);
-      const verdict = judgeAction(action, job);
+      const [job, rollout] = await this.lock(tx, key);
+      const { spec, wish } = rollout.row;
+      const over = spec.end_at !== undefined && Date.parse(spec.end_at) <= rollout.now;
+      const verdict = judgeAction(action, { ...job, wish, over });
       if (verdict === null) return job.state;
       if ('refused' in verdict) throw new DomainError('conflict', verdict.refused);
-      if (verdict.to === job.state) {
-        await this.jobs.saveWish(tx, key.id, verdict.wish, REASONS[action]);
-        return job.state;
-      }
-      const retry = action === 'retry';
-      await tx.transition(jobTable, verdict.to, {
-        ids: [key.id],
-        set: {
-          wish: verdict.wish,
-          reason: REASONS[action],
-          reopening: retry || job.reopening,
-          round: job.round + (retry ? 1 : 0),
-        },
-        compute: { due_at: 'now()' },
-      });
+      const reason = REASONS[action];
+      rollout.set({ wish: verdict.wish, reason, at_rest: false, due_at: new Date(rollout.now) });
+      if (action === 'restore') goOn(rollout);
+      if (action === 'retry') tryAgain(rollout);
+      await rollout.save(tx);
+      if (verdict.to !== job.state)
+        await tx.transition(jobTable, verdict.to, { ids: [key.id], set: { reason, cancelled: false } });
       return verdict.to;
     });
-    this.runner.wake(key);
+    this.wake.wake(key);
     return status;
   }
 
   /** @throws DomainError `conflict` while the job is Waiting, Running or Stopping. */
   async delete(key: JobKey): Promise<void> {
     await this.journal.transaction(key.project_id, async (tx) => {
-      const job = await this.jobs.lock(tx, key.id);
-      if (!job) throw notFound(key.id);
+      const [job] = await this.lock(tx, key);
       if (!isEnd(jobLifecycle, job.state))
         throw new DomainError('conflict', `a job that is ${job.state} cannot be deleted`);
       await this.jobs.delete(tx, key.id);
     });
+  }
+
+  private async lock(
+    tx: Tx,
+    { id }: JobKey,
+  ): Promise<[{ state: JobStatus; tasks_deleted_at: Date | null }, LockedRollout]> {
+    const rollout = await this.rollouts.lock(tx, id);
+    const job = rollout && (await this.jobs.status(tx, id));
+    if (!job || !rollout) throw notFound(id);
+    return [job, rollout];
   }
 }
 

@@ -1,26 +1,14 @@
-import type { Job, JobStatus, JobSummary, JobTask, Progress } from '@muster/contracts';
+import type { Job, JobStatus, JobSummary, JobTask } from '@muster/contracts';
 import { JsonText } from '@muster/messaging';
+import { progressOf, type Watched } from '../rollout/progress.js';
+import { targeted } from '../rollout/tally.js';
 import type { JobTaskEntity } from '../tasks/job-task.entity.js';
 import type { JobEntity } from './job.entity.js';
 
-const epochSeconds = (date: Date) => Math.floor(date.getTime() / 1000);
-
-export function progressOf(job: JobEntity): Progress {
-  const ended = job.succeeded + job.failed + job.timed_out + job.cancelled;
-  return {
-    targeted: job.task_total,
-    pending: job.pending,
-    in_flight: job.in_flight,
-    succeeded: job.succeeded,
-    failed: job.failed,
-    timed_out: job.timed_out,
-    cancelled: job.cancelled,
-    percent: job.task_total === 0 ? 0 : Math.floor((ended * 1000) / job.task_total) / 10,
-  };
-}
+export const epochSeconds = (date: Date) => Math.floor(date.getTime() / 1000);
 
 /** A job without its tasks (seed 003, list). */
-export function toSummary(job: JobEntity): JobSummary {
+export function toSummary(job: JobEntity, rollout: Watched): JobSummary {
   return {
     job_id: job.id,
     job_name: job.job_name,
@@ -32,17 +20,17 @@ export function toSummary(job: JobEntity): JobSummary {
     reason: job.reason,
     created_at: epochSeconds(job.created_at),
     status_last_updated_at: epochSeconds(job.state_at),
-    task_total_count: job.task_total,
-    task_failed_count: job.failed + job.timed_out,
-    task_success_count: job.succeeded,
-    progress: progressOf(job),
+    task_total_count: targeted(rollout),
+    task_failed_count: rollout.failed + rollout.rejected + rollout.timed_out + rollout.unknown,
+    task_success_count: rollout.succeeded,
+    progress: progressOf(rollout, Date.now()),
   };
 }
 
 /** What is shown of a task. `created_at`: epoch seconds. */
 export type ShownTask = Pick<
   JobTaskEntity,
-  'id' | 'task_name' | 'target_id' | 'target_name' | 'state' | 'reason' | 'deployment_id'
+  'id' | 'task_name' | 'target_id' | 'target_name' | 'node_name' | 'state' | 'reason' | 'deployment_id'
 > & { created_at: number };
 
 /** One task (seed 003, "Task"). A deploy task shows its deployment once it has succeeded. */
@@ -59,9 +47,23 @@ export function toTask(task: ShownTask): JobTask {
   };
 }
 
-const toTarget = ({ target_id, target_name }: ShownTask): Job['targets'][number] => ({
+type Target = Job['targets'][number];
+
+/** The target of a task (seed 003, "Target"); of a deployment also the device that it is on. */
+const toTarget = ({ target_id, target_name, node_name }: ShownTask): Target => ({
   target_id,
-  extension_info: [{ key: 'node_name', value: target_name }],
+  extension_info:
+    node_name === null
+      ? [{ key: 'node_name', value: target_name }]
+      : [
+          { key: 'deployment_name', value: target_name },
+          { key: 'node_name', value: node_name },
+        ],
+});
+
+const toGroup = ({ id, name }: JobEntity['target_groups'][number]): Target => ({
+  target_id: id,
+  extension_info: [{ key: 'node_group_name', value: name }],
 });
 
 /** Most bytes of tasks that one answer carries: the bus takes no message above 1 MiB. */
@@ -73,7 +75,7 @@ export function fitting(tasks: readonly ShownTask[]): string[] {
   let bytes = 0;
   for (const task of tasks) {
     const text = JSON.stringify(toTask(task));
-    bytes += Buffer.byteLength(text) + Buffer.byteLength(task.target_name);
+    bytes += Buffer.byteLength(text) + Buffer.byteLength(task.target_name) + Buffer.byteLength(task.node_name ?? '');
     if (bytes > MAX_BYTES && texts.length > 0) break;
     texts.push(text);
   }
@@ -84,38 +86,41 @@ export function fitting(tasks: readonly ShownTask[]): string[] {
  * The document of seed 003 as JSON text. `tasks`: all tasks of the job, or the first of them when there are too many. Each is written once:
  * the document is read often while a job runs, and a thousand tasks are nearly all of it.
  */
-export function jobText(job: JobEntity, tasks: readonly ShownTask[]): JsonText<Job> {
+export function jobText(job: JobEntity, rollout: Watched, tasks: readonly ShownTask[]): JsonText<Job> {
   const texts = fitting(tasks);
   const rest: Omit<Job, 'tasks' | 'targets'> = {
-    ...toSummary(job),
+    ...toSummary(job, rollout),
     task_data: job.task_data,
-    rollout: job.rollout,
-    ...(texts.length < job.task_total ? { tasks_truncated: true as const } : {}),
+    rollout: rollout.spec,
+    rollback_of: job.rollback_of,
+    rollback_job_id: job.rollback_job_id,
+    ...(texts.length < targeted(rollout) ? { tasks_truncated: true as const } : {}),
     ...(job.tasks_deleted_at ? { tasks_deleted_at: epochSeconds(job.tasks_deleted_at) } : {}),
   };
-  const targets = JSON.stringify(tasks.slice(0, texts.length).map(toTarget));
+  const ofTasks = tasks.slice(0, texts.length).map(toTarget);
+  const targets = JSON.stringify(job.target_type === 'node_group' ? job.target_groups.map(toGroup) : ofTasks);
   return new JsonText(`${JSON.stringify(rest).slice(0, -1)},"tasks":[${texts.join(',')}],"targets":${targets}}`);
 }
 
 /** How many of a job's tasks are in a status: from its counts, never counted again. */
-export function countIn(job: JobEntity, status: JobStatus | undefined): number {
+export function countIn(rollout: Watched, status: JobStatus | undefined): number {
   switch (status) {
     case undefined:
-      return job.task_total;
+      return targeted(rollout);
     case 'Waiting':
-      return job.pending;
+      return rollout.pending + rollout.offline;
     case 'Running':
-      return job.in_flight - job.stopping;
+      return rollout.in_flight - rollout.stopping;
     case 'Stopping':
-      return job.stopping;
+      return rollout.stopping;
     case 'Stopped':
-      return job.cancelled;
+      return rollout.cancelled;
     case 'Successful':
-      return job.succeeded;
+      return rollout.succeeded;
     case 'Failed':
-      return job.failed;
+      return rollout.failed + rollout.rejected;
     case 'Timed_out':
-      return job.timed_out;
+      return rollout.timed_out + rollout.unknown;
     case 'Partially_successful':
       return 0;
   }

@@ -1,15 +1,10 @@
-import type { DeviceQuery, JobStatus, Rollout } from '@muster/contracts';
+import type { DeviceQuery, JobStatus, JobType, TargetType } from '@muster/contracts';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import type { Wish } from './job.decide.js';
 
-const count = () => Column('integer', { default: 0 });
-
-/** A batch job with its exact counts. */
+/** A batch job; its counts are those of the rollout with its id. */
 @Entity({ name: 'job' })
 @Index('job_list', ['project_id', 'created_at', 'id'])
 @Index('job_finished', { synchronize: false })
-@Index('job_open', { synchronize: false })
-@Index('job_due', ['due_at'], { where: 'due_at IS NOT NULL' })
 export class JobEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'job_pkey' })
   project_id!: string;
@@ -45,7 +40,7 @@ export class JobEntity {
   job_name!: string;
 
   @Column('text')
-  job_type!: 'node_upgrade' | 'deployment_deploy';
+  job_type!: JobType;
 
   @Column('text')
   description!: string;
@@ -54,72 +49,35 @@ export class JobEntity {
   tags!: string[];
 
   @Column('text')
-  target_type!: 'node';
+  target_type!: TargetType;
 
-  /** The devices that were named; null when a query names them, and once the tasks are deleted. */
+  /** What was named; null when a query names the targets, and once the tasks are deleted. */
   @Column('jsonb', { nullable: true })
   target_ids!: string[] | null;
 
   @Column('jsonb', { nullable: true })
   target_query!: DeviceQuery | null;
 
+  /** The groups that were named, as the document shows them. */
+  @Column('jsonb', { default: [] })
+  target_groups!: { id: string; name: string }[];
+
   @Column('text')
   task_data!: string;
-
-  /** As it was given. */
-  @Column('jsonb')
-  rollout!: Rollout;
 
   @Column('text')
   created_by!: string;
 
-  @Column('integer')
-  max_in_flight!: number;
-
-  @Column('text', { default: 'run' })
-  wish!: Wish;
-
+  /** Stopped for good. */
   @Column('boolean', { default: false })
-  planned!: boolean;
+  cancelled!: boolean;
 
-  /** How far planning came: an index into `target_ids`, or the last device of the query. */
-  @Column('text', { default: '' })
-  plan_cursor!: string;
+  /** The job whose devices this one brings back to what they had, and the one that brings this one's back. */
+  @Column('uuid', { nullable: true })
+  rollback_of!: string | null;
 
-  @Column('boolean', { default: false })
-  reopening!: boolean;
-
-  /** Raised by each retry; a task with a lower one has not been reopened by it yet. */
-  @Column('integer', { default: 0 })
-  round!: number;
-
-  /** When the sweep looks next; null once it has ended. */
-  @Column('timestamptz', { nullable: true })
-  due_at!: Date | null;
-
-  @count()
-  task_total!: number;
-
-  @count()
-  pending!: number;
-
-  @count()
-  in_flight!: number;
-
-  @count()
-  stopping!: number;
-
-  @count()
-  succeeded!: number;
-
-  @count()
-  failed!: number;
-
-  @count()
-  timed_out!: number;
-
-  @count()
-  cancelled!: number;
+  @Column('uuid', { nullable: true })
+  rollback_job_id!: string | null;
 
   /** When the tasks were deleted, long after the job's end; the counts stay as they were. From then on it has no task to show or to retry. */
   @Column('timestamptz', { nullable: true })

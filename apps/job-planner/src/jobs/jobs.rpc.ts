@@ -1,12 +1,13 @@
 import { DomainError, INLINE_TASKS, jobPlanner, type Job, type RpcRequest, type RpcResponse } from '@muster/contracts';
 import { JsonText, Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
-import { DataSource, type FindOptionsSelect, type FindOptionsWhere } from 'typeorm';
+import { DataSource, In, type EntityManager, type FindOptionsSelect, type FindOptionsWhere } from 'typeorm';
+import { RolloutEntity } from '../rollout/rollout.entity.js';
 import { shownTasks } from '../tasks/shown.tasks.js';
 import { JobAct, notFound } from './job.act.js';
 import { JobCreate } from './job.create.js';
 import { tasksDeleted } from './job.decide.js';
-import { countIn, fitting, jobText, toSummary } from './job.document.js';
+import { countIn, epochSeconds, fitting, jobText, toSummary } from './job.document.js';
 import { JobEntity } from './job.entity.js';
 
 // Without targets and task_data: they may be large, and a list does not show them.
@@ -22,20 +23,15 @@ const SUMMARY = {
   reason: true,
   created_at: true,
   state_at: true,
-  task_total: true,
-  pending: true,
-  in_flight: true,
-  succeeded: true,
-  failed: true,
-  timed_out: true,
-  cancelled: true,
 } satisfies FindOptionsSelect<JobEntity>;
 
 // Without the targets: they may be thousands, and the tasks say them.
 const SHOWN = {
   ...SUMMARY,
+  target_groups: true,
   task_data: true,
-  rollout: true,
+  rollback_of: true,
+  rollback_job_id: true,
   tasks_deleted_at: true,
 } satisfies FindOptionsSelect<JobEntity>;
 
@@ -50,17 +46,17 @@ export class JobsRpc {
 
   @Rpc(jobPlanner.createJob)
   async createJob(request: RpcRequest<typeof jobPlanner.createJob>): Promise<RpcResponse<typeof jobPlanner.createJob>> {
-    const { job_id, job_name, created_at } = toSummary(await this.creation.create(request));
-    return { job_id, job_name, created_at };
+    const { id, job_name, created_at } = await this.creation.create(request);
+    return { job_id: id, job_name, created_at: epochSeconds(created_at) };
   }
 
   @Rpc(jobPlanner.getJob)
   async getJob({ project_id, job_id }: RpcRequest<typeof jobPlanner.getJob>): Promise<JsonText<Job>> {
     // One snapshot, so that the tasks shown agree with the counts.
     return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
-      const job = await manager.getRepository(JobEntity).findOne({ where: { project_id, id: job_id }, select: SHOWN });
-      if (!job) throw notFound(job_id);
-      return jobText(job, job.tasks_deleted_at ? [] : await shownTasks(manager, job, { limit: INLINE_TASKS }));
+      const [job, rollout] = await shown(manager, project_id, job_id);
+      const tasks = job.tasks_deleted_at ? [] : await shownTasks(manager, job, { limit: INLINE_TASKS });
+      return jobText(job, rollout, tasks);
     });
   }
 
@@ -73,14 +69,19 @@ export class JobsRpc {
       ...(status ? { state: status } : {}),
     };
     const direction = sort === 'created_at:asc' ? 'ASC' : 'DESC';
-    const [jobs, job_count] = await this.dataSource.getRepository(JobEntity).findAndCount({
-      where,
-      select: SUMMARY,
-      order: { created_at: direction, id: direction },
-      take: limit,
-      skip: offset,
+    return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
+      const [jobs, job_count] = await manager.getRepository(JobEntity).findAndCount({
+        where,
+        select: SUMMARY,
+        order: { created_at: direction, id: direction },
+        take: limit,
+        skip: offset,
+      });
+      const ids = jobs.map(({ id }) => id);
+      const rollouts = await manager.getRepository(RolloutEntity).findBy({ project_id, id: In(ids) });
+      const byId = new Map(rollouts.map((rollout) => [rollout.id, rollout]));
+      return { job_count, jobs: jobs.map((job) => toSummary(job, byId.get(job.id)!)) };
     });
-    return { job_count, jobs: jobs.map(toSummary) };
   }
 
   @Rpc(jobPlanner.listTasks)
@@ -89,13 +90,12 @@ export class JobsRpc {
   ): Promise<JsonText<RpcResponse<typeof jobPlanner.listTasks>>> {
     const { project_id, job_id, status, limit, marker } = request;
     return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
-      const job = await manager.getRepository(JobEntity).findOne({ where: { project_id, id: job_id }, select: SHOWN });
-      if (!job) throw notFound(job_id);
+      const [job, rollout] = await shown(manager, project_id, job_id);
       if (job.tasks_deleted_at) throw new DomainError('not_found', tasksDeleted(job.tasks_deleted_at));
       const page = await shownTasks(manager, job, { status, after: marker, limit: limit + 1 });
       const texts = fitting(page.slice(0, limit));
       const next_marker = page.length > texts.length ? page[texts.length - 1]!.id : null;
-      const rest = JSON.stringify({ task_count: countIn(job, status), next_marker });
+      const rest = JSON.stringify({ task_count: countIn(rollout, status), next_marker });
       return new JsonText(`${rest.slice(0, -1)},"tasks":[${texts.join(',')}]}`);
     });
   }
@@ -117,4 +117,11 @@ export class JobsRpc {
     await this.action.delete({ project_id, id: job_id });
     return {};
   }
+}
+
+/** A job with its rollout. @throws DomainError `not_found`. */
+async function shown(manager: EntityManager, project_id: string, id: string): Promise<[JobEntity, RolloutEntity]> {
+  const job = await manager.getRepository(JobEntity).findOne({ where: { project_id, id }, select: SHOWN });
+  if (!job) throw notFound(id);
+  return [job, await manager.getRepository(RolloutEntity).findOneByOrFail({ project_id, id })];
 }

@@ -1,4 +1,5 @@
 import { stateTableColumns } from '@muster/journal';
+import { targetColumns, targetIndexes } from '../rollout/target.table.js';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 export class Jobs1700000003000 implements MigrationInterface {
@@ -13,35 +14,69 @@ export class Jobs1700000003000 implements MigrationInterface {
         target_type text NOT NULL,
         target_ids jsonb,
         target_query jsonb,
+        target_groups jsonb NOT NULL DEFAULT '[]',
         task_data text NOT NULL,
-        rollout jsonb NOT NULL,
         created_by text NOT NULL,
-        max_in_flight integer NOT NULL,
+        cancelled boolean NOT NULL DEFAULT false,
+        rollback_of uuid,
+        rollback_job_id uuid,
+        tasks_deleted_at timestamptz,
+        PRIMARY KEY (project_id, id)
+      )`);
+    await runner.query(`CREATE INDEX job_list ON job (project_id, created_at, id)`);
+    await runner.query(
+      `CREATE INDEX job_finished ON job (state_at) WHERE tasks_deleted_at IS NULL
+         AND (state IN ('Successful', 'Partially_successful', 'Failed', 'Timed_out') OR state = 'Stopped' AND cancelled)`,
+    );
+    await runner.query(`
+      CREATE TABLE rollout (
+        project_id text NOT NULL,
+        id uuid NOT NULL,
+        family text NOT NULL,
+        spec jsonb NOT NULL,
+        command text NOT NULL,
+        args jsonb NOT NULL,
+        traceparent text,
         wish text NOT NULL DEFAULT 'run',
+        reason text NOT NULL DEFAULT '',
+        at_rest boolean NOT NULL DEFAULT false,
+        waits_for text NOT NULL DEFAULT 'resolve',
+        due_at timestamptz,
         planned boolean NOT NULL DEFAULT false,
+        pass integer NOT NULL DEFAULT 0,
         plan_cursor text NOT NULL DEFAULT '',
+        pass_from integer NOT NULL DEFAULT 0,
+        query_waves jsonb NOT NULL DEFAULT '{}',
+        placed integer NOT NULL DEFAULT 0,
+        rescan_at timestamptz,
+        zones text[] NOT NULL DEFAULT '{}',
+        waves jsonb NOT NULL DEFAULT '[]',
+        wave integer NOT NULL DEFAULT 0,
+        paid_until timestamptz,
+        baseline jsonb,
         reopening boolean NOT NULL DEFAULT false,
         round integer NOT NULL DEFAULT 0,
-        due_at timestamptz,
-        task_total integer NOT NULL DEFAULT 0,
+        retries integer NOT NULL DEFAULT 0,
+        durations jsonb NOT NULL DEFAULT '{}',
+        began_at timestamptz,
+        recent double precision NOT NULL DEFAULT 0,
+        recent_at timestamptz,
         pending integer NOT NULL DEFAULT 0,
+        offline integer NOT NULL DEFAULT 0,
         in_flight integer NOT NULL DEFAULT 0,
         stopping integer NOT NULL DEFAULT 0,
         succeeded integer NOT NULL DEFAULT 0,
         failed integer NOT NULL DEFAULT 0,
         timed_out integer NOT NULL DEFAULT 0,
+        never_contacted integer NOT NULL DEFAULT 0,
+        rejected integer NOT NULL DEFAULT 0,
+        unknown integer NOT NULL DEFAULT 0,
         cancelled integer NOT NULL DEFAULT 0,
-        tasks_deleted_at timestamptz,
         PRIMARY KEY (project_id, id)
       ) WITH (fillfactor = 50)`);
-    await runner.query(`CREATE INDEX job_list ON job (project_id, created_at, id)`);
-    await runner.query(`CREATE INDEX job_due ON job (due_at) WHERE due_at IS NOT NULL`);
+    await runner.query(`CREATE INDEX rollout_due ON rollout (due_at) WHERE due_at IS NOT NULL`);
     await runner.query(
-      `CREATE INDEX job_finished ON job (state_at) WHERE tasks_deleted_at IS NULL
-         AND (state IN ('Successful', 'Partially_successful', 'Failed', 'Timed_out') OR state = 'Stopped' AND wish = 'cancel')`,
-    );
-    await runner.query(
-      `CREATE INDEX job_open ON job (project_id) WHERE due_at IS NOT NULL OR state = 'Stopped' AND wish = 'pause'`,
+      `CREATE INDEX rollout_open ON rollout (project_id) WHERE due_at IS NOT NULL OR at_rest AND wish = 'pause'`,
     );
     await runner.query(`
       CREATE TABLE job_task (
@@ -49,29 +84,34 @@ export class Jobs1700000003000 implements MigrationInterface {
         job_id uuid NOT NULL,
         target_id uuid NOT NULL,
         target_name text NOT NULL,
+        node_name text,
         task_name text NOT NULL,
         deployment_id uuid,
-        command_id uuid,
-        round integer NOT NULL DEFAULT 0,
-        ask_at timestamptz,
-        asks integer NOT NULL DEFAULT 0,
+        args jsonb,
+        ${targetColumns},
         PRIMARY KEY (project_id, id)
       ) WITH (fillfactor = 70)`);
     await runner.query(`CREATE INDEX job_task_job ON job_task (project_id, job_id, id)`);
-    await runner.query(`CREATE INDEX job_task_target ON job_task (project_id, target_id)`);
-    await runner.query(`CREATE INDEX job_task_waiting ON job_task (project_id, job_id, id) WHERE state = 'Waiting'`);
-    await runner.query(
-      `CREATE INDEX job_task_in_flight ON job_task (project_id, job_id, id) WHERE state IN ('Running', 'Stopping')`,
-    );
-    await runner.query(
-      `CREATE INDEX job_task_unsuccessful ON job_task (project_id, job_id, id) WHERE state IN ('Failed', 'Timed_out', 'Stopped')`,
-    );
+    for (const index of targetIndexes('job_task', 'job_id')) await runner.query(index);
     await runner.query(`
       CREATE TABLE task_removal (
         project_id text NOT NULL,
         job_id uuid NOT NULL,
         PRIMARY KEY (project_id, job_id)
       )`);
+    await runner.query(`
+      CREATE TABLE approval (
+        ${stateTableColumns({ activity: false, traced: false })},
+        subject_entity text NOT NULL,
+        subject_id uuid NOT NULL,
+        subject_name text NOT NULL,
+        wave integer NOT NULL,
+        requested_by uuid NOT NULL,
+        decided_by uuid,
+        PRIMARY KEY (project_id, id)
+      )`);
+    await runner.query(`CREATE UNIQUE INDEX approval_of_wave ON approval (project_id, subject_id, wave)`);
+    await runner.query(`CREATE INDEX approval_pending ON approval (project_id, id) WHERE state = 'pending'`);
   }
 
   // Forward only.

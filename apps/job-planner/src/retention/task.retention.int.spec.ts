@@ -102,8 +102,8 @@ describe('the tasks of jobs, whose history is kept 30 days', () => {
   it('given a job that its user deletes, then it is gone at once and its tasks follow in pages', async () => {
     const id = await ended(1, 'SUCCESS', 'Successful');
     await planner.service.query(
-      `INSERT INTO job_task (project_id, id, state, version, job_id, target_id, target_name, task_name)
-       SELECT project_id, gen_random_uuid(), state, version, job_id, target_id, target_name, task_name
+      `INSERT INTO job_task (project_id, id, state, version, job_id, target_id, device_id, target_name, task_name)
+       SELECT project_id, gen_random_uuid(), state, version, job_id, gen_random_uuid(), device_id, target_name, task_name
        FROM job_task, generate_series(1, 4500) WHERE job_id = $1`,
       [id],
     );

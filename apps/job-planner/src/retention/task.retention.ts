@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 
 /** SQL: the jobs that have ended and still have their tasks, as the index on them says it; a job that is paused has not ended. */
 export const FINISHED = `tasks_deleted_at IS NULL
-  AND (state IN ('Successful', 'Partially_successful', 'Failed', 'Timed_out') OR state = 'Stopped' AND wish = 'cancel')`;
+  AND (state IN ('Successful', 'Partially_successful', 'Failed', 'Timed_out') OR state = 'Stopped' AND cancelled)`;
 
 /** Deletes the tasks of jobs that ended long ago or were deleted by their users. */
 @Injectable()

@@ -1,5 +1,6 @@
 import { jobTaskEntity } from '@muster/contracts';
 import { defineStateTable } from '@muster/journal';
+import { TARGET_COLUMNS, type TargetTable } from '../rollout/target.table.js';
 import { jobTaskLifecycle } from './job-task.lifecycle.js';
 
 // Its events carry the job's trace, in which every step of the job runs.
@@ -10,14 +11,20 @@ export const jobTaskTable = defineStateTable(jobTaskEntity, {
   traced: false,
   eventData: ['job_id', 'target_id'],
   columns: {
+    ...TARGET_COLUMNS,
     job_id: 'uuid',
     target_id: 'uuid',
     target_name: 'text',
+    node_name: 'text',
     task_name: 'text',
     deployment_id: 'uuid',
-    command_id: 'uuid',
-    round: 'integer',
-    ask_at: 'timestamptz',
-    asks: 'integer',
+    args: 'jsonb',
   },
 });
+
+/** The tasks of jobs as parts of their rollouts. */
+export const jobTargets: TargetTable = {
+  states: jobTaskTable,
+  owner: 'job_id',
+  item: ['deployment_id', 'args'],
+};

@@ -24,7 +24,7 @@ export function shownTasks(
   if (status) conditions.push(`state = $${parameters.push(status)}`);
   if (after) conditions.push(`id > $${parameters.push(after)}`);
   return manager.query<ShownTask[]>(
-    `SELECT id, task_name, target_id, target_name, state, reason, deployment_id,
+    `SELECT id, task_name, target_id, target_name, node_name, state, reason, deployment_id,
        floor(extract(epoch FROM created_at))::float8 AS created_at
      FROM job_task WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT $3`,
     parameters,

@@ -1,28 +1,53 @@
 import {
   commandWork,
+  deployments,
+  deviceGroups,
   deviceState,
+  DomainError,
   jobPlanner,
   jobWork,
   type CommandOutcome,
+  type DeviceQuery,
   type Job,
   type JobAction,
+  type JsonObject,
   type NewJob,
+  type Progress,
   type WorkItem,
 } from '@muster/contracts';
 import { RunningService } from '@muster/service/testing';
 import { v7 as uuid } from 'uuid';
-import { vi } from 'vitest';
+import { expect, vi } from 'vitest';
 import { JobPlannerModule } from '../job-planner.module.js';
 import { entities, migrations } from '../schema.js';
 
 export const PROJECT = 'acme';
+/** Who asks for what the tests ask for. */
+export const USER = '01890000-0000-7000-8000-000000000001';
 
 type Asked = WorkItem<typeof commandWork.request>;
+
+interface DeploymentOfTest {
+  id: string;
+  name: string;
+  version: string;
+  device_id: string;
+  device_name: string;
+  timezone: string;
+  args: JsonObject;
+}
 
 /** The real planner; the test is device-state and command-dispatcher. */
 export class RunningPlanner {
   /** Devices that exist, in the order of their ids. */
   readonly devices: string[] = [];
+  readonly zones = new Map<string, string>();
+  readonly offline = new Set<string>();
+  /** What a device reports, wherever it is asked. */
+  readonly reported = new Map<string, unknown>();
+  readonly groups = new Map<string, string[]>();
+  readonly tagged = new Map<string, string[]>();
+  readonly deployments: DeploymentOfTest[] = [];
   readonly requests;
   readonly cancels;
 
@@ -30,17 +55,50 @@ export class RunningPlanner {
     this.requests = service.hear(commandWork.request);
     this.cancels = service.hear(commandWork.cancel);
     service.answer(deviceState.resolve, ({ query, after, limit, project_id }) => {
-      const { ids } = query as { ids?: string[] };
       const wanted =
         project_id === PROJECT
-          ? this.devices.filter((id) => (!ids || ids.includes(id)) && (!after || id > after)).sort()
+          ? this.devices.filter((id) => this.matches(id, query) && (!after || id > after)).sort()
           : [];
       const page = wanted.slice(0, limit);
       return {
-        devices: page.map((id) => ({ id, name: `node-${id.slice(-4)}`, timezone: 'UTC' })),
+        devices: page.map((id) => ({ id, name: `node-${id.slice(-4)}`, timezone: this.zones.get(id) ?? 'UTC' })),
         next: wanted.length > limit ? page.at(-1)! : null,
       };
     });
+    service.answer(deviceState.presence, ({ ids }) => ({
+      devices: ids.map((id) => ({ id, online: !this.offline.has(id), version: 1 })),
+    }));
+    service.answer(deviceState.reportedAt, ({ ids }) => ({
+      devices: ids.map((id) => ({ id, ...(this.reported.has(id) && { value: this.reported.get(id) }) })),
+    }));
+    service.answer(deployments.resolveDeployments, ({ ids, query, after, limit, with_args }) => {
+      const wanted = this.deployments
+        .filter(
+          ({ id, device_id }) =>
+            (!ids || ids.includes(id)) && (!query || this.matches(device_id, query)) && (!after || id > after),
+        )
+        .sort((a, b) => (a.id < b.id ? -1 : 1));
+      const page = wanted.slice(0, limit).map(({ args, ...rest }) => (with_args ? { ...rest, args } : rest));
+      return { deployments: page, next: wanted.length > limit ? page.at(-1)!.id : null };
+    });
+    service.answer(deviceGroups.getGroup, ({ id }) => {
+      const members = this.groups.get(id);
+      if (!members) throw new DomainError('not_found', `group ${id}`);
+      const now = new Date().toISOString();
+      const group = { parent_id: null, kind: 'list' as const, query: null, device_count: members.length };
+      return { id, project_id: PROJECT, name: `group-${id.slice(-4)}`, ...group, created_at: now, updated_at: now };
+    });
+  }
+
+  /** As much of a query as the tests need: ids, a group, a tag that is a list of devices here, and both. */
+  private matches(id: string, { ids, group, tags, and, or }: DeviceQuery): boolean {
+    return (
+      (!ids || ids.includes(id)) &&
+      (group === undefined || this.groups.get(group)?.includes(id) === true) &&
+      (tags === undefined || this.tagged.get(String(tags))?.includes(id) === true) &&
+      (!and || and.every((one) => this.matches(id, one))) &&
+      (!or || or.some((one) => this.matches(id, one)))
+    );
   }
 
   static async start(): Promise<RunningPlanner> {
@@ -62,7 +120,7 @@ export class RunningPlanner {
     await this.service.call(jobPlanner.createJob, {
       project_id: PROJECT,
       job_id,
-      created_by: 'tester',
+      created_by: USER,
       job: {
         job_name: 'aaa',
         job_type: 'deployment_deploy',
@@ -98,9 +156,38 @@ export class RunningPlanner {
     items: readonly Asked[],
     status: CommandOutcome = 'SUCCESS',
     reason = '',
+    more: Partial<WorkItem<typeof jobWork.outcome>> = {},
   ): Promise<void> {
-    const outcomes = items.map(({ command_id, ref }) => ({ command_id, ref, status, reason, code: '', sent: true }));
+    const outcomes = items.map(({ command_id, ref }) => ({
+      command_id,
+      ref,
+      status,
+      reason,
+      code: '',
+      sent: true,
+      ...more,
+    }));
     await this.service.ask(jobWork.outcome, { project_id: PROJECT, head: { request_id: job_id }, items: outcomes });
+  }
+
+  /** Tells of commands that they are held, or of their devices that they are back. */
+  async step(job_id: string, items: readonly Asked[], step: 'HELD' | 'REACHABLE'): Promise<void> {
+    const steps = items.map(({ command_id, ref }) => ({ command_id, ref, step }));
+    await this.service.ask(jobWork.step, { project_id: PROJECT, head: { request_id: job_id }, items: steps });
+  }
+
+  /** The job once its progress has these numbers. */
+  async progressed(job_id: string, progress: Partial<Progress>): Promise<Job> {
+    let last: Job | undefined;
+    const entries = Object.entries(progress) as [keyof Progress, unknown][];
+    await vi
+      .waitUntil(async () => {
+        last = await this.job(job_id);
+        return entries.every(([name, value]) => last!.progress[name] === value);
+      })
+      .catch(() => undefined);
+    expect(last!.progress).toMatchObject(progress);
+    return last!;
   }
 
   async reached(job_id: string, status: Job['status']): Promise<Job> {
@@ -117,20 +204,25 @@ export class RunningPlanner {
 
   /** The counts of the job as its tasks say, counted again. */
   async recount(job_id: string): Promise<Record<string, number>> {
-    const rows = await this.service.query<{ state: string; n: string }>(
-      `SELECT state, count(*) AS n FROM job_task WHERE job_id = $1 GROUP BY state`,
+    const rows = await this.service.query<{ state: string; held: boolean; outcome: string | null; n: number }>(
+      `SELECT state, waits_for = 'offline' AS held, outcome, count(*)::integer AS n FROM job_task WHERE job_id = $1 GROUP BY 1, 2, 3`,
       [job_id],
     );
-    const of = (...states: string[]) =>
-      rows.filter((row) => states.includes(row.state)).reduce((sum, row) => sum + Number(row.n), 0);
+    const of = (which: (row: (typeof rows)[number]) => boolean) =>
+      rows.filter(which).reduce((sum, row) => sum + row.n, 0);
+    const ended = (...outcomes: string[]) =>
+      of((row) => !['Waiting', 'Running', 'Stopping'].includes(row.state) && outcomes.includes(row.outcome ?? ''));
     return {
-      targeted: rows.reduce((sum, row) => sum + Number(row.n), 0),
-      pending: of('Waiting'),
-      in_flight: of('Running', 'Stopping'),
-      succeeded: of('Successful'),
-      failed: of('Failed'),
-      timed_out: of('Timed_out'),
-      cancelled: of('Stopped'),
+      targeted: of(() => true),
+      pending: of((row) => row.state === 'Waiting' && !row.held),
+      offline: of((row) => row.state === 'Waiting' && row.held),
+      in_flight: of((row) => row.state === 'Running' || row.state === 'Stopping'),
+      succeeded: ended('succeeded'),
+      failed: ended('failed'),
+      timed_out: ended('timed_out', 'never_contacted'),
+      rejected: ended('rejected'),
+      unknown: ended('unknown'),
+      cancelled: ended('cancelled'),
     };
   }
 }

@@ -24,7 +24,7 @@ export class TimelineStore {
            SELECT t.created_at AS at, 'Waiting' AS state, '' AS reason, 1 AS place
            UNION ALL SELECT t.state_at, t.state, t.reason, t.version WHERE t.version > 1
          ) entry
-         WHERE t.project_id = $1 AND t.target_id = $2 ${before ? 'AND t.created_at <= $4' : ''}
+         WHERE t.project_id = $1 AND t.device_id = $2 ${before ? 'AND t.created_at <= $4' : ''}
        ) e
        JOIN job j ON j.project_id = $1 AND j.id = e.job_id
        ${before ? 'WHERE (e.at, e.id) < ($4::timestamptz, $5::uuid)' : ''}

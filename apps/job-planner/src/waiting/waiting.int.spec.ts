@@ -67,7 +67,7 @@ describe('what waits', () => {
       rollout: { max_in_flight: 1, timeout: { in_progress_seconds: 2_592_000, offline_seconds: 31_536_000 } },
     });
     await planner.askedFor(id, 1);
-    await planner.service.query(`UPDATE job SET task_total = 1000000 WHERE id = $1`, [id]);
+    await planner.service.query(`UPDATE rollout SET succeeded = 1000000 WHERE id = $1`, [id]);
     const tasks = await waiting(150, 'job-task');
     expect(tasks).toHaveLength(400);
     expect(new Set(tasks.map((entry) => entry.id)).size).toBe(400);

@@ -1,6 +1,7 @@
 import { serviceUser } from '@muster/bus-auth';
 import { busWithUsers, type BusWithUsers } from '@muster/bus-auth/testing';
 import {
+  DomainError,
   BATCH_SIZE,
   deviceSubject,
   type ChannelName,
@@ -186,11 +187,18 @@ export class RunningService {
     return this.rpc.call(contract, request);
   }
 
-  /** Answers a question in place of the service that does so in production. */
+  /** Answers a question in place of the service that does so in production; a DomainError is its refusal. */
   answer<C extends RpcContract>(contract: C, answer: (request: RpcRequest<C>) => RpcResponse<C>): void {
+    const replyTo = (request: RpcRequest<C>): object => {
+      try {
+        return { ok: answer(request) };
+      } catch (error) {
+        if (!(error instanceof DomainError)) throw error;
+        return { error: { kind: error.kind, message: error.message, details: error.details } };
+      }
+    };
     this.connection.subscribe(contract.subject, {
-      callback: (_error, message) =>
-        void message.respond(JSON.stringify({ ok: answer(message.json<RpcRequest<C>>()) })),
+      callback: (_error, message) => void message.respond(JSON.stringify(replyTo(message.json<RpcRequest<C>>()))),
     });
   }
 

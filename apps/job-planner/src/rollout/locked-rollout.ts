@@ -1,0 +1,56 @@
+import type { Tx } from '@muster/journal';
+import type { RolloutEntity } from './rollout.entity.js';
+import { COUNTS, type Tally } from './tally.js';
+
+/** Columns that are written as JSON. */
+const JSONB = new Set<keyof RolloutEntity>(['waves', 'query_waves', 'baseline', 'durations']);
+
+/** A rollout whose row the transaction has locked. What changes of it is collected, and written at once. */
+export class LockedRollout {
+  readonly #changed = new Set<keyof RolloutEntity>();
+
+  /** @param now the time of the database, in epoch milliseconds */
+  constructor(
+    readonly row: Readonly<RolloutEntity>,
+    readonly now: number,
+  ) {}
+
+  get id(): string {
+    return this.row.id;
+  }
+
+  /** Sets columns. */
+  set(values: Partial<RolloutEntity>): void {
+    for (const [name, value] of Object.entries(values) as [keyof RolloutEntity, never][]) {
+      if (this.row[name] === value) continue;
+      (this.row as RolloutEntity)[name] = value;
+      this.#changed.add(name);
+    }
+  }
+
+  /** Moves counts by what statements of the same transaction really did. */
+  count(changes: Partial<Tally>): void {
+    for (const [name, change] of Object.entries(changes) as [keyof Tally, number][])
+      if (change !== 0) this.set({ [name]: this.row[name] + change });
+  }
+
+  /** The counts as they are now. */
+  tally(): Tally {
+    return Object.fromEntries(COUNTS.map((name) => [name, this.row[name]])) as unknown as Tally;
+  }
+
+  /** Writes what has changed; nothing where nothing has. */
+  async save(tx: Tx): Promise<void> {
+    const names = [...this.#changed];
+    if (names.length === 0) return;
+    this.#changed.clear();
+    const values = names.map((name) => {
+      const value = this.row[name];
+      return JSONB.has(name) && value !== null ? JSON.stringify(value) : value;
+    });
+    await tx.query(
+      `UPDATE rollout SET ${names.map((name, at) => `${name} = $${at + 3}`).join(', ')} WHERE project_id = $1 AND id = $2`,
+      [tx.project, this.id, ...values],
+    );
+  }
+}

@@ -1,0 +1,77 @@
+import { MAX_IN_FLIGHT, type Progress, type RolloutCounts } from '@muster/contracts';
+import { quantile } from './durations.js';
+import { ratePerMinute } from './pace.js';
+import { offlineSeconds } from './rollout.ask.js';
+import type { RolloutEntity } from './rollout.entity.js';
+import { ended, open, targeted, type Tally } from './tally.js';
+
+/** How long an end counts for the rate of a rollout: after so many seconds a third of it is left. */
+const MEMORY_SECONDS = 10;
+/** How far the time that is left may be off what the rate of late says. */
+const RATE_OFF = { least: 0.75, most: 1.5 };
+
+/** What is shown of a rollout's progress, of its row. */
+export type Watched = Pick<
+  RolloutEntity,
+  keyof Tally | 'spec' | 'at_rest' | 'waits_for' | 'waves' | 'wave' | 'durations' | 'began_at' | 'recent' | 'recent_at'
+>;
+
+/** Devices that ended of late, with so many more at `now` (epoch milliseconds). */
+export function recentWith(
+  { recent, recent_at }: Pick<Watched, 'recent' | 'recent_at'>,
+  more: number,
+  now: number,
+): number {
+  const seconds = recent_at ? Math.max(0, now - recent_at.getTime()) / 1000 : 0;
+  return recent * Math.exp(-seconds / MEMORY_SECONDS) + more;
+}
+
+export function countsOf(tally: Tally): RolloutCounts {
+  const { pending, in_flight, succeeded, failed, timed_out, rejected, cancelled, unknown, offline } = tally;
+  const targets = targeted(tally);
+  return { targeted: targets, pending, in_flight, succeeded, failed, timed_out, rejected, cancelled, unknown, offline };
+}
+
+/** The progress of a rollout at `now`, epoch milliseconds (rollout.md, "Watch"). */
+export function progressOf(rollout: Watched, now: number): Progress {
+  const counts = countsOf(rollout);
+  const rate = rollout.at_rest ? 0 : recentWith(rollout, 0, now) / MEMORY_SECONDS;
+  return {
+    ...counts,
+    percent: counts.targeted === 0 ? 0 : Math.floor((ended(rollout) * 1000) / counts.targeted) / 10,
+    rate_per_second: Math.round(rate * 10) / 10,
+    eta: etaOf(rollout, rate, now),
+    wave: rollout.waves.length > 1 ? { number: rollout.wave + 1, of: rollout.waves.length } : null,
+    waiting_for: rollout.at_rest ? null : rollout.waits_for,
+  };
+}
+
+/**
+ * Between when and when the rollout may end, after what was seen of it: the time that devices took, the ends of late, its rate and the soaks to
+ * come. Null before a device has succeeded, and while it depends on a person or a window.
+ */
+function etaOf(rollout: Watched, perSecond: number, now: number): Progress['eta'] {
+  const { spec, durations, waits_for, waves, wave } = rollout;
+  const left = open(rollout) - rollout.offline;
+  const fast = quantile(durations, 0.25);
+  const slow = quantile(durations, 0.9);
+  const isOpenEnded = spec.membership === 'continuous' || spec.window !== undefined || waits_for === 'approval';
+  const asks = (spec.waves ?? []).some(({ approval }, index) => approval === true && index > wave);
+  if (rollout.at_rest || open(rollout) === 0 || isOpenEnded || asks || fast === undefined || slow === undefined)
+    return null;
+  const rounds = Math.ceil(left / Math.max(1, Math.min(left, spec.max_in_flight ?? MAX_IN_FLIGHT)));
+  const byRate = (ratePerMinute(spec, rollout.succeeded) ?? Infinity) / 60;
+  const paced = Number.isFinite(byRate) ? left / byRate : 0;
+  const soaks = (spec.waves ?? [])
+    .slice(wave, waves.length - 1)
+    .reduce((sum, { soak_seconds = 0 }) => sum + soak_seconds, 0);
+  const seen = perSecond > 0 ? left / perSecond : undefined;
+  const least = Math.min((rounds * fast) / 2, (seen ?? Infinity) * RATE_OFF.least);
+  const most = Math.max(rounds * slow, (seen ?? 0) * RATE_OFF.most);
+  const untilOffline =
+    rollout.offline > 0 ? (rollout.began_at?.getTime() ?? now) + offlineSeconds(spec) * 1000 : -Infinity;
+  return {
+    earliest: new Date(now + (Math.max(least, paced) + soaks) * 1000).toISOString(),
+    latest: new Date(Math.max(now + (Math.max(most, paced) + soaks) * 1000, untilOffline)).toISOString(),
+  };
+}

@@ -1,0 +1,167 @@
+import type { JsonObject } from '@muster/contracts';
+import { Journal, type Tx } from '@muster/journal';
+import { inSpan, traceContext } from '@muster/messaging';
+import type { RunnerKey } from '@muster/service';
+import { Injectable } from '@nestjs/common';
+import { SpanKind } from '@opentelemetry/api';
+import { DataSource } from 'typeorm';
+import { Approvals } from '../approvals/approvals.js';
+import { Families } from './families.js';
+import type { LockedRollout } from './locked-rollout.js';
+import { passesOf } from './passes.js';
+import { bringsBack, nextStep, type RolloutFacts, type RolloutStep, type Wait } from './rollout.decide.js';
+import { RolloutEntity } from './rollout.entity.js';
+import { RolloutPlan } from './rollout.plan.js';
+import { RolloutRelease } from './rollout.release.js';
+import { RolloutStop } from './rollout.stop.js';
+import { RolloutStore } from './rollout.store.js';
+import { changeWave } from './rollout.waves.js';
+import { windowsOf } from './rollout.windows.js';
+import { ruleInWords } from './stop.rules.js';
+import { TargetStore } from './target.store.js';
+
+/** What a look at a rollout has found out that the next one is to know. */
+interface Found {
+  /** Nothing may begin now. */
+  exhausted: boolean;
+  /** Devices of which it has to be known what they have, before they are changed; and then that. */
+  candidates?: readonly string[];
+  before?: ReadonlyMap<string, JsonObject>;
+}
+
+/** Carries out the steps of a rollout, each in a transaction of its own that holds its lock. */
+@Injectable()
+export class RolloutAdvance {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly journal: Journal,
+    private readonly rollouts: RolloutStore,
+    private readonly targets: TargetStore,
+    private readonly families: Families,
+    private readonly plan: RolloutPlan,
+    private readonly release: RolloutRelease,
+    private readonly stop: RolloutStop,
+    private readonly approvals: Approvals,
+  ) {}
+
+  /** Takes steps until the rollout has to wait for others, or for a time. */
+  async advance({ project_id, id }: RunnerKey): Promise<void> {
+    const rollout = await this.dataSource
+      .getRepository(RolloutEntity)
+      .findOne({ where: { project_id, id }, select: { project_id: true, id: true, traceparent: true } });
+    if (!rollout) return;
+    await inSpan('rollout advance', SpanKind.INTERNAL, traceContext(rollout.traceparent), async () => {
+      const found: Found = { exhausted: false };
+      for (;;) {
+        const step = await this.step(project_id, id, found);
+        if (!step || step.do === 'wait') return;
+        if (step.do === 'plan' && !(await this.plan.nextPage(project_id, id))) return;
+        if (step.do === 'release') await this.look(project_id, id, found);
+      }
+    });
+  }
+
+  /** What is to be known of devices before they are changed; asked without any lock. */
+  private async look(project_id: string, id: string, found: Found): Promise<void> {
+    if (!found.candidates) return;
+    const rollout = await this.dataSource.getRepository(RolloutEntity).findOneByOrFail({ project_id, id });
+    found.before = await this.families.of(rollout).before(rollout, found.candidates);
+    delete found.candidates;
+  }
+
+  /** One step under the rollout's lock; planning alone is left to the caller. */
+  private step(project_id: string, id: string, found: Found): Promise<RolloutStep | undefined> {
+    return this.journal.transaction(project_id, async (tx) => {
+      const rollout = await this.rollouts.lock(tx, id);
+      if (!rollout) return undefined;
+      const step = nextStep(factsOf(rollout, found.exhausted));
+      await this.take(tx, rollout, step, found);
+      await rollout.save(tx);
+      return step;
+    });
+  }
+
+  private async take(tx: Tx, rollout: LockedRollout, step: RolloutStep, found: Found): Promise<void> {
+    const family = this.families.of(rollout.row);
+    switch (step.do) {
+      case 'plan':
+        return;
+      case 'rescan':
+        rollout.set({ planned: false, plan_cursor: '', pass: passesOf(rollout.row.spec).length - 1 });
+        rollout.set({ rescan_at: new Date(rollout.now) });
+        return;
+      case 'reopen':
+        return this.stop.reopen(tx, rollout);
+      case 'release': {
+        if (bringsBack(rollout.row.spec) && !found.before) {
+          found.candidates = await this.release.next(tx, rollout, step.count);
+          found.exhausted = found.candidates.length === 0;
+          return;
+        }
+        found.exhausted = (await this.release.release(tx, rollout, step, found.before)) === 0;
+        delete found.before;
+        return;
+      }
+      case 'ask_approval':
+        changeWave(rollout, { asked_at: rollout.now });
+        return this.approvals.ask(tx, await family.subject(tx, rollout), rollout.row.wave + 1);
+      case 'begin_wave':
+        return changeWave(rollout, { began_at: rollout.now });
+      case 'pass_wave':
+        return changeWave(rollout, { passed_at: rollout.now });
+      case 'next_wave':
+        return rollout.set({ wave: rollout.row.wave + 1 });
+      case 'stop': {
+        const rule = rollout.row.spec.abort![step.rule]!;
+        const reason = `stop rule ${step.rule + 1}: ${ruleInWords(rule)}`;
+        rollout.set({ wish: rule.action, reason });
+        await family.stopping(tx, rollout);
+        if (rule.action === 'rollback') await family.bringBack(tx, rollout);
+        return;
+      }
+      case 'pause':
+        rollout.set({ wish: 'pause', reason: step.reason });
+        return family.stopping(tx, rollout);
+      case 'expire':
+        return this.stop.expire(tx, rollout);
+      case 'stop_pending':
+        return this.stop.stopPending(tx, rollout);
+      case 'stop_in_flight':
+        return this.stop.stopInFlight(tx, rollout);
+      case 'rest':
+        rollout.set({ at_rest: true, due_at: null });
+        if (rollout.row.wish !== 'pause') await this.approvals.withdraw(tx, rollout.id);
+        return family.rested(tx, rollout);
+      case 'end':
+        rollout.set({ at_rest: true, due_at: null });
+        if (rollout.row.waves.length > 0) await this.approvals.withdraw(tx, rollout.id);
+        return family.ended(tx, rollout);
+      case 'wait':
+        return this.wait(tx, rollout, step, found);
+    }
+  }
+
+  private async wait(
+    tx: Tx,
+    rollout: LockedRollout,
+    { for: reason, until }: Wait,
+    { exhausted }: Found,
+  ): Promise<void> {
+    const { row } = rollout;
+    if (row.at_rest) return;
+    const retry = exhausted ? await this.targets.nextRetry(tx, this.families.of(row).table, row.id) : null;
+    const next = Math.min(until ?? Infinity, retry ?? Infinity);
+    rollout.set({ waits_for: reason });
+    if (next < (row.due_at?.getTime() ?? Infinity)) rollout.set({ due_at: new Date(next) });
+  }
+}
+
+/** What the next step depends on. */
+const factsOf = ({ row, now }: LockedRollout, exhausted: boolean): RolloutFacts => ({
+  ...row,
+  paid_until: row.paid_until?.getTime() ?? null,
+  rescan_at: row.rescan_at?.getTime() ?? null,
+  windows: windowsOf(row, now),
+  exhausted,
+  now,
+});

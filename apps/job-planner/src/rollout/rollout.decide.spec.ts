@@ -1,0 +1,306 @@
+import type { Rollout, StopRule } from '@muster/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { exposures } from './exposure.js';
+import { ended, targeted, type DeviceEnd } from './tally.js';
+import { SimulatedRollout, type Conduct } from './testing/simulated-rollout.js';
+import { placesOf } from './wave.gate.js';
+
+// A Sunday.
+const NOON = Date.parse('2026-11-22T12:00:00Z');
+const WELL: Conduct = { end: 'succeeded', seconds: 1, zone: 'UTC', away: 0 };
+
+const devices = (count: number, conduct: (place: number) => Partial<Conduct> = () => ({})): Conduct[] =>
+  Array.from({ length: count }, (_, place) => ({ ...WELL, ...conduct(place) }));
+
+const rolled = (spec: Rollout, conducts: readonly Conduct[], onApproval?: (one: SimulatedRollout) => boolean) => {
+  const rollout = new SimulatedRollout(spec, conducts, NOON, onApproval);
+  rollout.run();
+  return rollout;
+};
+
+const begun = (rollout: SimulatedRollout) => rollout.devices.filter((device) => device.begun.length > 0).length;
+
+const anyEnd = fc.constantFrom<DeviceEnd>(
+  'succeeded',
+  'succeeded',
+  'succeeded',
+  'failed',
+  'timed_out',
+  'rejected',
+  'unknown',
+);
+const anyConduct: fc.Arbitrary<Conduct> = fc.record({
+  end: anyEnd,
+  seconds: fc.integer({ min: 0, max: 600 }),
+  zone: fc.constantFrom('UTC', 'Asia/Tokyo', 'America/New_York'),
+  away: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 100_000 })),
+});
+const anyRule: fc.Arbitrary<StopRule> = fc
+  .record({
+    base: fc.constantFrom('targeted' as const, 'contacted' as const, 'finished' as const),
+    outcome: fc.constantFrom('failed' as const, 'timed_out' as const, 'rejected' as const, 'any' as const),
+    action: fc.constantFrom('pause' as const, 'cancel' as const),
+    min_finished: fc.integer({ min: 1, max: 20 }),
+    share: fc.integer({ min: 1, max: 100 }),
+    isCount: fc.boolean(),
+  })
+  .map(({ share, isCount, ...rule }) => ({ ...rule, ...(isCount ? { count: share } : { percent: share }) }));
+const anyWaves = fc
+  .array(
+    fc.record({
+      size: fc.integer({ min: 1, max: 40 }),
+      isCount: fc.boolean(),
+      success_threshold: fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined }),
+      soak_seconds: fc.integer({ min: 0, max: 1_000 }),
+      approval: fc.boolean(),
+    }),
+    { maxLength: 3 },
+  )
+  .map((waves) =>
+    [
+      ...waves.map(({ size, isCount, ...wave }) => ({
+        ...wave,
+        ...(isCount ? { count: size } : { percent: size / 2 }),
+      })),
+      {},
+    ].map((wave) => JSON.parse(JSON.stringify(wave)) as object),
+  );
+const anySpec: fc.Arbitrary<Rollout> = fc
+  .record({
+    waves: fc.option(anyWaves, { nil: undefined }),
+    max_in_flight: fc.integer({ min: 1, max: 30 }),
+    rate_per_minute: fc.option(fc.integer({ min: 1, max: 1_000 }), { nil: undefined }),
+    ramp: fc.option(fc.constant({ base: 5, factor: 2, after_succeeded: 10 }), { nil: undefined }),
+    abort: fc.array(anyRule, { maxLength: 2 }),
+    window: fc.option(fc.constant({ start: '01:00', end: '05:00' }), { nil: undefined }),
+    catch_up: fc.boolean(),
+    start_at: fc.option(fc.constant('2026-11-22T18:00:00Z'), { nil: undefined }),
+    end_at: fc.option(fc.constant('2026-11-24T00:00:00Z'), { nil: undefined }),
+  })
+  .map((spec) => JSON.parse(JSON.stringify(spec)) as Rollout);
+
+describe('any rollout over any devices', () => {
+  it('given time, then it ends or rests with a reason, and each device is somewhere', () => {
+    fc.assert(
+      fc.property(anySpec, fc.array(anyConduct, { maxLength: 60 }), (spec, conducts) => {
+        const rollout = rolled(spec, conducts);
+        expect(rollout.facts.at_rest).toBe(true);
+        expect(targeted(rollout.tally)).toBe(conducts.length);
+        expect(rollout.ended || rollout.fired !== undefined || rollout.paused !== undefined).toBe(true);
+        if (rollout.ended) expect(ended(rollout.tally)).toBe(conducts.length);
+        for (const device of rollout.devices) expect(device.begun.length).toBeLessThanOrEqual(1);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('given that it is let go on whenever it rests, then it ends', () => {
+    fc.assert(
+      fc.property(anySpec, fc.array(anyConduct, { maxLength: 40 }), (given, conducts) => {
+        const spec: Rollout = { ...given, abort: (given.abort ?? []).filter(({ action }) => action === 'pause') };
+        const rollout = rolled(spec, conducts);
+        for (let times = 0; !rollout.ended; times++) {
+          expect(times).toBeLessThanOrEqual(2 * conducts.length + 5);
+          rollout.restore();
+          rollout.run();
+        }
+        expect(ended(rollout.tally)).toBe(conducts.length);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('given a stop rule that has fired, then no device begins any more', () => {
+    fc.assert(
+      fc.property(anySpec, fc.array(anyConduct, { minLength: 1, maxLength: 60 }), (spec, conducts) => {
+        const rollout = rolled(spec, conducts);
+        if (rollout.firedAt === undefined) return;
+        const latest = Math.max(...rollout.devices.flatMap((device) => device.begun));
+        expect(latest).toBeLessThanOrEqual(rollout.firedAt);
+        expect(rollout.steps.slice(rollout.steps.indexOf('stop'))).not.toContain('release');
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('given a cancel at any moment, then it comes to rest with nothing open, and nothing begins after it', () => {
+    fc.assert(
+      fc.property(
+        anySpec,
+        fc.array(anyConduct, { maxLength: 40 }),
+        fc.integer({ min: 0, max: 100_000 }),
+        (spec, conducts, after) => {
+          const rollout = new SimulatedRollout(spec, conducts, NOON);
+          rollout.run(NOON + after * 1000);
+          const before = begun(rollout);
+          if (rollout.ended) return;
+          if (rollout.facts.at_rest) rollout.facts = { ...rollout.facts, at_rest: false };
+          rollout.wish = 'cancel';
+          rollout.run();
+          expect(rollout.facts.at_rest).toBe(true);
+          expect(begun(rollout)).toBe(before);
+          expect(ended(rollout.tally)).toBe(targeted(rollout.tally));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('given windows, then devices begin only while theirs is open', () => {
+    fc.assert(
+      fc.property(anySpec, fc.array(anyConduct, { maxLength: 40 }), (given, conducts) => {
+        const rollout = rolled({ ...given, window: { start: '01:00', end: '05:00' } }, conducts);
+        for (const { begun: times, zone } of rollout.devices) {
+          for (const time of times) {
+            const hour = Number(
+              new Intl.DateTimeFormat('en', { timeZone: zone, hour: 'numeric', hourCycle: 'h23' }).format(time),
+            );
+            expect(hour).toBeGreaterThanOrEqual(1);
+            expect(hour).toBeLessThan(5);
+          }
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('given a rate, then in no minute more begin than it and a second of it allow', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 2_000 }), fc.integer({ min: 1, max: 80 }), (rate_per_minute, count) => {
+        const rollout = rolled({ rate_per_minute }, devices(count));
+        const times = rollout.devices.flatMap((device) => device.begun).sort((a, b) => a - b);
+        for (const from of times) {
+          const inMinute = times.filter((time) => time >= from && time < from + 60_000).length;
+          expect(inMinute).toBeLessThanOrEqual(rate_per_minute + Math.max(1, rate_per_minute / 60));
+        }
+        expect(rollout.ended).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('a change that goes wrong from a wave on', () => {
+  it('given any rules, then no more devices are changed than its worst case says', () => {
+    fc.assert(
+      fc.property(
+        anySpec,
+        fc.integer({ min: 1, max: 120 }),
+        fc.nat(),
+        fc.constantFrom<DeviceEnd>('failed', 'timed_out', 'rejected'),
+        fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 120, maxLength: 120 }),
+        (given, count, from, end, seconds) => {
+          const { window: _window, start_at: _start, end_at: _end, ...spec } = given;
+          const waves = placesOf(spec.waves ?? [{}], new Map(), 0, count);
+          const bad = from % waves.length;
+          const first = waves[bad]!.from;
+          const conducts = devices(count, (place) => ({
+            seconds: seconds[place]!,
+            end: place >= first ? end : 'succeeded',
+          }));
+          const worst = exposures(spec, waves)[bad]!;
+          const rollout = rolled(spec, conducts);
+          // A rule that counts another outcome does not see this one.
+          const blind = worst.rule !== null && ![end, 'any', undefined].includes(spec.abort![worst.rule]!.outcome);
+          if (!blind) expect(begun(rollout)).toBeLessThanOrEqual(worst.devices);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('given 5,000 devices in waves of 1 %, 10 % and the rest, then a fault in the second stops there', () => {
+    const spec: Rollout = {
+      waves: [{ percent: 1, success_threshold: 95 }, { percent: 10, success_threshold: 95 }, {}],
+      max_in_flight: 20,
+      abort: [{ percent: 5, min_finished: 10, action: 'pause' }],
+    };
+    const worst = exposures(spec, placesOf(spec.waves!, new Map(), 0, 5_000));
+    expect(worst).toEqual([
+      { wave: 1, rule: 0, devices: 29, wrong: 29 },
+      { wave: 2, rule: 0, devices: 72, wrong: 22 },
+      { wave: 3, rule: 0, devices: 598, wrong: 48 },
+    ]);
+    const rollout = rolled(
+      spec,
+      devices(5_000, (place) => ({ end: place < 50 ? 'succeeded' : 'failed' })),
+    );
+    expect(rollout.fired).toBe(0);
+    expect(begun(rollout)).toBeLessThanOrEqual(72);
+    expect(begun(rollout)).toBeGreaterThan(50);
+  });
+});
+
+describe('waves', () => {
+  it('given a threshold that is reached early, then the next wave begins after its soak', () => {
+    const spec: Rollout = { waves: [{ count: 4, success_threshold: 50, soak_seconds: 60 }, {}] };
+    const rollout = rolled(
+      spec,
+      devices(10, (place) => ({ seconds: place < 2 ? 5 : place < 4 ? 1_000 : 1 })),
+    );
+    expect(rollout.devices[4]!.begun).toEqual([NOON + 65_000]);
+    expect(rollout.ended).toBe(true);
+  });
+
+  it('given a first wave of which too many fail, then it pauses with the reason, and goes on once it is let', () => {
+    const spec: Rollout = { waves: [{ count: 4, success_threshold: 75 }, {}] };
+    const rollout = rolled(
+      spec,
+      devices(10, (place) => ({ end: place < 2 ? 'failed' : 'succeeded', seconds: place + 1 })),
+    );
+    expect(rollout.paused).toBe('wave 1: at most 50 % of its devices can still succeed, 75 % are needed');
+    expect(begun(rollout)).toBe(4);
+    rollout.restore();
+    rollout.run();
+    expect(rollout.tally).toMatchObject({ succeeded: 8, failed: 2 });
+  });
+
+  it('given a wave without a threshold of which none succeeds, then it pauses', () => {
+    const rollout = rolled(
+      { waves: [{ count: 2 }, {}] },
+      devices(5, () => ({ end: 'rejected' })),
+    );
+    expect(rollout.paused).toBe('wave 1: none of its 2 devices succeeded');
+  });
+
+  it('given offline devices, then they hold up the next wave only if they may not catch up', () => {
+    const conducts = devices(6, (place) => ({ away: place === 0 ? 3_600 : 0 }));
+    const begins = (catch_up: boolean) =>
+      rolled({ waves: [{ count: 3 }, {}], catch_up }, conducts).devices[5]!.begun[0];
+    expect(begins(true)).toBe(NOON + 1_000);
+    expect(begins(false)).toBe(NOON + 3_601_000);
+  });
+
+  it('given a wave that needs an approval, then nothing of it begins without', () => {
+    const rollout = rolled({ waves: [{ count: 2 }, { approval: true }] }, devices(5), () => false);
+    expect(begun(rollout)).toBe(2);
+    expect(rollout.facts.at_rest).toBe(false);
+  });
+
+  it('given percents of few devices, then the first wave has one, and all have their place', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 5_000 }), anyWaves, (count, waves) => {
+        const places = placesOf(waves, new Map(), 0, count);
+        expect(places[0]!.to).toBeGreaterThan(0);
+        expect(places.at(-1)!.to).toBe(count);
+        for (const [index, place] of places.entries()) expect(place.from).toBe(places[index - 1]?.to ?? 0);
+      }),
+    );
+  });
+});
+
+describe('an end', () => {
+  it('given end_at, then what has not begun by then never does', () => {
+    const rollout = rolled(
+      { max_in_flight: 1, end_at: '2026-11-22T12:00:10Z' },
+      devices(20, () => ({ seconds: 3 })),
+    );
+    expect(rollout.ended).toBe(true);
+    expect(rollout.tally).toMatchObject({ succeeded: 4, never_contacted: 16 });
+  });
+
+  it('given start_at, then nothing begins before', () => {
+    const rollout = rolled({ start_at: '2026-11-22T18:00:00Z' }, devices(3));
+    expect(rollout.devices.map((device) => device.begun)).toEqual(Array(3).fill([Date.parse('2026-11-22T18:00:00Z')]));
+  });
+});

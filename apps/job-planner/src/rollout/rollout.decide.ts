@@ -1,0 +1,176 @@
+import { BATCH_SIZE, MAX_IN_FLIGHT, type Rollout, type RolloutWait } from '@muster/contracts';
+import { allowance, ratePerMinute } from './pace.js';
+import { firedRule } from './stop.rules.js';
+import { open, type Tally } from './tally.js';
+import { gateOf, hasPassed, type Gate, type WaveState } from './wave.gate.js';
+import type { Windows } from './rollout.windows.js';
+
+/** What is wanted of a rollout; `rollback` is a cancel after which the changed devices are brought back. */
+export type Wish = 'run' | 'pause' | 'cancel' | 'rollback';
+
+/** All that the next step of a rollout depends on. Times in epoch milliseconds. */
+export interface RolloutFacts extends Tally {
+  spec: Rollout;
+  wish: Wish;
+  /** It has ended, or stands still until somebody lets it go on. */
+  at_rest: boolean;
+  /** All devices have their place. */
+  planned: boolean;
+  /** A retry is going over the devices that did not succeed. */
+  reopening: boolean;
+  /** What had happened when somebody last let it go on. */
+  baseline: Tally | null;
+  /** Empty until all are planned where there are several, and where nobody asked for waves. */
+  waves: readonly WaveState[];
+  /** The place of the present one. */
+  wave: number;
+  /** Up to when its rate is used up. */
+  paid_until: number | null;
+  windows: Windows;
+  /** When devices that match by now are looked for again; null where nobody may join. */
+  rescan_at: number | null;
+  /** A look has just found nothing that may begin at this time. */
+  exhausted: boolean;
+  now: number;
+}
+
+/** The next thing to do for a rollout; every step touches at most {@link BATCH_SIZE} devices. */
+export type RolloutStep =
+  | { do: 'plan' }
+  | { do: 'rescan' }
+  | { do: 'reopen' }
+  /** `paidUntil`: of so many that begin, where there is a rate. */
+  | { do: 'release'; count: number; paidUntil?: (taken: number) => number }
+  | { do: 'ask_approval' }
+  | { do: 'begin_wave' }
+  | { do: 'pass_wave' }
+  | { do: 'next_wave' }
+  | { do: 'stop'; rule: number }
+  | { do: 'pause'; reason: string }
+  | { do: 'expire' }
+  | { do: 'stop_pending' }
+  | { do: 'stop_in_flight' }
+  /** It stands still; `end`: all its devices have ended. */
+  | { do: 'rest' }
+  | { do: 'end' }
+  | Wait;
+
+/** `until`: when time alone lets it go on; null when something else has to happen. */
+export interface Wait {
+  do: 'wait';
+  for: RolloutWait;
+  until: number | null;
+}
+
+const wait = (reason: RolloutWait, until: number | null = null): Wait => ({ do: 'wait', for: reason, until });
+
+/** Decides from numbers and times alone what a rollout does next. */
+export function nextStep(rollout: RolloutFacts): RolloutStep {
+  if (rollout.at_rest) return wait('approval');
+  switch (rollout.wish) {
+    case 'run':
+      return goOn(rollout);
+    case 'pause':
+      return rollout.in_flight === 0 ? { do: 'rest' } : wait('in_flight');
+    case 'cancel':
+    case 'rollback':
+      return stop(rollout);
+  }
+}
+
+function stop({ pending, offline, in_flight, stopping }: RolloutFacts): RolloutStep {
+  if (pending + offline > 0) return { do: 'stop_pending' };
+  if (in_flight > stopping) return { do: 'stop_in_flight' };
+  return in_flight === 0 ? { do: 'rest' } : wait('in_flight');
+}
+
+function goOn(rollout: RolloutFacts): RolloutStep {
+  const { spec, now, planned } = rollout;
+  const rule = firedRule(spec.abort ?? [], rollout, rollout.baseline);
+  if (rule !== undefined) return { do: 'stop', rule };
+  const ends = timeOf(spec.end_at);
+  if (ends !== null && ends <= now) return runOut(rollout);
+  if (rollout.reopening) return { do: 'reopen' };
+  if (!planned && isStaged(spec)) return { do: 'plan' };
+  if (planned && rollout.rescan_at !== null && rollout.rescan_at <= now) return { do: 'rescan' };
+  const next = proceed(rollout);
+  if (next.do !== 'wait') return next;
+  if (!planned) return { do: 'plan' };
+  if (open(rollout) === 0 && rollout.rescan_at === null) return { do: 'end' };
+  return { ...next, until: earliest(next.until, ends, rollout.rescan_at) };
+}
+
+/** Its time is up: what has not begun never does. */
+function runOut(rollout: RolloutFacts): RolloutStep {
+  if (rollout.pending + rollout.offline > 0 || !rollout.planned) return { do: 'expire' };
+  return rollout.in_flight === 0 ? { do: 'end' } : wait('in_flight');
+}
+
+/** The next step of what is planned. */
+function proceed(rollout: RolloutFacts): RolloutStep {
+  const starts = timeOf(rollout.spec.start_at);
+  if (starts !== null && starts > rollout.now) return wait('window', starts);
+  if (open(rollout) === 0) return wait('resolve');
+  const { waves = [{}] } = rollout.spec;
+  const state = rollout.waves[rollout.wave];
+  if (!state) return release(rollout, null);
+  const wave = waves[rollout.wave]!;
+  if (state.began_at === null) {
+    if (wave.approval !== true || state.approved_at !== null) return { do: 'begin_wave' };
+    return state.asked_at === null ? { do: 'ask_approval' } : wait('approval');
+  }
+  const catchUp = rollout.spec.catch_up ?? true;
+  const isLast = rollout.wave === waves.length - 1;
+  if (!isLast && state.passed_at === null && hasPassed(wave, state, catchUp)) return { do: 'pass_wave' };
+  const gate = gateOf(wave, state, catchUp, rollout.now);
+  if (gate.is === 'open' && !isLast) return { do: 'next_wave' };
+  if (gate.is === 'shut' && (!isLast || (wave.success_threshold !== undefined && rollout.pending > 0)))
+    return { do: 'pause', reason: `wave ${rollout.wave + 1}: ${gate.reason}` };
+  return release(rollout, isLast ? null : gate);
+}
+
+function release(rollout: RolloutFacts, gate: Gate | null): RolloutStep {
+  const { spec, pending, in_flight, windows, now } = rollout;
+  const soakEnds = gate?.is === 'soaking' ? gate.until : null;
+  const idle = waitOf(rollout, soakEnds);
+  const count = Math.min((spec.max_in_flight ?? MAX_IN_FLIGHT) - in_flight, pending, BATCH_SIZE);
+  if (windows.open?.size === 0) return pending > 0 ? wait('window', earliest(windows.next, soakEnds)) : idle;
+  if (count <= 0 || rollout.exhausted) return idle;
+  const rate = ratePerMinute(spec, rollout.succeeded);
+  if (rate === undefined) return { do: 'release', count };
+  const { count: allowed, paidUntil } = allowance(rate, rollout.paid_until, now);
+  if (allowed === 0) return wait('slot', earliest(paidUntil(0), soakEnds));
+  return { do: 'release', count: Math.min(count, allowed), paidUntil };
+}
+
+/** What it waits for when nothing may begin. */
+function waitOf({ pending, in_flight, offline, windows, exhausted }: RolloutFacts, soakEnds: number | null): Wait {
+  const next = earliest(soakEnds, pending > 0 ? windows.next : null);
+  if (in_flight > 0) return wait('in_flight', next);
+  if (soakEnds !== null) return wait('soak', next);
+  if (pending > 0 && exhausted) return wait(windows.open === null ? 'retry_at' : 'window', next);
+  return wait(offline > 0 ? 'offline' : 'resolve', next);
+}
+
+/** Whether nothing may begin before all is planned: the sizes of waves follow from the whole. */
+export const isStaged = ({ waves = [] }: Rollout): boolean => waves.length > 1;
+
+/** Whether devices may begin the moment they are planned, as far as there are slots. */
+export const mayBeginAtOnce = (spec: Rollout): boolean =>
+  !isStaged(spec) &&
+  spec.waves?.[0]?.approval !== true &&
+  spec.start_at === undefined &&
+  !spec.window &&
+  spec.rate_per_minute === undefined &&
+  !spec.ramp &&
+  !bringsBack(spec);
+
+/** Whether what the devices had has to be known before they are changed. */
+export const bringsBack = ({ abort = [] }: Rollout): boolean => abort.some(({ action }) => action === 'rollback');
+
+const timeOf = (time: string | undefined): number | null => (time === undefined ? null : Date.parse(time));
+
+function earliest(...times: (number | null)[]): number | null {
+  const known = times.filter((time) => time !== null);
+  return known.length > 0 ? Math.min(...known) : null;
+}

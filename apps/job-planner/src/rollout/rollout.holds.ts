@@ -1,0 +1,67 @@
+import type { jobWork, WorkItem } from '@muster/contracts';
+import type { Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { Families } from './families.js';
+import type { LockedRollout } from './locked-rollout.js';
+import { cancel } from './rollout.ask.js';
+import { noteInWaves } from './rollout.waves.js';
+import { FIRST_ASK_AT, TargetStore } from './target.store.js';
+
+type Step = WorkItem<typeof jobWork.step>;
+
+/** Takes in that the commands of devices are held, because they are offline, and that they are back. The rollout is locked. */
+@Injectable()
+export class RolloutHolds {
+  constructor(
+    private readonly targets: TargetStore,
+    private readonly families: Families,
+  ) {}
+
+  async apply(tx: Tx, rollout: LockedRollout, steps: readonly Step[]): Promise<void> {
+    // Of what came in one batch for one command the last word counts.
+    const last = [...new Map(steps.map((step) => [step.command_id, step])).values()];
+    await this.hold(
+      tx,
+      rollout,
+      last.filter(({ step }) => step === 'HELD'),
+    );
+    await this.goOn(
+      tx,
+      rollout,
+      last.filter(({ step }) => step === 'REACHABLE'),
+    );
+  }
+
+  /** Their slots are free: they wait for their devices, or are passed over. */
+  private async hold(tx: Tx, rollout: LockedRollout, held: readonly Step[]): Promise<void> {
+    if (held.length === 0) return;
+    const { table } = this.families.of(rollout.row);
+    const skips = rollout.row.spec.offline === 'skip';
+    const moved = await tx.transition(table.states, skips ? 'Stopped' : 'Waiting', {
+      ids: held.map(({ ref }) => ref),
+      from: ['Running'],
+      given: { command: { type: 'uuid', values: held.map(({ command_id }) => command_id) } },
+      guard: `t.command_id = i.command AND t.waits_for = ''`,
+      set: skips
+        ? { reason: 'skipped: the device is offline', outcome: 'cancelled' }
+        : { reason: 'the device is offline', waits_for: 'offline', asks: 0 },
+      ...(!skips && { compute: { ask_at: FIRST_ASK_AT } }),
+      returning: ['place', 'command_id'],
+    });
+    const places = moved.map(({ row }) => row['place'] as number);
+    rollout.count({ in_flight: -moved.length, [skips ? 'cancelled' : 'offline']: moved.length });
+    noteInWaves(rollout, places, skips ? 'left_out' : 'offline', 1);
+    if (skips) {
+      const parts = moved.map(({ id, row }) => ({ id, command_id: row['command_id'] as string }));
+      cancel(tx, rollout, parts, 'skipped: the device is offline');
+    }
+  }
+
+  /** They are next to begin, as far as there are slots. */
+  async goOn(tx: Tx, rollout: LockedRollout, back: readonly { ref: string; command_id: string }[]): Promise<void> {
+    if (back.length === 0) return;
+    const places = await this.targets.noteReachable(tx, this.families.of(rollout.row).table, back);
+    rollout.count({ offline: -places.length, pending: places.length });
+    noteInWaves(rollout, places, 'offline', -1);
+  }
+}

@@ -1,0 +1,158 @@
+import { MAX_IN_FLIGHT } from '@muster/contracts';
+import { Journal, type Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { v7 as uuid } from 'uuid';
+import { passesOf } from './passes.js';
+import { isStaged, mayBeginAtOnce } from './rollout.decide.js';
+import { Families } from './families.js';
+import type { Family, NewTarget } from './family.js';
+import type { LockedRollout } from './locked-rollout.js';
+import { request, underWay } from './rollout.ask.js';
+import { RolloutEntity } from './rollout.entity.js';
+import { RolloutStore } from './rollout.store.js';
+import { isOnDevices } from './rollout.windows.js';
+import { newWave, placesOf } from './wave.gate.js';
+import { FIRST_ASK_AT, TargetStore } from './target.store.js';
+import { UNDER_WAY } from './target.table.js';
+
+/** How long after a scan for devices that match by now the next one comes; longer where a scan takes long. */
+const RESCAN_MS = 60_000;
+const RESCAN_SHARE = 100;
+
+/** Gives the devices of a rollout their parts, a page at a time. */
+@Injectable()
+export class RolloutPlan {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly journal: Journal,
+    private readonly rollouts: RolloutStore,
+    private readonly targets: TargetStore,
+    private readonly families: Families,
+  ) {}
+
+  /**
+   * Plans the page after the rollout's cursor; nothing if somebody else has planned it, or the rollout is no longer to be planned.
+   * @returns whether a page was there to plan.
+   */
+  async nextPage(project_id: string, id: string): Promise<boolean> {
+    const rollout = await this.dataSource.getRepository(RolloutEntity).findOneBy({ project_id, id });
+    if (!rollout || rollout.planned) return false;
+    const family = this.families.of(rollout);
+    // Asked before the transaction: no lock is held while another service thinks.
+    const page = await family.page(rollout);
+    if (!page) return false;
+    await this.journal.transaction(project_id, async (tx) => {
+      const locked = await this.rollouts.lock(tx, id);
+      if (!locked) return;
+      const { row } = locked;
+      const isNext = row.pass === rollout.pass && row.plan_cursor === rollout.plan_cursor;
+      if (row.planned || !isNext || row.wish !== 'run' || row.at_rest) return;
+      await this.place(tx, locked, family, page.targets);
+      if (page.last) this.endPass(locked);
+      else locked.set({ plan_cursor: page.cursor });
+      await locked.save(tx);
+    });
+    return true;
+  }
+
+  /** Gives the devices of a page their parts, in its order; the first of them under way already, as far as there are slots. */
+  private async place(tx: Tx, rollout: LockedRollout, family: Family, page: readonly NewTarget[]): Promise<void> {
+    const targets = await this.unplaced(tx, rollout, family, page);
+    const starting = startsAtBirth(rollout, targets.length);
+    const rows = this.rowsOf(rollout, targets.slice(0, starting));
+    const started = await tx.create(
+      family.table.states,
+      { ...rows, command_id: rows.id.map(() => uuid()) },
+      {
+        through: ['Running'],
+        compute: { ask_at: FIRST_ASK_AT, attempts: '1' },
+        returning: [...UNDER_WAY, ...family.table.item],
+      },
+    );
+    const waiting = await tx.create(family.table.states, this.rowsOf(rollout, targets.slice(starting), starting));
+    request(tx, rollout, family, started.map(underWay));
+    rollout.count({ pending: waiting.length, in_flight: started.length });
+    const zones = rollout.row.spec.window ? targets.map(({ timezone }) => timezone) : [];
+    const known = new Set(rollout.row.zones);
+    if (zones.some((zone) => !known.has(zone))) rollout.set({ zones: [...new Set([...known, ...zones])] });
+    rollout.set({ placed: rollout.row.placed + targets.length });
+    if (started.length > 0 && !rollout.row.began_at) {
+      rollout.set({ began_at: new Date(rollout.now) });
+      await family.began(tx, rollout);
+    }
+  }
+
+  /** Where a device may come up twice, those that have no part yet. */
+  private async unplaced(
+    tx: Tx,
+    { row, id }: LockedRollout,
+    family: Family,
+    targets: readonly NewTarget[],
+  ): Promise<readonly NewTarget[]> {
+    if (row.placed === 0 || (passesOf(row.spec).length === 1 && row.spec.membership !== 'continuous')) return targets;
+    const placed = await this.targets.placed(
+      tx,
+      family.table,
+      id,
+      targets.map(({ target_id }) => target_id),
+    );
+    return targets.filter(({ target_id }) => !placed.has(target_id));
+  }
+
+  private rowsOf({ row }: LockedRollout, targets: readonly NewTarget[], after = 0) {
+    const all = <T>(of: (target: NewTarget, index: number) => T): T[] => targets.map(of);
+    const { owner } = this.families.of(row).table;
+    const ofDevices = row.spec.window !== undefined && isOnDevices(row.spec);
+    const names = Object.keys(targets[0]?.own ?? {});
+    return {
+      id: all(() => uuid()),
+      [owner]: all(() => row.id),
+      target_id: all(({ target_id }) => target_id),
+      device_id: all(({ device_id }) => device_id),
+      ...(isStaged(row.spec) && { place: all((_, index) => row.placed + after + index) }),
+      ...(ofDevices && { timezone: all(({ timezone }) => timezone) }),
+      ...(row.round > 0 && { round: all(() => row.round) }),
+      ...Object.fromEntries(names.map((name) => [name, all(({ own }) => own[name])])),
+    };
+  }
+
+  private endPass(rollout: LockedRollout): void {
+    const { row } = rollout;
+    const passes = passesOf(row.spec);
+    const of = passes[row.pass];
+    const begins = row.pass_from;
+    if (of !== null && of !== undefined) {
+      rollout.set({
+        query_waves: { ...row.query_waves, [of]: { from: begins, to: row.placed } },
+        pass: row.pass + 1,
+        pass_from: row.placed,
+        plan_cursor: '',
+      });
+      return;
+    }
+    rollout.set({ planned: true, plan_cursor: '' });
+    const { waves } = row.spec;
+    if (waves && row.waves.length === 0) {
+      const placed = new Map(Object.entries(row.query_waves).map(([index, place]) => [Number(index), place]));
+      rollout.set({ waves: placesOf(waves, placed, begins, row.placed).map(newWave) });
+    } else if (row.waves.length > 0) {
+      // Who joins later is part of the last wave.
+      rollout.set({
+        waves: row.waves.map((wave, at) => (at === row.waves.length - 1 ? { ...wave, to: row.placed } : wave)),
+      });
+    }
+    if (row.spec.membership === 'continuous') {
+      const took = rollout.now - (row.rescan_at?.getTime() ?? rollout.now);
+      const next = rollout.now + Math.max(RESCAN_MS, RESCAN_SHARE * took);
+      const ends = Date.parse(row.spec.end_at!);
+      rollout.set({ rescan_at: new Date(Math.min(next, ends)) });
+    }
+  }
+}
+
+/** How many of `created` parts begin as they are made: as many as there are slots for, unless older ones wait or the rollout is not to go on. */
+function startsAtBirth({ row }: LockedRollout, created: number): number {
+  if (!mayBeginAtOnce(row.spec) || row.reopening || row.pending > 0) return 0;
+  return Math.max(0, Math.min((row.spec.max_in_flight ?? MAX_IN_FLIGHT) - row.in_flight, created));
+}

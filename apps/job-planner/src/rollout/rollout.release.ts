@@ -1,0 +1,75 @@
+import type { JsonObject } from '@muster/contracts';
+import type { Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { v7 as uuid } from 'uuid';
+import { Families } from './families.js';
+import type { LockedRollout } from './locked-rollout.js';
+import { offlineSeconds, request, underWay } from './rollout.ask.js';
+import { isOnDevices, windowsOf } from './rollout.windows.js';
+import { FIRST_ASK_AT, TargetStore } from './target.store.js';
+import { UNDER_WAY } from './target.table.js';
+
+/** How many may begin, and up to when the rate is used up by those that do. */
+interface Allowed {
+  count: number;
+  paidUntil?: (taken: number) => number;
+}
+
+/** Lets devices begin. */
+@Injectable()
+export class RolloutRelease {
+  constructor(
+    private readonly targets: TargetStore,
+    private readonly families: Families,
+  ) {}
+
+  /** The parts of the devices that are next. */
+  next(tx: Tx, { row, now }: LockedRollout, count: number): Promise<string[]> {
+    const { open } = windowsOf(row, now);
+    return this.targets.releasable(tx, this.families.of(row).table, row.id, {
+      count,
+      ranges: row.waves.length > 1 ? row.waves.slice(0, row.wave + 1) : null,
+      zones: open && isOnDevices(row.spec) ? [...open.keys()] : null,
+    });
+  }
+
+  /**
+   * Lets the next devices begin: of those, where `before` is given, the ones of which it tells what they have.
+   * @returns how many did.
+   */
+  async release(
+    tx: Tx,
+    rollout: LockedRollout,
+    { count, paidUntil }: Allowed,
+    before?: ReadonlyMap<string, JsonObject>,
+  ): Promise<number> {
+    const { row, now } = rollout;
+    const family = this.families.of(row);
+    const next = await this.next(tx, rollout, count);
+    const ids = before ? next.filter((id) => before.has(id)) : next;
+    const { open } = windowsOf(row, now);
+    const moved = await tx.transition(family.table.states, 'Running', {
+      ids,
+      from: ['Waiting'],
+      given: { fresh: { type: 'uuid', values: ids.map(() => uuid()) } },
+      ...(before && { each: { before: ids.map((id) => before.get(id)) } }),
+      set: { asks: 0, waits_for: '' },
+      compute: {
+        // A command that was held goes on; whoever is tried again has none.
+        command_id: 'coalesce(t.command_id, i.fresh)',
+        attempts: 't.attempts + (t.command_id IS NULL)::integer',
+        ask_at: FIRST_ASK_AT,
+        ...(open && { contact_by: `coalesce(t.contact_by, now() + interval '${offlineSeconds(row.spec)} seconds')` }),
+      },
+      returning: [...UNDER_WAY, ...family.table.item],
+    });
+    request(tx, rollout, family, moved.map(underWay));
+    rollout.count({ pending: -moved.length, in_flight: moved.length });
+    if (paidUntil) rollout.set({ paid_until: new Date(paidUntil(moved.length)) });
+    if (moved.length > 0 && !row.began_at) {
+      rollout.set({ began_at: new Date(now) });
+      await family.began(tx, rollout);
+    }
+    return moved.length;
+  }
+}

@@ -1,0 +1,123 @@
+import type { Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { Families } from './families.js';
+import type { LockedRollout } from './locked-rollout.js';
+import { cancel } from './rollout.ask.js';
+import { noteInWaves } from './rollout.waves.js';
+import { addTo, endsAs, STATE_OF, type DeviceEnd, type Tally } from './tally.js';
+import { FIRST_ASK_AT, TargetStore } from './target.store.js';
+
+/** Ends devices without their own doing, and lets ended ones begin again. */
+@Injectable()
+export class RolloutStop {
+  constructor(
+    private readonly targets: TargetStore,
+    private readonly families: Families,
+  ) {}
+
+  /** Some that have not begun never do. */
+  stopPending(tx: Tx, rollout: LockedRollout): Promise<void> {
+    return this.endWaiting(tx, rollout, 'cancelled', rollout.row.reason);
+  }
+
+  /** The time of the rollout is up for some that have not begun. */
+  expire(tx: Tx, rollout: LockedRollout): Promise<void> {
+    rollout.set({ planned: true, rescan_at: null });
+    return this.endWaiting(tx, rollout, 'never_contacted', 'end_at has passed');
+  }
+
+  private async endWaiting(tx: Tx, rollout: LockedRollout, end: DeviceEnd, reason: string): Promise<void> {
+    const { table } = this.families.of(rollout.row);
+    const ids = await this.targets.waiting(tx, table, rollout.id);
+    await this.endParts(tx, rollout, ids, end, reason);
+  }
+
+  /** Ends those of these parts that have not begun; the commands of devices that are offline are cancelled. */
+  async endParts(
+    tx: Tx,
+    rollout: LockedRollout,
+    ids: readonly string[],
+    end: DeviceEnd,
+    reason: string,
+  ): Promise<number> {
+    const { table } = this.families.of(rollout.row);
+    const moved = await tx.transition(table.states, STATE_OF[end], {
+      ids,
+      from: ['Waiting'],
+      set: { reason, outcome: end },
+      returning: ['waits_for', 'place', 'command_id'],
+    });
+    const rows = moved.map(({ id, row }) => ({ id, ...row }) as WaitingPart);
+    const offline = rows.filter((row) => row.waits_for === 'offline');
+    rollout.count({ pending: offline.length - rows.length, offline: -offline.length, ...endsAs(end, rows.length) });
+    noteInWaves(rollout, offline.map(placeOf), 'offline', -1);
+    noteInWaves(rollout, rows.map(placeOf), end === 'cancelled' ? 'left_out' : 'lost', 1);
+    const held = rows.flatMap(({ id, command_id }) => (command_id === null ? [] : [{ id, command_id }]));
+    cancel(tx, rollout, held, reason);
+    return rows.length;
+  }
+
+  /** The commands of some that are under way are cancelled. */
+  async stopInFlight(tx: Tx, rollout: LockedRollout): Promise<void> {
+    const { table } = this.families.of(rollout.row);
+    const ids = await this.targets.running(tx, table, rollout.id);
+    const moved = await tx.transition(table.states, 'Stopping', {
+      ids,
+      set: { reason: rollout.row.reason, asks: 0, waits_for: '' },
+      compute: { ask_at: FIRST_ASK_AT },
+      returning: ['command_id'],
+    });
+    cancel(
+      tx,
+      rollout,
+      moved.map(({ id, row }) => ({ id, command_id: row['command_id'] as string })),
+    );
+    rollout.count({ stopping: moved.length });
+  }
+
+  /** Some that ended without success are to begin again. */
+  async reopen(tx: Tx, rollout: LockedRollout): Promise<void> {
+    const { table } = this.families.of(rollout.row);
+    const { round } = rollout.row;
+    const ids = await this.targets.reopenable(tx, table, rollout.id, round);
+    if (ids.length === 0) {
+      rollout.set({ reopening: false, baseline: rollout.tally() });
+      return;
+    }
+    const moved = await tx.transition(table.states, 'Waiting', {
+      ids,
+      from: ['Failed', 'Timed_out', 'Stopped'],
+      set: { round, command_id: null, attempts: 0, waits_for: '', contact_by: null },
+      returning: ['outcome', 'place'],
+    });
+    const changes: Partial<Tally> = { pending: moved.length };
+    for (const { row } of moved) addTo(changes, negative(endsAs(row['outcome'] as DeviceEnd, 1)));
+    rollout.count(changes);
+    const places = (which: (end: DeviceEnd) => boolean) =>
+      moved.filter(({ row }) => which(row['outcome'] as DeviceEnd)).map(({ row }) => row['place'] as number);
+    noteInWaves(
+      rollout,
+      places((end) => end === 'cancelled'),
+      'left_out',
+      -1,
+    );
+    noteInWaves(
+      rollout,
+      places((end) => end !== 'cancelled'),
+      'lost',
+      -1,
+    );
+  }
+}
+
+interface WaitingPart {
+  id: string;
+  waits_for: string;
+  place: number;
+  command_id: string | null;
+}
+
+const placeOf = ({ place }: { place: number }): number => place;
+
+const negative = (change: Partial<Tally>): Partial<Tally> =>
+  Object.fromEntries(Object.entries(change).map(([name, by]) => [name, -by]));

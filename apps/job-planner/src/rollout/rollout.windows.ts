@@ -1,0 +1,46 @@
+import type { Rollout, WindowSchedule } from '@muster/contracts';
+import { nextWindow } from '@muster/schedule';
+
+/** Where devices may be changed at a time. */
+export interface Windows {
+  /** Zones in which it is open, each with the time at which it closes; null: everywhere, for there is no window. */
+  open: ReadonlyMap<string, number> | null;
+  /** When the next zone opens, or a window ends; null when none will. */
+  next: number | null;
+}
+
+/**
+ * The windows of a rollout for devices in `zones`, at `now` (epoch milliseconds). Where a zone counts that is named, all devices are in that one.
+ */
+export function windowsAt({ window, end_at }: Rollout, zones: Iterable<string>, now: number): Windows {
+  if (!window) return { open: null, next: null };
+  const { start, end, days, timezone = 'device' } = window;
+  const schedule: WindowSchedule = {
+    schedule: 'WINDOW',
+    args: {
+      window_start_time: start,
+      window_end_time: end,
+      time_type: timezone === 'device' ? 'device' : 'console',
+      ...(days && { days }),
+      ...(end_at !== undefined && { end_datetime: end_at }),
+    },
+    console_timezone: timezone,
+  };
+  const open = new Map<string, number>();
+  let next = Infinity;
+  for (const zone of zones) {
+    const found = nextWindow(schedule, zone, now);
+    if (!found) continue;
+    if (found.opens <= now) open.set(zone, found.closes);
+    next = Math.min(next, found.opens > now ? found.opens : found.closes);
+  }
+  return { open, next: Number.isFinite(next) ? next : null };
+}
+
+/** Whether the windows are read on each device's own clock. */
+export const isOnDevices = ({ window }: Rollout): boolean =>
+  window === undefined || (window.timezone ?? 'device') === 'device';
+
+/** The windows of a rollout whose devices are in `zones`. */
+export const windowsOf = ({ spec, zones }: { spec: Rollout; zones: readonly string[] }, now: number): Windows =>
+  windowsAt(spec, isOnDevices(spec) ? zones : [spec.window!.timezone!], now);

@@ -1,0 +1,24 @@
+import type { LockedRollout } from './locked-rollout.js';
+import { changeWave } from './rollout.waves.js';
+import { gateOf } from './wave.gate.js';
+
+/**
+ * Somebody lets a rollout go on that stood still: what had happened by now is no reason to stop it any more, and a wave whose gate was shut counts
+ * as passed.
+ */
+export function goOn(rollout: LockedRollout): void {
+  const { spec, waves, wave } = rollout.row;
+  rollout.set({ baseline: rollout.tally() });
+  const state = waves[wave];
+  if (!state || state.began_at === null) return;
+  const gate = gateOf(spec.waves![wave]!, state, spec.catch_up ?? true, rollout.now);
+  if (gate.is === 'shut') changeWave(rollout, { passed_at: rollout.now });
+}
+
+/** Somebody wants the devices tried again that did not succeed: all waves have had their turn. */
+export function tryAgain(rollout: LockedRollout): void {
+  const { round, waves } = rollout.row;
+  rollout.set({ reopening: true, round: round + 1, baseline: rollout.tally(), wave: Math.max(0, waves.length - 1) });
+  const passed = { began_at: rollout.now, passed_at: rollout.now };
+  rollout.set({ waves: waves.map((wave) => ({ ...passed, ...wave, began_at: wave.began_at ?? rollout.now })) });
+}
