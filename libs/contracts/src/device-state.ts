@@ -144,6 +144,9 @@ export const RegisterResult = Type.Object({
   status: Type.Enum(['created', 'exists']),
 });
 
+/** Most bytes, as JSON, of a value that a rollout asks devices to show. */
+export const MAX_REPORTED_VALUE = 1_024;
+
 export const deviceState = {
   /** Registers up to 500 devices; ids come from the caller, so that asking again creates nothing twice. */
   registerDevices: defineRpc(
@@ -177,6 +180,17 @@ export const deviceState = {
       devices: Type.Array(Type.Object({ id: Uuid, name: Type.String(), timezone: Type.String() })),
       next: Type.Union([Uuid, Type.Null()]),
     }),
+  ),
+  /** Of up to 500 ids, those that exist, with what they report at a dotted path; absent where that is nothing, or more than {@link MAX_REPORTED_VALUE}. */
+  reportedAt: defineRpc(
+    'device-state',
+    'reportedAt',
+    Type.Object({
+      project_id: ProjectId,
+      ids: Type.Array(Uuid, { maxItems: 500 }),
+      path: Type.String({ minLength: 1, maxLength: 256 }),
+    }),
+    Type.Object({ devices: Type.Array(Type.Object({ id: Uuid, value: Type.Optional(Type.Unknown()) })) }),
   ),
   /** Of up to 500 ids, those that exist, with their presence and the version of the device that it belongs to. */
   presence: defineRpc(

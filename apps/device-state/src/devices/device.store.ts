@@ -1,4 +1,10 @@
-import type { DevicePatch, DeviceQuery, JsonObject, NewDevice } from '@muster/contracts';
+import {
+  MAX_REPORTED_VALUE,
+  type DevicePatch,
+  type DeviceQuery,
+  type JsonObject,
+  type NewDevice,
+} from '@muster/contracts';
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -77,6 +83,18 @@ export class DeviceStore {
     return this.dataSource.query(
       `SELECT id, state = 'ONLINE' AS online, version FROM device JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id) ORDER BY id`,
       [project, ids],
+    );
+  }
+
+  /** What each of these devices reports at a dotted path, as JSON text; null where that is nothing, or too large to be told. */
+  reportedAt(project: string, ids: readonly string[], path: string): Promise<{ id: string; value: string | null }[]> {
+    // OFFSET keeps Postgres from looking into the document once for each use of what it finds there.
+    return this.dataSource.query(
+      `SELECT id, CASE WHEN octet_length(found.value) <= ${MAX_REPORTED_VALUE} THEN found.value END AS value
+       FROM device JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)
+       CROSS JOIN LATERAL (SELECT (device.reported #> string_to_array($3, '.'))::text AS value OFFSET 0) found
+       ORDER BY id`,
+      [project, ids, path],
     );
   }
 
