@@ -7,15 +7,15 @@ import { ProjectId, Timestamp, Uuid } from './schema.js';
 /** The most versions that a deployment keeps; then the oldest go. */
 export const MAX_DEPLOYMENT_VERSIONS = 100;
 
-/** What a `deployment_deploy` made on a device, and each `deployment_upgrade` changed. */
-export const deploymentEntity = defineEntity('deployment', 'device-state', ['DEPLOYED', 'UPGRADED'], {
+/** What a `deployment_deploy` made on a device, each `deployment_upgrade` changed, and a `deployment_remove` took away. */
+export const deploymentEntity = defineEntity('deployment', 'device-state', ['DEPLOYED', 'UPGRADED', 'REMOVED'], {
   device_id: Uuid,
   name: Type.String(),
   deployed_version: Type.String(),
   command_id: Uuid,
 });
 
-/** A deployment as lists show it. `version`: what is deployed, in the words of who deployed it; empty if they said none. */
+/** A deployment as lists show it. `version`: what is deployed, in the words of who deployed it; empty if they said none, or it is REMOVED. */
 export const DeploymentSummary = Type.Object({
   id: Uuid,
   project_id: ProjectId,
@@ -49,7 +49,7 @@ export const deployments = {
     Type.Object({ project_id: ProjectId, id: Uuid }),
     Deployment,
   ),
-  /** In the order of their ids. */
+  /** Those that there are at present, in the order of their ids. */
   listDeployments: defineRpc(
     'device-state',
     'listDeployments',

@@ -201,8 +201,8 @@ export const deviceState = {
   ),
 } as const;
 
-/** The commands whose success is a deployment on their device. */
-export const DEPLOYMENT_COMMANDS = ['deployment_deploy', 'deployment_upgrade'] as const;
+/** The commands whose success makes, changes or removes a deployment on their device. */
+export const DEPLOYMENT_COMMANDS = ['deployment_deploy', 'deployment_upgrade', 'deployment_remove'] as const;
 
 /** Work for device-state. */
 export const deviceWork = {
