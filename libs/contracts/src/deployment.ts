@@ -1,8 +1,8 @@
 import Type, { type Static } from 'typebox';
-import { keysetPage } from './device-state.js';
+import { DeviceQuery, keysetPage } from './device-state.js';
 import { defineEntity } from './entity.js';
 import { defineRpc } from './rpc.js';
-import { ProjectId, Timestamp, Uuid } from './schema.js';
+import { JsonObject, ProjectId, Timestamp, Uuid } from './schema.js';
 
 /** The most versions that a deployment keeps; then the oldest go. */
 export const MAX_DEPLOYMENT_VERSIONS = 100;
@@ -48,6 +48,35 @@ export const deployments = {
     'getDeployment',
     Type.Object({ project_id: ProjectId, id: Uuid }),
     Deployment,
+  ),
+  /**
+   * The deployments that there are at present, of those named, of those on the devices of a query, or of both (both must hold; one of them must be
+   * given), in pages by their ids: what a planner needs of each. `args`: what it was last made of, where that is asked for.
+   */
+  resolveDeployments: defineRpc(
+    'device-state',
+    'resolveDeployments',
+    Type.Object({
+      project_id: ProjectId,
+      ids: Type.Optional(Type.Array(Uuid, { maxItems: 500 })),
+      query: Type.Optional(DeviceQuery),
+      with_args: Type.Optional(Type.Boolean()),
+      ...keysetPage,
+    }),
+    Type.Object({
+      deployments: Type.Array(
+        Type.Object({
+          id: Uuid,
+          name: Type.String(),
+          version: Type.String(),
+          device_id: Uuid,
+          device_name: Type.String(),
+          timezone: Type.String(),
+          args: Type.Optional(JsonObject),
+        }),
+      ),
+      next: Type.Union([Uuid, Type.Null()]),
+    }),
   ),
   /** Those that there are at present, in the order of their ids. */
   listDeployments: defineRpc(

@@ -1,7 +1,11 @@
-import { MAX_DEPLOYMENT_VERSIONS } from '@muster/contracts';
+import { MAX_DEPLOYMENT_VERSIONS, type DeviceQuery } from '@muster/contracts';
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { compileDeviceQuery } from '../devices/device.query.js';
+import { deviceSource } from '../devices/device.source.js';
+import { pageWithin, type Page, type PageSql } from '../devices/page.rows.js';
+import type { GroupTree } from '../groups/group.tree.js';
 import type { DeploymentEntity } from './deployment.entity.js';
 import type { Learnt, Told } from './deployment.learn.js';
 import { deploymentTable } from './deployment.table.js';
@@ -40,6 +44,25 @@ export interface DeploymentFilter {
   after?: string;
 }
 
+/** The deployments to work on: those of the ids, if there are any, on devices of the query. */
+export interface ResolveRequest {
+  project_id: string;
+  ids?: readonly string[];
+  query: DeviceQuery;
+  /** The groups that the query names. */
+  groups: GroupTree;
+  with_args?: boolean;
+  after?: string;
+}
+
+/** `args`: where they were asked for. */
+export type ResolvedRow = Pick<DeploymentEntity, 'id' | 'name' | 'device_id'> & {
+  version: string;
+  device_name: string;
+  timezone: string;
+  args?: DeploymentEntity['args'];
+};
+
 /** The SQL of deployments: one method a statement. */
 @Injectable()
 export class DeploymentStore {
@@ -67,6 +90,11 @@ export class DeploymentStore {
       `SELECT ${summary} FROM deployment t WHERE ${conditions.join(' AND ')} ORDER BY t.id LIMIT $2`,
       parameters,
     );
+  }
+
+  /** Those that are not removed, in the order of their ids, as far as they take at most `maxBytes` as JSON; at least one. */
+  resolve(request: ResolveRequest, limit: number, maxBytes: number): Promise<Page<ResolvedRow>> {
+    return pageWithin(this.dataSource, selectResolved(request, limit), limit, maxBytes);
   }
 
   /** Who learns of a project's deployments takes turns: an id goes to one device alone. */
@@ -133,4 +161,25 @@ export class DeploymentStore {
       compute: { deployed_version: `''`, versions: extended('REMOVED', `''`), updated_at: 'now()' },
     });
   }
+}
+
+function selectResolved({ project_id, ids, query, groups, with_args, after }: ResolveRequest, limit: number): PageSql {
+  const parameters: unknown[] = [project_id, limit + 1];
+  const bind = (value: unknown) => `$${parameters.push(value)}`;
+  const conditions = ['t.project_id = $1', `d.state <> 'REMOVED'`];
+  if (after !== undefined) conditions.push(`d.id > ${bind(after)}`);
+  const named = ids
+    ? `JOIN ${batch([`${bind(ids)}::uuid[]`], ['id'])} ON i.project_id = d.project_id AND i.id = d.id`
+    : '';
+  const source = deviceSource(query, groups, undefined, bind);
+  const devices = compileDeviceQuery(query, parameters.length, groups);
+  conditions.push(devices.sql);
+  return {
+    // An id may be named twice, and a device may come from several lists.
+    sql: `SELECT DISTINCT ON (d.id) d.id, d.name, d.deployed_version AS version, d.device_id, t.name AS device_name, t.timezone${with_args ? ', d.args' : ''}
+          FROM ${source} JOIN deployment d ON d.project_id = t.project_id AND d.device_id = t.id ${named}
+          WHERE ${conditions.join(' AND ')} ORDER BY d.id LIMIT $2`,
+    parameters: [...parameters, ...devices.parameters],
+    order: 'id',
+  };
 }
