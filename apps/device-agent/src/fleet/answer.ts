@@ -52,6 +52,13 @@ function outcomeOf(message: CommandMessage, { before = '', reports }: Execution,
         evidence: { before: before || FIRST_VERSION, after, deployment_id: id },
       };
     }
+    case 'deployment_remove': {
+      const { id } = deploymentOf(message);
+      return {
+        reported: { deployments: { [id]: null } },
+        evidence: { ...(before && { before }), deployment_id: id },
+      };
+    }
     case 'node_upgrade': {
       const after = nodeVersionOf(args);
       // An upgrade to no version in particular changes nothing.

@@ -197,6 +197,29 @@ describe('given a simulated device', () => {
       expect(said.at(-2)?.payload).toEqual({ reported: { version: '3' } });
     });
 
+    it('when a deployment is removed, then it reports so and says which version it was; one that is not there is a success, too', () => {
+      const { device, said } = simulate();
+      const remove = (number: number) => {
+        device.receive(told('deployment_remove', { deployment_id: 'd-1' }, number));
+        vi.advanceTimersByTime(50);
+        expect(said.at(-2)?.payload).toEqual({ reported: { deployments: { 'd-1': null } } });
+        expect(said.at(-1)?.payload.status).toBe('success');
+        return said.at(-1)?.payload.evidence;
+      };
+      expect(remove(1)).toEqual({ deployment_id: 'd-1' });
+      device.receive({ ...command, args: { deployment_id: 'd-1', version: '1.4' } });
+      device.receive(told('deployment_deploy', { deployment_id: 'd-2' }, 2));
+      vi.advanceTimersByTime(50);
+      expect(remove(3)).toEqual({ before: '1.4', deployment_id: 'd-1' });
+      expect(remove(4)).toEqual({ deployment_id: 'd-1' });
+      expect(remove(3)).toEqual({ before: '1.4', deployment_id: 'd-1' });
+      device.receive(told('deployment_upgrade', { deployment_id: 'd-1' }, 5));
+      device.receive(told('deployment_upgrade', { deployment_id: 'd-2', version: '2' }, 6));
+      vi.advanceTimersByTime(50);
+      expect(said.flatMap(({ payload }) => payload.code ?? [])).toEqual(['unknown_deployment']);
+      expect(said.at(-1)?.payload.evidence).toMatchObject({ deployment_id: 'd-2', after: '2' });
+    });
+
     it('when it reboots, then it is away for a while, says hello in another boot, and proves it by that', async () => {
       const { device, said, words } = simulate();
       device.online = true;
