@@ -145,8 +145,48 @@ describe('given the example handlers and an empty site', () => {
     expect(existsSync(site)).toBe(false);
   });
 
-  it.each([['../../etc'], ['..'], ['']])('when the deployment id is %s, then it fails and writes nothing', (id) => {
-    const { status, stderr } = run('deployment_deploy.mjs', { deployment_id: id });
+  it('when the deployment that is served is removed, then nothing is served or left of it, and another one stays', () => {
+    run('deployment_deploy.mjs', { deployment_id: 'd-1' });
+    run('deployment_deploy.mjs', { deployment_id: 'd-2', version: '2.0' });
+    const { status, evidence } = run('deployment_remove.mjs', { deployment_id: 'd-2' });
+    expect(status).toBe(0);
+    expect(evidence).toEqual({ before: '2.0', deployment_id: 'd-2', reported: { deployments: { 'd-2': null } } });
+    expect(readdirSync(site).sort()).toEqual(['releases', 'versions']);
+    expect(readdirSync(join(site, 'releases'))).toEqual(['d-1']);
+    expect(readdirSync(join(site, 'versions'))).toEqual(['d-1']);
+  });
+
+  it('when another deployment than the one that is served is removed, then the site serves on', () => {
+    run('deployment_deploy.mjs', { deployment_id: 'd-1' });
+    run('deployment_deploy.mjs', { deployment_id: 'd-2' });
+    expect(run('deployment_remove.mjs', { deployment_id: 'd-1' }).evidence).toMatchObject({ before: '1.0.0' });
+    expect(page()).toContain('<td>d-2</td>');
+    expect(readdirSync(join(site, 'versions'))).toEqual(['d-2']);
+  });
+
+  it('when a deployment is removed that does not exist, then that is a success, and nothing is written', () => {
+    const gone = { deployment_id: 'd-1', reported: { deployments: { 'd-1': null } } };
+    expect(run('deployment_remove.mjs', { deployment_id: 'd-1' })).toMatchObject({ status: 0, evidence: gone });
+    expect(existsSync(site)).toBe(false);
+    run('deployment_deploy.mjs', { deployment_id: 'd-1' });
+    run('deployment_remove.mjs', { deployment_id: 'd-1' });
+    expect(run('deployment_remove.mjs', { deployment_id: 'd-1' }).evidence).toEqual(gone);
+  });
+
+  it('when a removal was cut short, then the next one ends it', () => {
+    run('deployment_deploy.mjs', { deployment_id: 'd-1' });
+    rmSync(join(site, 'current'));
+    rmSync(join(site, 'releases', 'd-1'));
+    expect(run('deployment_remove.mjs', { deployment_id: 'd-1' }).status).toBe(0);
+    expect(readdirSync(join(site, 'versions'))).toEqual([]);
+  });
+
+  it.each(
+    ['deployment_deploy.mjs', 'deployment_remove.mjs'].flatMap((name) =>
+      ['../../etc', '..', ''].map((id) => [name, id] as const),
+    ),
+  )('when %s gets the deployment id %s, then it fails and writes nothing', (name, id) => {
+    const { status, stderr } = run(name, { deployment_id: id });
     expect(status).toBe(1);
     expect(stderr).toMatch(/^args.deployment_id: /);
     expect(existsSync(site)).toBe(false);

@@ -1,5 +1,6 @@
 import { CONFIG, LOGGER, type Logger, type ServiceConfig } from '@muster/service';
 import { Module } from '@nestjs/common';
+import { DeploymentSearch } from './deployments/deployment.search.js';
 import { DeploymentStore } from './deployments/deployment.store.js';
 import { DeploymentsRpc } from './deployments/deployments.rpc.js';
 import { DeploymentsWork } from './deployments/deployments.work.js';
@@ -65,6 +66,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
       useFactory: (keys: BusKeys, config: ServiceConfig, logger: Logger) => SystemBus.open(keys, config, logger),
       inject: [BusKeys, CONFIG, LOGGER],
     },
+    DeploymentSearch,
     DeploymentStore,
     DeviceSearch,
     DeviceStore,

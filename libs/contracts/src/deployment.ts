@@ -15,7 +15,7 @@ export const deploymentEntity = defineEntity('deployment', 'device-state', ['DEP
   command_id: Uuid,
 });
 
-/** A deployment as lists show it. `version`: what is deployed, in the words of who deployed it; empty if they said none. */
+/** A deployment as lists show it. `version`: what is deployed, in the words of who deployed it; empty if they said none, or it is REMOVED. */
 export const DeploymentSummary = Type.Object({
   id: Uuid,
   project_id: ProjectId,
@@ -50,8 +50,8 @@ export const deployments = {
     Deployment,
   ),
   /**
-   * The deployments that there are at present, of those named, or of those on the devices of a query, in pages by their ids: what a planner needs
-   * of each. `args`: what it was last made of, where that is asked for.
+   * The deployments that there are at present, of those named, of those on the devices of a query, or of both (both must hold; one of them must be
+   * given), in pages by their ids: what a planner needs of each. `args`: what it was last made of, where that is asked for.
    */
   resolveDeployments: defineRpc(
     'device-state',
@@ -78,7 +78,7 @@ export const deployments = {
       next: Type.Union([Uuid, Type.Null()]),
     }),
   ),
-  /** In the order of their ids. */
+  /** Those that there are at present, in the order of their ids. */
   listDeployments: defineRpc(
     'device-state',
     'listDeployments',

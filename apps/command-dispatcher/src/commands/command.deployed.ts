@@ -25,7 +25,7 @@ const namesIn = (evidence: JsonObject | null | undefined): JsonObject | null => 
 const isDeployment = (command: string): command is DeploymentCommand =>
   (DEPLOYMENT_COMMANDS as readonly string[]).includes(command);
 
-/** Tells device-state what came to stand on devices. */
+/** Tells device-state what came to stand on devices, and what was taken away from them. */
 @Injectable()
 export class CommandDeployed {
   constructor(private readonly facts: RequestFacts) {}

@@ -236,6 +236,22 @@ describe('deployments', () => {
     await dispatcher.reached(ping.id, 'SUCCESS');
     expect(told).toHaveLength(1);
   });
+
+  it('given one that is removed, then device-state is told so', async () => {
+    const told = dispatcher.service.hear(deviceWork.deployed);
+    await dispatcher.service.connection.flush();
+    const [device, deployment_id] = [dispatcher.device(), uuid()];
+    const { id } = await dispatcher.commandFor(device, { command: 'deployment_remove', args: { deployment_id } });
+    await vi.waitUntil(() => sentOf(id).length === 1);
+    const evidence = { before: '1.2', deployment_id };
+    dispatcher.status(device, { command_id: id, fence: sentOf(id)[0]!.fence, status: 'success', evidence });
+    await vi.waitUntil(() => told.length === 1);
+    expect(told[0]).toEqual({
+      project_id: PROJECT,
+      head: { command: 'deployment_remove', args: { deployment_id } },
+      items: [{ deployment_id, device_id: device, command_id: id, args: {}, evidence: null }],
+    });
+  });
 });
 
 describe('the lock of a device', () => {

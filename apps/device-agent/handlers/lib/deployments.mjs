@@ -61,6 +61,13 @@ export function release(site, id, { name, version, deployment }) {
   for (const other of readdirSync(versions)) if (other !== folder) rmSync(join(versions, other), { recursive: true });
 }
 
+/** Takes a deployment away, all of its versions with it. Cut short, it is done by the next try. */
+export function remove(site, id) {
+  if (served(site) === id) rmSync(join(site, 'current'));
+  rmSync(releaseOf(site, id), { force: true });
+  rmSync(join(site, 'versions', id), { recursive: true, force: true });
+}
+
 /** A deployment as the device reports it. */
 export function reportOf(site, id) {
   const { name, version } = deployed(site, id);

@@ -79,7 +79,16 @@ describe('given the agent as a process of its own, with the example handlers', (
   it('when each command is sent, then what it changed is reported before it succeeds, and hello tells it all again', async () => {
     expect(await boot('boot-1')).toMatchObject({
       boot_id: 'boot-1',
-      reported: { handlers: ['CONVERGE', 'REBOOT', 'deployment_deploy', 'deployment_upgrade', 'node_upgrade'] },
+      reported: {
+        handlers: [
+          'CONVERGE',
+          'REBOOT',
+          'deployment_deploy',
+          'deployment_remove',
+          'deployment_upgrade',
+          'node_upgrade',
+        ],
+      },
     });
     const converge = command('CONVERGE', { desired: { sampling: { seconds: 5 } }, provision: false });
     const commands: [CommandMessage, JsonObject][] = [
@@ -112,6 +121,17 @@ describe('given the agent as a process of its own, with the example handlers', (
       version: '2.1',
       deployments: { 'd-1': { version: '1.1', state: 'running' } },
     });
+  });
+
+  it('when a deployment is removed, then that is reported before it succeeds, and hello tells nothing of it', async () => {
+    await boot('boot-1');
+    await run(command('deployment_deploy', { deployment_id: 'd-1', version: '1.1' }));
+    const heard = await run(command('deployment_remove', { deployment_id: 'd-1' }));
+    expect(order(heard)).toEqual(['acknowledged', 'report', 'success']);
+    expect(heard[1]?.payload).toEqual({ reported: { deployments: { 'd-1': null } } });
+    expect(heard[2]?.payload['evidence']).toMatchObject({ before: '1.1', deployment_id: 'd-1' });
+    await kill();
+    expect((await boot('boot-2'))['reported']).toHaveProperty('deployments', {});
   });
 
   it('when a difference cannot be applied, then the failure names the key', async () => {

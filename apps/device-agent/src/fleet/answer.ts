@@ -17,15 +17,16 @@ interface Outcome {
 
 /**
  * The answer to `message` of a device whose execution of it has ended. `at`: epoch milliseconds. A lie has its
- * evidence and no report.
+ * evidence and no report; a release that broke has a report and no evidence.
  */
 export function answerTo(message: CommandMessage, execution: Execution, at: number): Answer {
   const { command_id, fence, args } = message;
-  if (execution.state === 'failed') return { status: failure(message, execution.code ?? 'simulated') };
   const { reported, evidence } = outcomeOf(message, execution, at);
+  const report = reported && execution.reports ? { report: { reported } } : {};
+  if (execution.state === 'failed') return { ...report, status: failure(message, execution.code ?? 'simulated') };
   const proof = evidence ?? { sha256: createHash('sha256').update(JSON.stringify(args)).digest('hex') };
   const status: StatusMessage = { command_id, fence, status: 'success', evidence: proof };
-  return reported && execution.reports ? { report: { reported }, status } : { status };
+  return { ...report, status };
 }
 
 function outcomeOf(message: CommandMessage, { before = '', reports }: Execution, at: number): Outcome {
@@ -50,6 +51,13 @@ function outcomeOf(message: CommandMessage, { before = '', reports }: Execution,
       return {
         reported: { deployments: { [id]: { version: after, ...running } } },
         evidence: { before: before || FIRST_VERSION, after, deployment_id: id },
+      };
+    }
+    case 'deployment_remove': {
+      const { id } = deploymentOf(message);
+      return {
+        reported: { deployments: { [id]: null } },
+        evidence: { ...(before && { before }), deployment_id: id },
       };
     }
     case 'node_upgrade': {

@@ -12,6 +12,7 @@ const behaviour = (change: Partial<Behaviour> = {}): Behaviour => ({
   reorderRate: 0,
   lyingRate: 0,
   driftRate: 0,
+  failingVersions: [],
   ...change,
 });
 

@@ -15,6 +15,8 @@ export interface Behaviour {
   lyingRate: number;
   /** Share of convergences after which the device changes something by itself. */
   driftRate: number;
+  /** Versions of bad releases: every execution that brings one fails, and the device has it all the same. */
+  failingVersions: readonly string[];
 }
 
 /** What will come of one execution. */

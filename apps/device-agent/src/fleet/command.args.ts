@@ -18,6 +18,20 @@ export const nodeVersionOf = ({ version, upgrade }: JsonObject): string | undefi
 /** The version that a deployment_upgrade asks for. */
 export const upgradeVersionOf = (args: JsonObject): string => nodeVersionOf(args) ?? FIRST_VERSION;
 
+/** The version that a command brings the node or a deployment to, if it is one that does. */
+export function versionOf(message: Pick<CommandMessage, 'command' | 'command_id' | 'args'>): string | undefined {
+  switch (message.command) {
+    case 'node_upgrade':
+      return nodeVersionOf(message.args);
+    case 'deployment_deploy':
+      return deploymentOf(message).version;
+    case 'deployment_upgrade':
+      return upgradeVersionOf(message.args);
+    default:
+      return undefined;
+  }
+}
+
 /** What a deployment command speaks of; without an id of its own a deployment is known by the command that makes it. */
 export function deploymentOf({ command_id, args }: Pick<CommandMessage, 'command_id' | 'args'>): {
   id: string;

@@ -2,7 +2,7 @@ import type { KnownCommand } from '../device/command.decision.js';
 
 /**
  * One command as a simulated device remembers it. `code`: of a failure. `reports`: its answer goes with a report; one
- * who has lied, or has drifted since, has nothing to report. `before`: what its evidence says was before. `timer`: ends
+ * who has changed nothing, or has drifted since, has nothing to report. `before`: what its evidence says was before. `timer`: ends
  * the execution when it is due, while it runs. Every field is always there: objects that gain and lose fields take
  * several times the memory.
  */
@@ -23,7 +23,7 @@ export const newExecution = (commandId: string, fence: number): Execution => ({
   fence,
   state: 'running',
   code: undefined,
-  reports: true,
+  reports: false,
   before: undefined,
   timer: undefined,
 });

@@ -32,6 +32,7 @@ export class DeviceState {
       return { before };
     }
     if (command === 'deployment_deploy') return this.#deploy(message);
+    if (command === 'deployment_remove') return this.#remove(message);
     return this.#upgrade(message);
   }
 
@@ -50,10 +51,21 @@ export class DeviceState {
     deployment.version = upgradeVersionOf(message.args);
     return { before };
   }
+
+  /** What is not there has been removed. */
+  #remove(message: CommandMessage): Change {
+    const { id } = deploymentOf(message);
+    const before = this.#deployments?.find((one) => one.id === id)?.version;
+    this.#deployments = this.#deployments?.filter((one) => one.id !== id);
+    return { before };
+  }
 }
+
+/** The commands that change what {@link DeviceState} keeps, whatever their arguments. */
+const CHANGING = ['deployment_deploy', 'deployment_upgrade', 'deployment_remove', 'REBOOT'];
 
 /** Whether a command changes what {@link DeviceState} keeps; a CONVERGE proves itself by its report alone. */
 export function changesState({ command, args }: Pick<CommandMessage, 'command' | 'args'>): boolean {
   if (command === 'node_upgrade') return nodeVersionOf(args) !== undefined;
-  return command === 'deployment_deploy' || command === 'deployment_upgrade' || command === 'REBOOT';
+  return CHANGING.includes(command);
 }

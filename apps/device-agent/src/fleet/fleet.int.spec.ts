@@ -25,13 +25,13 @@ describe('given a simulated fleet and a bus', () => {
   });
 
   async function start(behaviour: Partial<Behaviour>, options: Partial<FleetOptions> = {}): Promise<Fleet> {
-    const none = { failureRate: 0, offlineRate: 0, duplicateRate: 0, reorderRate: 0, lyingRate: 0, driftRate: 0 };
+    const rates = { failureRate: 0, offlineRate: 0, duplicateRate: 0, reorderRate: 0, lyingRate: 0, driftRate: 0 };
     fleet = await Fleet.start({
       nats: bus.url,
       project: PROJECT,
       devices,
       connections: 3,
-      behaviour: { seed: 's', latency: { from: 0, to: 20 }, ...none, ...behaviour },
+      behaviour: { seed: 's', latency: { from: 0, to: 20 }, failingVersions: [], ...rates, ...behaviour },
       ...options,
     });
     return fleet;

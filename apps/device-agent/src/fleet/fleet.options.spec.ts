@@ -31,6 +31,7 @@ describe('given the options of a fleet', () => {
         reorderRate: 0,
         lyingRate: 0,
         driftRate: 0,
+        failingVersions: [],
       },
       connections: 4,
       gateway: 'http://g',
@@ -43,10 +44,17 @@ describe('given the options of a fleet', () => {
   });
 
   it('when options say where, then they win over the stack', () => {
-    const options = '--latency 7 --offline-rate 0.5 --offline-seconds 3 --lying 0.1 --drifting 1';
+    const options =
+      '--latency 7 --offline-rate 0.5 --offline-seconds 3 --lying 0.1 --drifting 1 --failing-versions 2.0,3';
     expect(read(`--devices-from f --project p ${options}`)).toMatchObject({
       source: { file: 'f' },
-      behaviour: { latency: { from: 7, to: 7 }, offlineRate: 0.5, lyingRate: 0.1, driftRate: 1 },
+      behaviour: {
+        latency: { from: 7, to: 7 },
+        offlineRate: 0.5,
+        lyingRate: 0.1,
+        driftRate: 1,
+        failingVersions: ['2.0', '3'],
+      },
       offlineSeconds: 3,
       project: 'p',
     });
@@ -67,6 +75,7 @@ describe('given the options of a fleet', () => {
     ['--count 3 --prefix n --failure-rate 1.1', '--failure-rate: must be 0 to 1'],
     ['--count 3 --prefix n --failure-rate x', '--failure-rate: must be 0 to 1'],
     ['--count 3 --prefix n --lying 2', '--lying: must be 0 to 1'],
+    ['--count 3 --prefix n --failing-versions 2.0,', '--failing-versions: must be versions, V or V,V'],
     ['--count 3 --prefix n --latency 9-3', '--latency: must be milliseconds, MS or MS-MS'],
     ['--count 3 --prefix n --connections 0', '--connections: must be a whole number, 1 to 1000'],
     ['--count 3 --prefix n --project A', '--project: must be 1 to 40 of a-z, 0-9, -'],

@@ -40,6 +40,8 @@ export const FLEET_USAGE = `Usage: npm run fleet -- (--count N --prefix P | --de
   --reorder-rate X      share of executions whose first status comes last, 0 to 1 (0)
   --lying X             share of executions told as a success and not carried out, 0 to 1 (0)
   --drifting X          share of convergences after which the device changes something by itself, 0 to 1 (0)
+  --failing-versions V[,V]
+                        bad releases: whatever upgrades or deploys to one fails, and the device reports it (none)
   --seed S              the same seed, the same fates (muster)
   --connections N       connections that the devices share (4)
   --executions FILE     append a line per execution
@@ -63,6 +65,7 @@ const OPTIONS = [
   'reorder-rate',
   'lying',
   'drifting',
+  'failing-versions',
   'seed',
   'connections',
   'executions',
@@ -92,6 +95,7 @@ export function readFleetOptions(args: string[], env: NodeJS.ProcessEnv): FleetC
       reorderRate: share(given, 'reorder-rate'),
       lyingRate: share(given, 'lying'),
       driftRate: share(given, 'drifting'),
+      failingVersions: versionsOf(given['failing-versions']),
     },
     connections: whole('connections', given.connections ?? '4', 1, 1_000),
     ...(offlineSeconds !== undefined && { offlineSeconds: whole('offline-seconds', offlineSeconds, 0, 2_000_000) }),
@@ -168,4 +172,10 @@ function latencyOf(text: string): Behaviour['latency'] {
   const latency = { from: Number(first), to: Number(second) };
   if (!(latency.from <= latency.to)) throw new UsageError('--latency: must be milliseconds, MS or MS-MS');
   return latency;
+}
+
+function versionsOf(text: string | undefined): string[] {
+  const versions = text?.split(',') ?? [];
+  if (versions.includes('')) throw new UsageError('--failing-versions: must be versions, V or V,V');
+  return versions;
 }

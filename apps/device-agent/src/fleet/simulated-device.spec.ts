@@ -24,6 +24,7 @@ function simulate(change: Partial<Behaviour> = {}) {
     reorderRate: 0,
     lyingRate: 0,
     driftRate: 0,
+    failingVersions: [],
   };
   const device = new SimulatedDevice(
     { id: 'id', name: 'n-1' },
@@ -195,6 +196,81 @@ describe('given a simulated device', () => {
       expect(evidence(told('node_upgrade', { version: '2' }, 4))).toEqual({ before: '1.0.0', after: '2' });
       expect(evidence(told('node_upgrade', { upgrade: { version: '3' } }, 5))).toEqual({ before: '2', after: '3' });
       expect(said.at(-2)?.payload).toEqual({ reported: { version: '3' } });
+    });
+
+    it('when a deployment is removed, then it reports so and says which version it was; one that is not there is a success, too', () => {
+      const { device, said } = simulate();
+      const remove = (number: number) => {
+        device.receive(told('deployment_remove', { deployment_id: 'd-1' }, number));
+        vi.advanceTimersByTime(50);
+        expect(said.at(-2)?.payload).toEqual({ reported: { deployments: { 'd-1': null } } });
+        expect(said.at(-1)?.payload.status).toBe('success');
+        return said.at(-1)?.payload.evidence;
+      };
+      expect(remove(1)).toEqual({ deployment_id: 'd-1' });
+      device.receive({ ...command, args: { deployment_id: 'd-1', version: '1.4' } });
+      device.receive(told('deployment_deploy', { deployment_id: 'd-2' }, 2));
+      vi.advanceTimersByTime(50);
+      expect(remove(3)).toEqual({ before: '1.4', deployment_id: 'd-1' });
+      expect(remove(4)).toEqual({ deployment_id: 'd-1' });
+      expect(remove(3)).toEqual({ before: '1.4', deployment_id: 'd-1' });
+      device.receive(told('deployment_upgrade', { deployment_id: 'd-1' }, 5));
+      device.receive(told('deployment_upgrade', { deployment_id: 'd-2', version: '2' }, 6));
+      vi.advanceTimersByTime(50);
+      expect(said.flatMap(({ payload }) => payload.code ?? [])).toEqual(['unknown_deployment']);
+      expect(said.at(-1)?.payload.evidence).toMatchObject({ deployment_id: 'd-2', after: '2' });
+    });
+
+    it.each([
+      ['node_upgrade', { upgrade: { version: '2.0' } }, { version: '2.0' }],
+      ['deployment_deploy', { deployment: { version: '2.0' } }, { deployments: { 'd-1': { version: '2.0' } } }],
+      ['deployment_upgrade', { version: '2.0' }, { deployments: { 'd-1': { version: '2.0' } } }],
+    ])(
+      'when a %s brings a bad release, then it fails, each time it is asked, and the device has and reports it',
+      (name, args, reported) => {
+        const { device, said, words } = simulate({ failingVersions: ['1.9', '2.0'] });
+        device.receive(command);
+        vi.advanceTimersByTime(50);
+        const bad = told(name, { deployment_id: 'd-1', ...args }, 1);
+        device.receive(bad);
+        vi.advanceTimersByTime(50);
+        device.receive(bad);
+        expect(words()).toEqual(['report', 'success 1', 'report', 'failure 1', 'report', 'failure 1']);
+        expect(said[2]?.payload).toMatchObject({ reported });
+        expect(said[3]?.payload).toMatchObject({ code: 'simulated' });
+
+        const back = name === 'node_upgrade' ? name : 'deployment_upgrade';
+        device.receive(told(back, { deployment_id: 'd-1', version: '1.1' }, 2));
+        vi.advanceTimersByTime(50);
+        expect(said.at(-1)?.payload.evidence).toMatchObject({ before: '2.0', after: '1.1' });
+      },
+    );
+
+    it.each([{ failureRate: 1 }, { lyingRate: 1 }])(
+      'when a bad release comes to a device of %j, then it is there and fails all the same; another one is not there',
+      (change) => {
+        const { device, said } = simulate({ failingVersions: ['2.0'], ...change });
+        device.receive(told('node_upgrade', { version: '2.0' }, 1));
+        device.receive(told('node_upgrade', { version: '2.1' }, 2));
+        vi.advanceTimersByTime(50);
+        expect(said.slice(0, 2).map(({ payload }) => payload['reported'] ?? payload.status)).toEqual([
+          { version: '2.0' },
+          'failure',
+        ]);
+        expect(said.slice(2).map(({ channel }) => channel)).toEqual(['status']);
+      },
+    );
+
+    it('when a bad release is meant for a deployment that is not there, or only converged to, then that fails as ever, or not', () => {
+      const { device, said } = simulate({ failingVersions: ['2.0'] });
+      device.receive(told('deployment_upgrade', { deployment_id: 'd-1', version: '2.0' }, 1));
+      device.receive(told('CONVERGE', { desired: { version: '2.0' }, provision: false }, 2));
+      vi.advanceTimersByTime(50);
+      expect(said.map(({ channel, payload }) => payload.code ?? payload.status ?? channel)).toEqual([
+        'unknown_deployment',
+        'report',
+        'success',
+      ]);
     });
 
     it('when it reboots, then it is away for a while, says hello in another boot, and proves it by that', async () => {

@@ -2,9 +2,9 @@ import type { CancelMessage, CommandMessage, StatusMessage } from '@muster/contr
 import { decideCommand } from '../device/command.decision.js';
 import { answerTo, failure } from './answer.js';
 import { fateOf, type Behaviour, type Fate } from './behaviour.js';
-import { desiredOf } from './command.args.js';
+import { desiredOf, versionOf } from './command.args.js';
 import { DeviceMemory, newExecution, type Execution } from './device.memory.js';
-import { changesState, DeviceState } from './device.state.js';
+import { changesState, DeviceState, type Change } from './device.state.js';
 import { driftFrom } from './drift.js';
 
 /** A device as it is registered. */
@@ -120,19 +120,18 @@ export class SimulatedDevice {
 
   /** Lets the command come to its end, good or bad, and its change happen, if it makes one. */
   #carryOut(message: CommandMessage, execution: Execution, fate: Fate): void {
-    execution.state = fate.fails ? 'failed' : 'succeeded';
-    if (fate.fails) {
-      execution.code = 'simulated';
-      return;
-    }
+    const breaks = this.surroundings.behaviour.failingVersions.includes(versionOf(message) ?? '');
+    execution.state = fate.fails || breaks ? 'failed' : 'succeeded';
+    if (execution.state === 'failed') execution.code = 'simulated';
     if (message.command === 'REBOOT') execution.before = this.bootId;
-    execution.reports = !fate.lies;
-    if (fate.lies) return;
-    if (changesState(message)) {
-      const { before, code } = (this.#state ??= new DeviceState()).apply(message);
-      execution.before ??= before;
+    // A bad release installs itself by half, whatever would have come of another.
+    if (!breaks && (fate.fails || fate.lies)) return;
+    const { before, code }: Change = changesState(message) ? (this.#state ??= new DeviceState()).apply(message) : {};
+    execution.before ??= before;
+    execution.reports = code === undefined;
+    if (code) {
+      execution.state = 'failed';
       execution.code = code;
-      if (code) execution.state = 'failed';
     }
     if (message.command === 'CONVERGE' && fate.driftsAfter !== undefined)
       this.#drift(message, execution, fate.driftsAfter);

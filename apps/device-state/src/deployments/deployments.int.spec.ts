@@ -1,4 +1,4 @@
-import { deployments, deviceWork, type JsonObject } from '@muster/contracts';
+import { DEPLOYMENT_COMMANDS, deployments, deviceWork, type JsonObject } from '@muster/contracts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RunningDeviceState } from '../testing/running-device-state.js';
@@ -20,7 +20,7 @@ interface Told {
 }
 
 /** Says what command-dispatcher says when commands have succeeded. */
-const tell = (command: 'deployment_deploy' | 'deployment_upgrade', args: JsonObject, items: Told[]) =>
+const tell = (command: (typeof DEPLOYMENT_COMMANDS)[number], args: JsonObject, items: Told[]) =>
   service.service.ask(deviceWork.deployed, {
     project_id: PROJECT,
     head: { command, args },
@@ -122,6 +122,81 @@ describe('deployments', () => {
     await eventually(async () => {
       const { versions } = await get(told.deployment_id);
       expect([versions.length, versions[0]!.version, versions.at(-1)!.version]).toEqual([100, '3', '102']);
+    });
+  });
+
+  it.each([
+    ['deployment_deploy', 'DEPLOYED'],
+    ['deployment_upgrade', 'UPGRADED'],
+  ] as const)(
+    'given one that is removed after a %s, then it keeps what it was made of and has no version, and the same command brings it back',
+    async (command, state) => {
+      const told = ids();
+      const stateOf = async () => (await get(told.deployment_id)).state;
+      const again = (one: typeof command | 'deployment_remove', args: JsonObject = {}) =>
+        tell(one, args, [{ ...told, command_id: randomUUID(), evidence: { version: '9' } }]);
+      const listed = async () =>
+        (await service.call(deployments.listDeployments, { project_id: PROJECT, device_id: told.device_id, limit: 10 }))
+          .deployments;
+      await tell(command, { name: 'web', version: '1' }, [told]);
+      await eventually(async () => expect(await listed()).toMatchObject([{ id: told.deployment_id, state }]));
+
+      await again('deployment_remove', { name: 'other', version: '8' });
+      await eventually(async () =>
+        expect(await get(told.deployment_id)).toMatchObject({
+          state: 'REMOVED',
+          name: 'web',
+          version: '',
+          args: { name: 'web', version: '1' },
+          versions: [{ version: '1' }, { version: '' }],
+        }),
+      );
+      expect(await listed()).toEqual([]);
+
+      await again(command, { version: '2' });
+      await eventually(async () => expect(await stateOf()).toBe(state));
+      expect(await listed()).toMatchObject([{ id: told.deployment_id, name: 'web', version: '2' }]);
+      await vi.waitFor(() =>
+        expect(
+          service
+            .eventsOf(told.deployment_id)
+            .slice(-2)
+            .map((event) => [event['from'], event['to'], event['deployed_version']]),
+        ).toEqual([
+          [state, 'REMOVED', ''],
+          ['REMOVED', state, '2'],
+        ]),
+      );
+    },
+  );
+
+  it('given removes that come again, of what is removed already, or was never heard of, then they change nothing', async () => {
+    const told = ids();
+    const [unknown, last] = [ids(), ids()];
+    const removed = { ...told, command_id: randomUUID() };
+    await tell('deployment_deploy', {}, [told]);
+    await tell('deployment_remove', {}, [unknown, removed, { ...told, command_id: randomUUID() }]);
+    await tell('deployment_deploy', {}, [{ ...told, command_id: randomUUID() }]);
+    await tell('deployment_remove', {}, [removed]);
+    await tell('deployment_deploy', {}, [last]);
+    await eventually(async () => expect(await get(last.deployment_id)).toMatchObject({ state: 'DEPLOYED' }));
+    expect(await get(told.deployment_id)).toMatchObject({
+      state: 'DEPLOYED',
+      versions: [{ command_id: told.command_id }, { command_id: removed.command_id }, {}],
+    });
+    await expect(get(unknown.deployment_id)).rejects.toMatchObject({ kind: 'not_found' });
+  });
+
+  it('given one id for many devices, then a remove takes away that of its device alone', async () => {
+    const deployment_id = randomUUID();
+    const [first, second, third] = [randomUUID(), randomUUID(), randomUUID()];
+    const on = (...devices: string[]) => devices.map((device_id) => ({ deployment_id, device_id }));
+    await tell('deployment_deploy', { name: 'for many' }, on(first, second));
+    await tell('deployment_remove', {}, on(second, third));
+    await eventually(async () => {
+      const request = { project_id: PROJECT, name: 'for many', limit: 10 };
+      const found = (await service.call(deployments.listDeployments, request)).deployments;
+      expect(found.map(({ device_id }) => device_id)).toEqual([first]);
     });
   });
 

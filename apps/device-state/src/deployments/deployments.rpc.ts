@@ -8,6 +8,7 @@ import {
 } from '@muster/contracts';
 import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
+import { DeploymentSearch } from './deployment.search.js';
 import { DeploymentStore, type SummaryRow } from './deployment.store.js';
 
 type Contracts = typeof deployments;
@@ -15,7 +16,10 @@ type Contracts = typeof deployments;
 /** Questions about deployments. */
 @Controller()
 export class DeploymentsRpc {
-  constructor(private readonly store: DeploymentStore) {}
+  constructor(
+    private readonly store: DeploymentStore,
+    private readonly search: DeploymentSearch,
+  ) {}
 
   @Rpc(deployments.getDeployment)
   async getDeployment({ project_id, id }: RpcRequest<Contracts['getDeployment']>): Promise<Deployment> {
@@ -27,6 +31,13 @@ export class DeploymentsRpc {
       command_id,
     }));
     return { ...toSummary(row), args: row.args, versions };
+  }
+
+  @Rpc(deployments.resolveDeployments)
+  resolveDeployments(
+    request: RpcRequest<Contracts['resolveDeployments']>,
+  ): Promise<RpcResponse<Contracts['resolveDeployments']>> {
+    return this.search.resolve(request);
   }
 
   @Rpc(deployments.listDeployments)

@@ -1,12 +1,19 @@
-import type { DevicePatch, DeviceQuery, JsonObject, NewDevice } from '@muster/contracts';
+import {
+  MAX_REPORTED_VALUE,
+  type DevicePatch,
+  type DeviceQuery,
+  type JsonObject,
+  type NewDevice,
+} from '@muster/contracts';
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { DOCUMENT_COLUMNS, type DocumentRow } from './device.document.js';
 import type { GroupTree } from '../groups/group.tree.js';
 import { deviceSource } from './device.source.js';
-import { compileDeviceQuery, type SqlCondition } from './device.query.js';
+import { compileDeviceQuery } from './device.query.js';
 import { deviceTable } from './device.table.js';
+import { pageWithin, toPage, type Page, type PageSql } from './page.rows.js';
 
 const columns = DOCUMENT_COLUMNS.map((column) => `t.${column}`).join(', ');
 
@@ -18,12 +25,6 @@ export interface PageRequest {
   groups: GroupTree;
   after: string | undefined;
   limit: number;
-}
-
-/** `next` is the id to go on after, null at the end. */
-export interface Page<Row> {
-  rows: Row[];
-  next: string | null;
 }
 
 /** What a change of a device is made upon. */
@@ -54,17 +55,8 @@ export class DeviceStore {
   }
 
   /** A page of documents that takes at most `maxBytes` as JSON, and so may be shorter than its limit; it has at least one. */
-  async page(request: PageRequest, maxBytes: number): Promise<Page<DocumentRow>> {
-    const page = this.select(columns, request);
-    const rows = await this.dataSource.query<(DocumentRow & { found: number })[]>(
-      `SELECT * FROM (
-         SELECT p.*, row_number() OVER in_order AS place, (count(*) OVER ())::int AS found,
-                sum(octet_length(to_jsonb(p)::text)) OVER in_order AS bytes
-         FROM (${page.sql}) p WINDOW in_order AS (ORDER BY ${page.order})
-       ) sized WHERE bytes <= $${page.parameters.push(maxBytes)} OR place = 1 ORDER BY ${page.order}`,
-      page.parameters,
-    );
-    return toPage(rows, request.limit, rows[0]?.found ?? 0);
+  page(request: PageRequest, maxBytes: number): Promise<Page<DocumentRow>> {
+    return pageWithin(this.dataSource, this.select(columns, request), request.limit, maxBytes);
   }
 
   async resolve(request: PageRequest): Promise<Page<ResolvedRow>> {
@@ -77,6 +69,18 @@ export class DeviceStore {
     return this.dataSource.query(
       `SELECT id, state = 'ONLINE' AS online, version FROM device JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id) ORDER BY id`,
       [project, ids],
+    );
+  }
+
+  /** What each of these devices reports at a dotted path, as JSON text; null where that is nothing, or too large to be told. */
+  reportedAt(project: string, ids: readonly string[], path: string): Promise<{ id: string; value: string | null }[]> {
+    // OFFSET keeps Postgres from looking into the document once for each use of what it finds there.
+    return this.dataSource.query(
+      `SELECT id, CASE WHEN octet_length(found.value) <= ${MAX_REPORTED_VALUE} THEN found.value END AS value
+       FROM device JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)
+       CROSS JOIN LATERAL (SELECT (device.reported #> string_to_array($3, '.'))::text AS value OFFSET 0) found
+       ORDER BY id`,
+      [project, ids, path],
     );
   }
 
@@ -137,10 +141,7 @@ export class DeviceStore {
    * One row more than the limit, to know whether there is more. A prefix is read along the index of names, the members of a group along its
    * list, everything else along the ids: so each page costs what it reads, and all pages together read the project once.
    */
-  private select(
-    what: string,
-    { project_id, query, groups, after, limit }: PageRequest,
-  ): SqlCondition & { order: 'name' | 'id' } {
+  private select(what: string, { project_id, query, groups, after, limit }: PageRequest): PageSql {
     const parameters: unknown[] = [project_id, limit + 1];
     const bind = (value: unknown) => `$${parameters.push(value)}`;
     const conditions = ['t.project_id = $1'];
@@ -166,9 +167,4 @@ export class DeviceStore {
       order,
     };
   }
-}
-
-function toPage<Row extends { id: string }>(found: Row[], limit: number, count: number): Page<Row> {
-  const rows = found.slice(0, limit);
-  return { rows, next: rows.length < count ? rows.at(-1)!.id : null };
 }

@@ -1,4 +1,11 @@
-import { deviceState, DomainError, type DeviceQuery, type JsonObject, type NewDevice } from '@muster/contracts';
+import {
+  deviceState,
+  DomainError,
+  MAX_REPORTED_VALUE,
+  type DeviceQuery,
+  type JsonObject,
+  type NewDevice,
+} from '@muster/contracts';
 import { Journal1700000000000 } from '@muster/journal';
 import { createDataSource } from '@muster/persistence';
 import { randomUUID } from 'node:crypto';
@@ -278,6 +285,38 @@ describe('many devices', () => {
     expect(await service.call(deviceState.presence, { project_id: 'asked', ids: [id, foreign, randomUUID()] })).toEqual(
       { devices: [{ id, online: false, version: 1 }] },
     );
+  });
+
+  it('given ids and a dotted path, then each device of the project is there with what it reports at it, unless that is nothing or too large', async () => {
+    const largest = 'x'.repeat(MAX_REPORTED_VALUE - 2);
+    const reports: [reported: JsonObject, value?: unknown][] = [
+      [{ os: { disks: ['a', { build: '7' }] } }, { build: '7' }],
+      [{ os: { disks: [0, null] } }, null],
+      [{ os: { disks: [0, false] } }, false],
+      [{ os: { disks: { 1: 'of an object' } } }, 'of an object'],
+      [{ os: { disks: [0, largest] } }, largest],
+      [{ os: { disks: [0, `${largest}x`] } }],
+      [{ os: { disks: [0, `${largest.slice(1)}é`] } }],
+      [{ os: { disks: [0] } }],
+      [{ os: 'disks.1' }],
+      [{ 'os.disks.1': 'a key' }],
+    ];
+    const ids: string[] = [];
+    for (const [n, [reported]] of reports.entries()) {
+      const id = await service.register('reports', `n-${n}`);
+      ids.push(id);
+      service.say('reports', id, 'report', { reported });
+      await vi.waitFor(async () => expect((await service.device('reports', id)).reported).toEqual(reported));
+    }
+    const silent = await service.register('reports', 'silent');
+    const foreign = await service.register('reports-other', 'a');
+    service.say('reports-other', foreign, 'report', { reported: { os: { disks: [0, 1] } } });
+    await vi.waitFor(async () => expect((await service.device('reports-other', foreign)).online).toBe(true));
+    const request = { project_id: 'reports', ids: [...ids, silent, foreign, randomUUID()], path: 'os.disks.1' };
+    const { devices } = await service.call(deviceState.reportedAt, request);
+    const expected = reports.map(([, ...value], n) => ({ id: ids[n]!, ...(value.length > 0 && { value: value[0] }) }));
+    expect(devices).toEqual([...expected, { id: silent }].toSorted((a, b) => (a.id < b.id ? -1 : 1)));
+    expect(devices.filter((device) => 'value' in device)).toHaveLength(5);
   });
 
   it('given a query that nests too deep, then it is refused', async () => {

@@ -89,6 +89,15 @@ export class DevicesRpc {
     return this.search.resolve(request);
   }
 
+  @Rpc(deviceState.reportedAt)
+  async reportedAt({ project_id, ids, path }: Request<'reportedAt'>): Promise<Response<'reportedAt'>> {
+    const rows = await this.store.reportedAt(project_id, ids, path);
+    // The value may be a null of JSON, which is something, so it comes as text.
+    return {
+      devices: rows.map(({ id, value }) => ({ id, ...(value !== null && { value: JSON.parse(value) as unknown }) })),
+    };
+  }
+
   @Rpc(deviceState.presence)
   async presence({ project_id, ids }: Request<'presence'>): Promise<Response<'presence'>> {
     return { devices: await this.store.presence(project_id, ids) };

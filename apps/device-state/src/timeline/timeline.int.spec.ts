@@ -35,13 +35,18 @@ it('given a device that came, drifted and was deployed to, then it all stands th
   service.say(PROJECT, id, 'report', { reported: { v: 1 } });
   await reported(1);
   const item = { deployment_id: randomUUID(), device_id: id, command_id: randomUUID(), evidence: null };
-  await service.service.ask(deviceWork.deployed, {
-    project_id: PROJECT,
-    head: { command: 'deployment_deploy', args: { name: 'web', version: '1' } },
-    items: [{ ...item, args: {} }],
-  });
+  const removal = { ...item, command_id: randomUUID() };
+  const tell = (command: 'deployment_deploy' | 'deployment_remove', told: typeof item) =>
+    service.service.ask(deviceWork.deployed, {
+      project_id: PROJECT,
+      head: { command, args: { name: 'web', version: '1' } },
+      items: [{ ...told, args: {} }],
+    });
+  await tell('deployment_deploy', item);
+  await tell('deployment_remove', removal);
   await eventually(async () =>
     expect(await states()).toEqual([
+      'deployment REMOVED ',
       'deployment DEPLOYED ',
       'drift RESOLVED converged',
       'drift DRIFTED ',
@@ -52,9 +57,13 @@ it('given a device that came, drifted and was deployed to, then it all stands th
   const all = await entriesOf(id);
   expect(all[0]).toMatchObject({
     entity_id: item.deployment_id,
+    detail: { name: 'web', version: '', command_id: removal.command_id },
+  });
+  expect(all[1]).toMatchObject({
+    entity_id: item.deployment_id,
     detail: { name: 'web', version: '1', command_id: item.command_id },
   });
-  expect(all[2]).toMatchObject({ detail: { paths: ['v'] } });
+  expect(all[3]).toMatchObject({ detail: { paths: ['v'] } });
   expect(all.at(-1)).toMatchObject({ id, entity_id: id });
 
   const read = await entriesOf(id, 2);

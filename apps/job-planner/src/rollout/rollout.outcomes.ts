@@ -1,4 +1,4 @@
-import type { jobWork, RetryRule, RolloutRetry, WorkItem } from '@muster/contracts';
+import type { jobWork, RolloutRetry, WorkItem } from '@muster/contracts';
 import type { Moved, Tx } from '@muster/journal';
 import { retryPause } from '@muster/schedule';
 import { Injectable } from '@nestjs/common';
