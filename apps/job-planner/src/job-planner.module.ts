@@ -7,6 +7,7 @@ import { JobReconcile } from './jobs/job.reconcile.js';
 import { JobRunner } from './jobs/job.runner.js';
 import { JobStore } from './jobs/job.store.js';
 import { JobsRpc } from './jobs/jobs.rpc.js';
+import { PipelinesModule } from './pipelines/pipelines.module.js';
 import { TaskRetention } from './retention/task.retention.js';
 import { JobTaskStore } from './tasks/job-task.store.js';
 import { OutcomesWork } from './tasks/outcomes.work.js';
@@ -16,6 +17,7 @@ import { WaitingRpc } from './waiting/waiting.rpc.js';
 import { WaitingStore } from './waiting/waiting.store.js';
 
 @Module({
+  imports: [PipelinesModule],
   controllers: [JobsRpc, OutcomesWork, TimelineRpc, WaitingRpc],
   providers: [
     JobStore,

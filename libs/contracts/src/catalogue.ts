@@ -9,6 +9,7 @@ import { deviceCredentials } from './device-credentials.js';
 import type { EntityContract } from './entity.js';
 import { jobEntity, jobPlanner, jobTaskEntity, jobWork } from './job-planner.js';
 import { deviceOperationEntity, operationEntity, operations, operationWork } from './operations.js';
+import { pipelineRpcs } from './pipelines.js';
 import type { RpcContract } from './rpc.js';
 import { SERVICES, type ServiceName } from './services.js';
 import { timelines } from './timeline.js';
@@ -45,6 +46,7 @@ export const rpcs: readonly RpcContract[] = [
   ...Object.values<RpcContract>(deviceCredentials),
   ...Object.values<RpcContract>(commandDispatcher),
   ...Object.values<RpcContract>(jobPlanner),
+  ...pipelineRpcs,
   ...Object.values<RpcContract>(timelines),
   ...Object.values<RpcContract>(waitings),
   ...[...deadLetters.values()].flatMap((questions) => Object.values<RpcContract>(questions)),

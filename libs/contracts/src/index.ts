@@ -20,6 +20,7 @@ export * from './device-credentials.js';
 export * from './command-dispatcher.js';
 export * from './operations.js';
 export * from './job-planner.js';
+export * from './pipelines.js';
 export * from './timeline.js';
 export * from './waiting.js';
 export * from './dead-letters.js';

@@ -9,6 +9,7 @@ import { deviceCredentials } from './device-credentials.js';
 import { eventStream } from './entity.js';
 import { jobPlanner, jobWork } from './job-planner.js';
 import { operations, operationWork } from './operations.js';
+import { pipelineRpcs } from './pipelines.js';
 import type { RpcContract } from './rpc.js';
 import type { ServiceName } from './services.js';
 import { timelines } from './timeline.js';
@@ -44,7 +45,7 @@ export const uses: Readonly<Record<ServiceName, Uses>> = {
     tells: ['command', 'cancel'],
   },
   'job-planner': {
-    asks: [deviceState.resolve],
+    asks: [deviceState.resolve, deviceGroups.getGroup],
     requests: [commandWork.request, commandWork.cancel],
     hears: [],
     tells: [],
@@ -62,6 +63,7 @@ export const uses: Readonly<Record<ServiceName, Uses>> = {
       ...Object.values<RpcContract>(commandDispatcher),
       ...Object.values<RpcContract>(deviceCredentials),
       ...Object.values<RpcContract>(jobPlanner),
+      ...pipelineRpcs,
       ...Object.values<RpcContract>(timelines),
       ...Object.values<RpcContract>(waitings),
       ...lettersOfAll,

@@ -3,6 +3,7 @@ import { busWithUsers, type BusWithUsers } from '@muster/bus-auth/testing';
 import {
   BATCH_SIZE,
   deviceSubject,
+  DomainError,
   type ChannelName,
   type RpcContract,
   type RpcRequest,
@@ -186,11 +187,18 @@ export class RunningService {
     return this.rpc.call(contract, request);
   }
 
-  /** Answers a question in place of the service that does so in production. */
+  /** Answers a question in place of the service that does so in production, or refuses it with a DomainError. */
   answer<C extends RpcContract>(contract: C, answer: (request: RpcRequest<C>) => RpcResponse<C>): void {
+    const reply = (request: RpcRequest<C>) => {
+      try {
+        return { ok: answer(request) };
+      } catch (error) {
+        if (!(error instanceof DomainError)) throw error;
+        return { error: { kind: error.kind, message: error.message, details: error.details } };
+      }
+    };
     this.connection.subscribe(contract.subject, {
-      callback: (_error, message) =>
-        void message.respond(JSON.stringify({ ok: answer(message.json<RpcRequest<C>>()) })),
+      callback: (_error, message) => void message.respond(JSON.stringify(reply(message.json<RpcRequest<C>>()))),
     });
   }
 
