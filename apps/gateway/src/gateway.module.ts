@@ -17,6 +17,14 @@ import { WaitingController } from './families/fleet/waiting.controller.js';
 import { CommandsController } from './families/operations/commands.controller.js';
 import { DeviceOperationsController } from './families/operations/device-operations.controller.js';
 import { OperationsController } from './families/operations/operations.controller.js';
+import { OperationListsController } from './families/pipelines/operation-lists.controller.js';
+import { PipelineOperationsController } from './families/pipelines/pipeline-operations.controller.js';
+import { PipelinesController } from './families/pipelines/pipelines.controller.js';
+import { StageTargetListsController } from './families/pipelines/stage-target-lists.controller.js';
+import { StagesController } from './families/pipelines/stages.controller.js';
+import { TargetListDeviceGroupsController } from './families/pipelines/target-list-device-groups.controller.js';
+import { TargetListsController } from './families/pipelines/target-lists.controller.js';
+import { TargetsController } from './families/pipelines/targets.controller.js';
 import { Idempotency } from './idempotency/idempotency.js';
 import { IdempotencyStore } from './idempotency/idempotency.store.js';
 import { IdempotencySweep } from './idempotency/idempotency.sweep.js';
@@ -41,6 +49,14 @@ import { WaitingOfAll } from './waiting/waiting.of-all.js';
     DeviceOperationsController,
     OperationsController,
     GroupsController,
+    PipelinesController,
+    StagesController,
+    TargetListsController,
+    TargetsController,
+    TargetListDeviceGroupsController,
+    StageTargetListsController,
+    OperationListsController,
+    PipelineOperationsController,
     TimelineController,
     TokensController,
     WaitingController,

@@ -8,6 +8,7 @@ import { JobFamily } from './jobs/job.family.js';
 import { JobStore } from './jobs/job.store.js';
 import { JobTargets } from './jobs/job.targets.js';
 import { JobsRpc } from './jobs/jobs.rpc.js';
+import { PipelinesModule } from './pipelines/pipelines.module.js';
 import { TaskRetention } from './retention/task.retention.js';
 import { Families } from './rollout/families.js';
 import { RolloutAdvance } from './rollout/rollout.advance.js';
@@ -28,6 +29,7 @@ import { WaitingRpc } from './waiting/waiting.rpc.js';
 import { WaitingStore } from './waiting/waiting.store.js';
 
 @Module({
+  imports: [PipelinesModule],
   controllers: [JobsRpc, ApprovalsRpc, RolloutWork, TimelineRpc, WaitingRpc],
   providers: [
     Approvals,

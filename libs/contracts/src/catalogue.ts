@@ -10,6 +10,7 @@ import { deviceCredentials } from './device-credentials.js';
 import type { EntityContract } from './entity.js';
 import { jobEntity, jobPlanner, jobTaskEntity, jobWork } from './job-planner.js';
 import { deviceOperationEntity, operationEntity, operations, operationWork } from './operations.js';
+import { pipelineRpcs } from './pipelines.js';
 import type { RpcContract } from './rpc.js';
 import { SERVICES, type ServiceName } from './services.js';
 import { timelines } from './timeline.js';
@@ -48,6 +49,7 @@ export const rpcs: readonly RpcContract[] = [
   ...Object.values<RpcContract>(commandDispatcher),
   ...Object.values<RpcContract>(jobPlanner),
   ...Object.values<RpcContract>(approvals),
+  ...pipelineRpcs,
   ...Object.values<RpcContract>(timelines),
   ...Object.values<RpcContract>(waitings),
   ...[...deadLetters.values()].flatMap((questions) => Object.values<RpcContract>(questions)),

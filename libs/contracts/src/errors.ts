@@ -22,6 +22,10 @@ export class DomainError extends Error {
   }
 }
 
+/** The refusal of a request for one of its fields; `field` is a dotted path. */
+export const invalidField = (field: string, message: string): DomainError =>
+  new DomainError('invalid', `${field}: ${message}`, { errors: [{ field, message }] });
+
 /** A refusal by another service, with its fields named as the caller knows them: `was`, where a field begins with it, is `now`. Any other error as it is. */
 export function renamed<E>(error: E, was: string, now: string): E | DomainError {
   if (!(error instanceof DomainError)) return error;

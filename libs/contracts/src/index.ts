@@ -23,6 +23,7 @@ export * from './command-dispatcher.js';
 export * from './operations.js';
 export * from './job-planner.js';
 export * from './approvals.js';
+export * from './pipelines.js';
 export * from './timeline.js';
 export * from './waiting.js';
 export * from './dead-letters.js';

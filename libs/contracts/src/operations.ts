@@ -174,7 +174,8 @@ export type OperationOrdering = (typeof OPERATION_ORDERINGS)[number];
 
 const operationKey = { project_id: ProjectId, id: Uuid };
 const deviceOperationKey = { project_id: ProjectId, operation_id: Uuid, device_id: Uuid };
-const offsetPage = { limit: Type.Integer({ minimum: 1, maximum: 1000 }), offset: Type.Integer({ minimum: 0 }) };
+/** What a request for a page by offset says: how much, and from where. */
+export const offsetPage = { limit: Type.Integer({ minimum: 1, maximum: 1000 }), offset: Type.Integer({ minimum: 0 }) };
 
 /** Questions about operations, and what users and services ask of them. */
 export const operations = {

@@ -10,6 +10,7 @@ import { deviceCredentials } from './device-credentials.js';
 import { eventStream } from './entity.js';
 import { jobPlanner, jobWork } from './job-planner.js';
 import { operations, operationWork } from './operations.js';
+import { pipelineRpcs } from './pipelines.js';
 import type { RpcContract } from './rpc.js';
 import type { ServiceName } from './services.js';
 import { timelines } from './timeline.js';
@@ -70,6 +71,7 @@ export const uses: Readonly<Record<ServiceName, Uses>> = {
       ...Object.values<RpcContract>(deviceCredentials),
       ...Object.values<RpcContract>(jobPlanner),
       ...Object.values<RpcContract>(approvals),
+      ...pipelineRpcs,
       ...Object.values<RpcContract>(timelines),
       ...Object.values<RpcContract>(waitings),
       ...lettersOfAll,

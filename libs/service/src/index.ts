@@ -5,6 +5,7 @@ export { readConfig, type ServiceConfig } from './config.js';
 export { createLogger, type Logger } from './logger.js';
 export { Drops } from './drops.js';
 export { Loop } from './loop.js';
+export { PartRemoval } from './part-removal.js';
 export { PartRetention } from './part-retention.js';
 export { Runner, type RunnerKey } from './runner.js';
 export { Metrics } from './metrics.js';

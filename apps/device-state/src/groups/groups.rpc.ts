@@ -1,4 +1,11 @@
-import { deviceGroups, DomainError, type DeviceGroup, type RpcRequest, type RpcResponse } from '@muster/contracts';
+import {
+  deviceGroups,
+  DomainError,
+  invalidField,
+  type DeviceGroup,
+  type RpcRequest,
+  type RpcResponse,
+} from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
@@ -17,9 +24,6 @@ const LISTED_ERRORS = 20;
 
 const notFound = (id: string) => new DomainError('not_found', `no group ${id}`);
 
-const invalid = (field: string, message: string) =>
-  new DomainError('invalid', `${field}: ${message}`, { errors: [{ field, message }] });
-
 /** Questions about groups of devices. */
 @Controller()
 export class GroupsRpc {
@@ -32,7 +36,7 @@ export class GroupsRpc {
   @Rpc(deviceGroups.createGroup)
   async createGroup({ project_id, id, group }: Request<'createGroup'>): Promise<DeviceGroup> {
     const { name, parent_id = null, device_ids, query = null } = group;
-    if (device_ids && query) throw invalid('query', 'a group has either device_ids or a query');
+    if (device_ids && query) throw invalidField('query', 'a group has either device_ids or a query');
     const row = await this.journal.transaction(project_id, async (tx) => {
       await this.store.lockShape(tx);
       const known = await this.store.lock(tx, id);
@@ -65,7 +69,8 @@ export class GroupsRpc {
       await this.store.lockShape(tx);
       const current = await this.store.lock(tx, id);
       if (!current) throw notFound(id);
-      if (patch.query && !current.query) throw invalid('query', 'the group has a list of devices, and so no query');
+      if (patch.query && !current.query)
+        throw invalidField('query', 'the group has a list of devices, and so no query');
       const wanted = newRow(
         id,
         patch.name ?? current.name,

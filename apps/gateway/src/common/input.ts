@@ -36,12 +36,22 @@ export const BodyStream = createParamDecorator(
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** An id in the path. What cannot be an id names nothing. @throws DomainError `not_found`. */
-export const PathId = createParamDecorator((name: string, context: ExecutionContext): string => {
-  const id = (requestOf(context).params as Record<string, string>)[name] ?? '';
+const pathOf = (context: ExecutionContext) => requestOf(context).params as Record<string, string>;
+
+function pathId(name: string, id: string): string {
   if (!UUID.test(id)) throw new DomainError('not_found', `${name}: not found`);
   return id.toLowerCase();
-});
+}
+
+/** An id in the path. What cannot be an id names nothing. @throws DomainError `not_found`. */
+export const PathId = createParamDecorator((name: string, context: ExecutionContext): string =>
+  pathId(name, pathOf(context)[name] ?? ''),
+);
+
+/** All ids in a path of which every parameter is one, by their names. @throws DomainError `not_found`. */
+export const PathIds = createParamDecorator((_: unknown, context: ExecutionContext): Record<string, string> =>
+  Object.fromEntries(Object.entries(pathOf(context)).map(([name, id]) => [name, pathId(name, id)])),
+);
 
 /** A query of flat parameters as its schema's type; numbers and booleans are taken in their plain spelling alone. */
 export function parseQuery<S extends TObject>(schema: S, query: Record<string, string | string[]>): Static<S> {

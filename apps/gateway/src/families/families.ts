@@ -3,8 +3,9 @@ import { Problem, PROBLEM_TYPE, problemOf } from '../common/problem.js';
 import { batchJobs } from './batch-jobs/batch-jobs.dialect.js';
 import { fleet } from './fleet/fleet.dialect.js';
 import { operations } from './operations/operations.dialect.js';
+import { pipelines } from './pipelines/pipelines.dialect.js';
 
-export const families: readonly Family[] = [batchJobs, operations, fleet];
+export const families: readonly Family[] = [batchJobs, operations, pipelines, fleet];
 
 /** Answers for every path that no family owns. */
 const nobody: Family = {

@@ -38,6 +38,7 @@ afterAll(() => gateway.stop());
 const errorOf = (path: string): [type: string, schema: string] => {
   if (path.startsWith('/v2')) return ['application/json', '#/components/schemas/BatchJobsError'];
   if (path.startsWith('/api/v1')) return ['application/problem+json', '#/components/schemas/Problem'];
+  if (path.startsWith('/api/pipelines')) return ['application/json', '#/components/schemas/PipelinesError'];
   return ['application/json', '#/components/schemas/OperationsError'];
 };
 

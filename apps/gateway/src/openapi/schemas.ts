@@ -20,11 +20,27 @@ import {
   NewDeviceGroup,
   NewJob,
   NewOperation,
+  NewOperationList,
+  NewPipeline,
+  NewPipelineOperation,
+  NewStage,
+  NewTarget,
+  NewTargetList,
   Operation,
   OperationDeviceQuery,
+  OperationList,
+  OperationListChange,
+  PipelineChange,
+  PipelineOperation,
+  PipelineOperationChange,
   Progress,
   Rollout,
   ScheduleArgs,
+  StageChange,
+  Target,
+  TargetChange,
+  TargetList,
+  TargetListDeviceGroup,
 } from '@muster/contracts';
 import type { ApiResponseSchemaHost } from '@nestjs/swagger';
 import type { TSchema } from 'typebox';
@@ -32,6 +48,8 @@ import { Problem } from '../common/problem.js';
 import { BatchJobsError } from '../families/batch-jobs/batch-jobs.dialect.js';
 import { CommandRequest, CommandStatus } from '../families/operations/commands.dto.js';
 import { OperationsError } from '../families/operations/operations.dialect.js';
+import { PipelinesError } from '../families/pipelines/pipelines.dialect.js';
+import { Pipeline, Stage } from '../families/pipelines/pipelines.dto.js';
 import { BulkAnswer, IssuedToken, NewToken, Token } from '../families/fleet/fleet.dto.js';
 
 export type OpenApiSchema = ApiResponseSchemaHost['schema'];
@@ -65,14 +83,33 @@ const NAMED: Readonly<Record<string, TSchema>> = {
   NewDeviceGroup,
   NewJob,
   NewOperation,
+  NewOperationList,
+  NewPipeline,
+  NewPipelineOperation,
+  NewStage,
+  NewTarget,
+  NewTargetList,
   NewToken,
   Operation,
   OperationDeviceQuery,
+  OperationList,
+  OperationListChange,
   OperationsError,
+  Pipeline,
+  PipelineChange,
+  PipelineOperation,
+  PipelineOperationChange,
+  PipelinesError,
   Problem,
   Progress,
   Rollout,
   ScheduleArgs,
+  Stage,
+  StageChange,
+  Target,
+  TargetChange,
+  TargetList,
+  TargetListDeviceGroup,
   Token,
 };
 

@@ -185,7 +185,7 @@ function pauseOf(
   const budget = spec.retry_budget_percent;
   if (budget !== undefined && (row.retries + more + 1) * 100 > budget * targeted(row)) return undefined;
   const failed = { outcome: one.end as RolloutRetry['outcome'], code: one.code, attempt: part.attempts };
-  return retryPause((spec.retry ?? []), failed, Math.random());
+  return retryPause(spec.retry ?? [], failed, Math.random());
 }
 
 const split = <T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] => [

@@ -1,9 +1,9 @@
 import { serviceUser } from '@muster/bus-auth';
 import { busWithUsers, type BusWithUsers } from '@muster/bus-auth/testing';
 import {
-  DomainError,
   BATCH_SIZE,
   deviceSubject,
+  DomainError,
   type ChannelName,
   type RpcContract,
   type RpcRequest,

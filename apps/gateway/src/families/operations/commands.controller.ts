@@ -4,6 +4,7 @@ import { Controller, Get, Post, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Caller, type Principal } from '../../auth/principal.js';
 import { endpointsOf } from '../../common/endpoint.js';
+import { Envelope, enveloped } from '../../common/envelope.js';
 import { JsonBody, PathId, QueryParameters } from '../../common/input.js';
 import { offsetOf, offsetPage } from '../../common/offset.page.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
@@ -14,8 +15,6 @@ import {
   CommandStats,
   CommandStatus,
   CommandStatusPage,
-  Envelope,
-  enveloped,
   filtersOf,
   ListRequests,
   ListStatuses,

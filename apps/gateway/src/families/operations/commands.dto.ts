@@ -7,17 +7,10 @@ import {
   Uuid,
   type CommandState,
 } from '@muster/contracts';
-import Type, { type Static, type TSchema } from 'typebox';
+import Type, { type Static } from 'typebox';
 import { OffsetPage, offsetParameters } from '../../common/offset.page.js';
 
 const closed = { additionalProperties: false };
-
-/** What the vendor wraps every success in. */
-export const Envelope = <Content extends TSchema>(content: Content) =>
-  Type.Object({ code: Type.Literal(0), message: Type.String(), content });
-
-/** A success in the vendor's envelope. */
-export const enveloped = <Content>(content: Content) => ({ code: 0 as const, message: '', content });
 
 const {
   id,
