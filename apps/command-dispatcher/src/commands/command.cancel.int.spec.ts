@@ -133,6 +133,7 @@ describe('a cancel of what waits', () => {
     const schedule = { schedule: 'WINDOW' as const, args, console_timezone: 'UTC' };
     const [scheduled] = (await dispatcher.request([device], { terms: { schedule } })) as [string];
     await dispatcher.reached(scheduled, 'SCHEDULED');
+    for (const id of [queued, offline]) await dispatcher.reached(id, 'QUEUED');
     await dispatcher.cancel([queued, offline, scheduled], { waiting_only: true });
     for (const id of [queued, offline, scheduled]) {
       await dispatcher.reached(id, 'CANCELLED');

@@ -98,6 +98,7 @@ describe('a command that is to be held while its device is offline', () => {
     const item = newItem(device);
     const { settings } = holding({ priority: 9 });
     await dispatcher.ask([item], settings);
+    await toldSteps(item.command_id, ['HELD']);
     const [queued] = (await dispatcher.request([device])) as [string];
     await dispatcher.reached(queued, 'QUEUED');
     await dispatcher.presence(device, true);
@@ -143,7 +144,7 @@ describe('a command that is to be held while its device is offline', () => {
 
   it('given that it waits for a further attempt when its device goes offline, then it is not held, and goes when the device is back', async () => {
     const item = newItem(dispatcher.device());
-    await holding({ retry: [{ outcome: 'failed', max: 1, backoff_seconds: 1 }] }).ask(item);
+    await holding({ retry: [{ outcome: 'failed', max: 1, backoff_seconds: 3 }] }).ask(item);
     await dispatcher.sentTo(item.device_id, 1);
     dispatcher.status(item.device_id, { command_id: item.command_id, status: 'failure' });
     await dispatcher.reached(item.command_id, 'SCHEDULED');
@@ -156,7 +157,7 @@ describe('a command that is to be held while its device is offline', () => {
 
   it('given a window that opens while its device is offline, then it is held from then on', async () => {
     const item = newItem(dispatcher.device());
-    const args = { start_datetime: new Date(Date.now() + 1_500).toISOString() };
+    const args = { start_datetime: new Date(Date.now() + 3_000).toISOString() };
     const { ask } = holding({ schedule: { schedule: 'WINDOW', args, console_timezone: 'UTC' } });
     await ask(item);
     await dispatcher.reached(item.command_id, 'SCHEDULED');

@@ -95,8 +95,8 @@ describe('a command that is sent by who waited long for its device’s lane', ()
     'given a device that is %s, then it has the whole of its time from the send on, and is sent again no sooner',
     async (_how, online, go) => {
       const device = dispatcher.device(online);
-      await dispatcher.presence(device, online);
-      if (!online) await dispatcher.reached((await dispatcher.request([device]))[0]!, 'QUEUED');
+      if (online) await dispatcher.presence(device, true);
+      else await dispatcher.reached((await dispatcher.request([device]))[0]!, 'QUEUED');
       const holder = await session();
       try {
         await vi.waitUntil(async () => {
