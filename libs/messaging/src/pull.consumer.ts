@@ -3,9 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { backOff, PASSING_TROUBLE_MS } from './back-off.js';
 import type { TransportHost } from './host.js';
 import { ifThere } from './if-there.js';
+import { untilLifeless } from './lifeless.js';
 
 /** After this long without a word a message counts as lost with its reader and goes to another one. */
 export const ACK_WAIT_MS = 5_000;
+
+/** How long a request for messages stands. While it does, each half of that brings a message or a sign of life. */
+const EXPIRES_MS = 10_000;
 
 /** A page of metrics does not wait longer for a bus that is away. */
 const LAG_TIMEOUT_MS = 1_000;
@@ -29,13 +33,16 @@ export interface Lag {
 
 /**
  * Reads a durable consumer for as long as it is not stopped: makes it when it is missing, opens it again when the connection or the stream was
- * lost, and makes it anew when the server that kept it is another one than before.
+ * lost, and makes it anew when the server that kept it is another one than before, or when it gives no sign of life.
  */
 export class PullConsumer {
   private readonly stopping = new AbortController();
   private messages: ConsumerMessages | undefined;
   /** Who kept the consumer when it was opened. */
   private keeper: string | undefined;
+  /** When the consumer that is read was made, and that of one that gave no sign of life, as the server says it. */
+  private created: string | undefined;
+  private lifeless: string | undefined;
   private running: Promise<void> | undefined;
 
   constructor(
@@ -75,6 +82,7 @@ export class PullConsumer {
         failures = 0;
         // Not awaited: it ends with the messages that are still to be read.
         if (signal.aborted) void this.messages.close();
+        void this.openAnewIfLifeless(this.messages);
         await this.read(this.messages);
       } catch (error) {
         if (signal.aborted) return;
@@ -93,6 +101,13 @@ export class PullConsumer {
     }
   }
 
+  private async openAnewIfLifeless(messages: ConsumerMessages): Promise<void> {
+    if (!(await untilLifeless(await messages.status()))) return;
+    this.host.onError(this.options.subject, new Error('the consumer gives no sign of life, and is made anew'));
+    this.lifeless = this.created;
+    await messages.close().catch(() => undefined);
+  }
+
   private async open(): Promise<ConsumerMessages> {
     await this.ensureStreams();
     const { stream, durable, subject, maxPending, prefetch } = this.options;
@@ -106,18 +121,20 @@ export class PullConsumer {
       description: keeper,
     };
     const found = await ifThere(manager.consumers.info(stream, durable));
-    const isKept = found && (found.config.description ?? keeper) === keeper;
+    // Another reader may have made it anew meanwhile.
+    const isKept = found && (found.config.description ?? keeper) === keeper && found.created !== this.lifeless;
     if (found && !isKept) await manager.consumers.delete(stream, durable);
-    if (isKept) await manager.consumers.update(stream, durable, settings);
-    else
-      await manager.consumers.add(stream, {
-        durable_name: durable,
-        filter_subject: subject,
-        ack_policy: AckPolicy.Explicit,
-        ...settings,
-      });
+    const { created } = isKept
+      ? await manager.consumers.update(stream, durable, settings)
+      : await manager.consumers.add(stream, {
+          durable_name: durable,
+          filter_subject: subject,
+          ack_policy: AckPolicy.Explicit,
+          ...settings,
+        });
+    this.created = created;
     const consumer = await this.connection.jetstream().consumers.get(stream, durable);
-    return consumer.consume({ max_messages: prefetch, expires: 10_000, abort_on_missing_resource: true });
+    return consumer.consume({ max_messages: prefetch, expires: EXPIRES_MS, abort_on_missing_resource: true });
   }
 }
 
