@@ -25,7 +25,7 @@ const WAITING = `(
     SELECT 'deadline of a command that is ' || state, id, deadline FROM command_dispatcher.command
     WHERE state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')
     UNION ALL
-    SELECT 'due_at of a job that is ' || state, id, due_at FROM job_planner.job WHERE due_at IS NOT NULL
+    SELECT 'due_at of a rollout that waits for ' || waits_for, id, due_at FROM job_planner.rollout WHERE due_at IS NOT NULL
     UNION ALL
     SELECT 'due_at of a command request', id, due_at FROM command_dispatcher.user_request WHERE due_at IS NOT NULL
     UNION ALL

@@ -40,7 +40,7 @@ export async function untilQuiet(
 
 async function restorePaused(database: Database, client: Client, signal: AbortSignal): Promise<void> {
   const paused = await database.query<{ id: string }>(
-    `SELECT id FROM job_planner.job WHERE state = 'Stopped' AND wish = 'pause' LIMIT 100`,
+    `SELECT id FROM job_planner.rollout WHERE at_rest AND wish = 'pause' LIMIT 100`,
   );
   for (const { id } of paused) await client.ask('POST', `/v2/demo/productmgr/jobs/${id}/restore`, { signal });
 }
@@ -56,7 +56,7 @@ async function openWork(database: Database, connection: NatsConnection): Promise
   const left: Leftover[] = [];
   const rows = await database.query<{ what: string; count: number }>(
     `SELECT 'jobs' AS what, count(*)::int AS count FROM job_planner.job
-     WHERE state IN ('Waiting', 'Running', 'Stopping') OR (state = 'Stopped' AND wish = 'pause')
+     WHERE state IN ('Waiting', 'Running', 'Stopping') OR (state = 'Stopped' AND NOT cancelled)
      UNION ALL SELECT 'tasks', count(*)::int FROM job_planner.job_task WHERE state IN ('Waiting', 'Running', 'Stopping')
      UNION ALL SELECT 'commands', count(*)::int FROM command_dispatcher.command
        WHERE state IN ('QUEUED', 'SCHEDULED', 'INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')
@@ -96,19 +96,20 @@ async function* workConsumers(connection: NatsConnection): AsyncGenerator<Consum
 /** Where the jobs hang that do not end: the states of their tasks, of those tasks' commands, and of these devices' lanes. */
 async function hangingJobs(database: Database): Promise<Leftover[]> {
   const rows = await database.query<{ line: string }>(
-    `SELECT format('job %s (%s) is %s, wish %s, planned %s, counts %s/%s/%s of %s, due %s; %s', j.id, j.job_name, j.state, j.wish, j.planned,
-              j.pending, j.in_flight, j.stopping, j.task_total, j.due_at, (
+    `SELECT format('job %s (%s) is %s, wish %s, planned %s, waits for %s, %s pending, %s offline, %s in flight, %s stopping, due %s; %s', j.id,
+              j.job_name, j.state, r.wish, r.planned, r.waits_for, r.pending, r.offline, r.in_flight, r.stopping, r.due_at, (
        SELECT string_agg(format('%s tasks %s, command %s, lane %s', n, task, command, lane), '; ') FROM (
          SELECT count(*) AS n, t.state AS task, coalesce(c.state, 'none') AS command,
                 CASE WHEN l.device_id IS NULL THEN 'none' WHEN l.in_flight = c.id THEN 'its own' WHEN l.in_flight IS NULL THEN 'free' ELSE 'of another' END
                   || CASE WHEN l.online THEN ', online' ELSE ', offline' END AS lane
          FROM job_planner.job_task t
          LEFT JOIN command_dispatcher.command c ON c.project_id = t.project_id AND c.id = t.command_id
-         LEFT JOIN command_dispatcher.lane l ON l.project_id = t.project_id AND l.device_id = t.target_id
+         LEFT JOIN command_dispatcher.lane l ON l.project_id = t.project_id AND l.device_id = t.device_id
          WHERE t.project_id = j.project_id AND t.job_id = j.id AND t.state IN ('Waiting', 'Running', 'Stopping')
          GROUP BY 2, 3, 4
        ) open)) AS line
-     FROM job_planner.job j WHERE j.state IN ('Waiting', 'Running', 'Stopping') ORDER BY j.id LIMIT 5`,
+     FROM job_planner.job j JOIN job_planner.rollout r USING (project_id, id)
+     WHERE j.state IN ('Waiting', 'Running', 'Stopping') ORDER BY j.id LIMIT 5`,
   );
   return rows.map((row) => row.line);
 }

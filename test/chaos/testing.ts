@@ -3,9 +3,12 @@ import { transitionsOf } from './evidence.ts';
 /** The tables of the product, as far as verdicts look at them, and a job of one task that went well. */
 export const SMALL_WORLD = `
   CREATE SCHEMA job_planner; CREATE SCHEMA command_dispatcher; CREATE SCHEMA device_state;
-  CREATE TABLE job_planner.job (project_id text, id uuid, job_name text, state text, version int, wish text, task_total int, pending int,
-    in_flight int, stopping int, succeeded int, failed int, timed_out int, cancelled int, tasks_deleted_at timestamptz);
-  CREATE TABLE job_planner.job_task (project_id text, id uuid, job_id uuid, target_id uuid, command_id uuid, state text, version int);
+  CREATE TABLE job_planner.job (project_id text, id uuid, job_name text, state text, version int, tasks_deleted_at timestamptz);
+  CREATE TABLE job_planner.rollout (project_id text, id uuid, pending int DEFAULT 0, offline int DEFAULT 0, in_flight int DEFAULT 0,
+    stopping int DEFAULT 0, succeeded int DEFAULT 0, failed int DEFAULT 0, timed_out int DEFAULT 0, never_contacted int DEFAULT 0,
+    rejected int DEFAULT 0, unknown int DEFAULT 0, cancelled int DEFAULT 0);
+  CREATE TABLE job_planner.job_task (project_id text, id uuid, job_id uuid, target_id uuid, command_id uuid, state text, version int,
+    waits_for text DEFAULT '', outcome text DEFAULT 'succeeded');
   CREATE TABLE command_dispatcher.command (project_id text, id uuid, ref uuid, device_id uuid, state text, version int, fence int, code text,
     reason text, cancel_requested boolean, state_at timestamptz, deadline timestamptz, expires_at timestamptz, request_id uuid, by_user boolean,
     attempt int);
@@ -30,7 +33,8 @@ export const SMALL_WORLD = `
   CREATE TABLE device_state.dead_letter (subject text, reason text);
 
   INSERT INTO device_state.device VALUES ('d0000000-0000-7000-8000-000000000001', 'd', 'REGISTERED', 1, '{"m1": true}');
-  INSERT INTO job_planner.job VALUES ('demo', 'a0000000-0000-7000-8000-000000000001', 'c-1', 'Successful', 3, 'run', 1, 0, 0, 0, 1, 0, 0, 0);
+  INSERT INTO job_planner.job VALUES ('demo', 'a0000000-0000-7000-8000-000000000001', 'c-1', 'Successful', 3);
+  INSERT INTO job_planner.rollout (project_id, id, succeeded) VALUES ('demo', 'a0000000-0000-7000-8000-000000000001', 1);
   INSERT INTO job_planner.job_task VALUES ('demo', 'b0000000-0000-7000-8000-000000000001', 'a0000000-0000-7000-8000-000000000001',
     'd0000000-0000-7000-8000-000000000001', 'c0000000-0000-7000-8000-000000000001', 'Successful', 3);
   INSERT INTO command_dispatcher.command VALUES ('demo', 'c0000000-0000-7000-8000-000000000001', 'b0000000-0000-7000-8000-000000000001',

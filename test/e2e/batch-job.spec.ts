@@ -168,7 +168,7 @@ describe('a bus that loses what it acknowledged', () => {
       await client.query(`UPDATE job_planner.job_task SET ask_at = now() WHERE job_id = $1 AND state = 'Running'`, [
         id,
       ]);
-      await client.query(`UPDATE job_planner.job SET due_at = now() WHERE id = $1 AND due_at IS NOT NULL`, [id]);
+      await client.query(`UPDATE job_planner.rollout SET due_at = now() WHERE id = $1 AND due_at IS NOT NULL`, [id]);
       return (await stack.job(id)).status;
     };
     await expect.poll(overdue, { timeout: 60_000, interval: 1_000 }).toBe('Successful');

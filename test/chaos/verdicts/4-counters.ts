@@ -1,14 +1,20 @@
 import type { Promised } from '../verdict.ts';
 
+const endedAs = (...outcomes: string[]) =>
+  `t.state NOT IN ('Waiting', 'Running', 'Stopping') AND t.outcome IN (${outcomes.map((one) => `'${one}'`).join(', ')})`;
+
 const COUNTS: Record<string, string> = {
-  task_total: 'true',
-  pending: `t.state = 'Waiting'`,
+  pending: `t.state = 'Waiting' AND t.waits_for <> 'offline'`,
+  offline: `t.state = 'Waiting' AND t.waits_for = 'offline'`,
   in_flight: `t.state IN ('Running', 'Stopping')`,
   stopping: `t.state = 'Stopping'`,
-  succeeded: `t.state = 'Successful'`,
-  failed: `t.state = 'Failed'`,
-  timed_out: `t.state = 'Timed_out'`,
-  cancelled: `t.state = 'Stopped'`,
+  succeeded: endedAs('succeeded'),
+  failed: endedAs('failed'),
+  timed_out: endedAs('timed_out', 'never_contacted'),
+  never_contacted: endedAs('never_contacted'),
+  rejected: endedAs('rejected'),
+  unknown: endedAs('unknown'),
+  cancelled: endedAs('cancelled'),
 };
 
 export const counters: Promised = {
@@ -17,10 +23,10 @@ export const counters: Promised = {
   checks: [
     ...Object.entries(COUNTS).map(([name, condition]) => ({
       what: `jobs with a wrong ${name}`,
-      sql: `SELECT format('%s has %s, counted %s', j.id, j.${name}, counted.n) AS found
-            FROM job_planner.job j CROSS JOIN LATERAL (
-              SELECT count(*) AS n FROM job_planner.job_task t WHERE t.project_id = j.project_id AND t.job_id = j.id AND ${condition}) counted
-            WHERE j.tasks_deleted_at IS NULL AND j.${name} <> counted.n`,
+      sql: `SELECT format('%s has %s, counted %s', r.id, r.${name}, counted.n) AS found
+            FROM job_planner.rollout r JOIN job_planner.job j USING (project_id, id) CROSS JOIN LATERAL (
+              SELECT count(*) AS n FROM job_planner.job_task t WHERE t.project_id = r.project_id AND t.job_id = r.id AND ${condition}) counted
+            WHERE j.tasks_deleted_at IS NULL AND r.${name} <> counted.n`,
     })),
     ...[
       'QUEUED',
