@@ -21,6 +21,7 @@ export const SMALL_WORLD = `
     in_timeout int DEFAULT 0, in_cancelled int DEFAULT 0, devices_deleted_at timestamptz);
   CREATE TABLE device_state.device_operation (project_id text, id uuid, operation_id uuid, device_id uuid, command_id uuid, state text,
     version int, wanted jsonb);
+  CREATE TABLE job_planner.approval (id uuid, state text, version int);
   CREATE TABLE device_state.drift (id uuid, state text, version int);
   CREATE TABLE device_state.deployment (id uuid, state text, version int);
   CREATE TABLE command_dispatcher.lane (project_id text, device_id uuid, in_flight uuid);
