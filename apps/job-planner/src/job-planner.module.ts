@@ -5,6 +5,7 @@ import { JobAct } from './jobs/job.act.js';
 import { JobBefore } from './jobs/job.before.js';
 import { JobCreate } from './jobs/job.create.js';
 import { JobFamily } from './jobs/job.family.js';
+import { JobForecast } from './jobs/job.forecast.js';
 import { JobStore } from './jobs/job.store.js';
 import { JobTargets } from './jobs/job.targets.js';
 import { JobsRpc } from './jobs/jobs.rpc.js';
@@ -12,6 +13,7 @@ import { PipelinesModule } from './pipelines/pipelines.module.js';
 import { TaskRetention } from './retention/task.retention.js';
 import { Families } from './rollout/families.js';
 import { RolloutAdvance } from './rollout/rollout.advance.js';
+import { RolloutForecast } from './rollout/rollout.forecast.js';
 import { RolloutHolds } from './rollout/rollout.holds.js';
 import { RolloutOutcomes } from './rollout/rollout.outcomes.js';
 import { RolloutPlan } from './rollout/rollout.plan.js';
@@ -20,6 +22,7 @@ import { RolloutRelease } from './rollout/rollout.release.js';
 import { RolloutRunner } from './rollout/rollout.runner.js';
 import { RolloutStop } from './rollout/rollout.stop.js';
 import { RolloutStore } from './rollout/rollout.store.js';
+import { RolloutSupersede } from './rollout/rollout.supersede.js';
 import { RolloutWake } from './rollout/rollout.wake.js';
 import { RolloutWork } from './rollout/rollout.work.js';
 import { TargetStore } from './rollout/target.store.js';
@@ -45,12 +48,15 @@ import { WaitingStore } from './waiting/waiting.store.js';
     RolloutAdvance,
     RolloutReconcile,
     RolloutRunner,
+    RolloutForecast,
+    RolloutSupersede,
     JobStore,
     JobTargets,
     JobBefore,
     JobFamily,
     JobCreate,
     JobAct,
+    JobForecast,
     TaskRetention,
     TimelineStore,
     WaitingStore,

@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox';
 import { OutcomeHead, OutcomeItem, StepHead, StepItem } from './command-dispatcher.js';
 import { DeviceQuery } from './device-state.js';
 import { defineEntity } from './entity.js';
-import { Progress, Rollout } from './rollout.js';
+import { Progress, Rollout, RolloutPlan } from './rollout.js';
 import { defineRpc } from './rpc.js';
 import { ProjectId, Uuid } from './schema.js';
 import { defineWork } from './work.js';
@@ -148,6 +148,8 @@ export const jobPlanner = {
     Type.Object({ ...jobKey, job: NewJob, created_by: Uuid }),
     Type.Object({ job_id: Uuid, job_name: Type.String(), created_at: Type.Integer() }),
   ),
+  /** What would happen; refuses what a create would refuse, and writes nothing. */
+  planJob: defineRpc('job-planner', 'planJob', Type.Object({ project_id: ProjectId, job: NewJob }), RolloutPlan),
   getJob: defineRpc('job-planner', 'getJob', Type.Object(jobKey), Job),
   listJobs: defineRpc(
     'job-planner',

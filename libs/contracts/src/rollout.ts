@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { RetryRule } from './command.js';
 import { WaveQuery, type DeviceQuery } from './device-state.js';
-import { Timestamp } from './schema.js';
+import { Timestamp, Uuid } from './schema.js';
 
 const closed = { additionalProperties: false };
 
@@ -194,6 +194,59 @@ export type Rollout = Omit<Static<typeof Rollout>, 'waves'> & { waves?: Wave[] }
 export type StopRule = Static<typeof StopRule>;
 export type RolloutRetry = Static<typeof RolloutRetry>;
 export type RolloutWindow = Static<typeof RolloutWindow>;
+/** How many targets, and how many devices that are left out, a plan shows. */
+export const SHOWN_TARGETS = 20;
+
+const Target = Type.Object({ target_id: Uuid, device_id: Uuid, timezone: Type.String() });
+
+/**
+ * What would happen (rollout.md, "Plan before you act"). `conflicts`: rollouts under way that change some of the same devices; each device does one
+ * after the other. `duration`: without the waits for approvals, windows and `start_at`; null as long as nothing like it was rolled out. `exposure`:
+ * how far a change may get that goes wrong from the first device of a wave on, while all before went well: so many `devices` are changed until
+ * stop rule `rule` (its place, from 1) ends it, or, where none does (null), the wave's own gate or the end of the devices; of them `wrong` are
+ * those that it may have gone wrong on.
+ */
+export const RolloutPlan = Type.Object({
+  targets: Type.Object({
+    count: Count,
+    offline: Count,
+    sample: Type.Array(Target, { maxItems: SHOWN_TARGETS }),
+    left_out: Type.Array(
+      Type.Object({ reason: Type.String(), count: Count, sample: Type.Array(Target, { maxItems: SHOWN_TARGETS }) }),
+    ),
+  }),
+  waves: Type.Array(
+    Type.Object({
+      number: Type.Integer(),
+      devices: Count,
+      success_threshold: Type.Union([Type.Number(), Type.Null()]),
+      soak_seconds: Type.Integer(),
+      approval: Type.Boolean(),
+    }),
+  ),
+  conflicts: Type.Array(Type.Object({ entity: Type.String(), id: Uuid, priority: Type.Integer(), devices: Count }), {
+    description: 'those with the most devices first',
+  }),
+  windows: Type.Array(
+    Type.Object({
+      timezone: Type.String(),
+      devices: Count,
+      opens_at: Type.Union([Timestamp, Type.Null()], { description: 'null: it never does' }),
+      closes_at: Type.Union([Timestamp, Type.Null()]),
+    }),
+  ),
+  duration: Type.Union([Type.Object({ least_seconds: Type.Number(), most_seconds: Type.Number() }), Type.Null()]),
+  exposure: Type.Array(
+    Type.Object({
+      wave: Type.Integer(),
+      rule: Type.Union([Type.Integer(), Type.Null()]),
+      devices: Count,
+      wrong: Count,
+    }),
+  ),
+});
+
+export type RolloutPlan = Static<typeof RolloutPlan>;
 export type RolloutWait = (typeof ROLLOUT_WAITS)[number];
 export type RolloutCounts = Static<typeof RolloutCounts>;
 export type Progress = Static<typeof Progress>;

@@ -8,7 +8,7 @@ import { RolloutWake } from '../rollout/rollout.wake.js';
 import { goOn, tryAgain } from '../rollout/rollout.wish.js';
 import { judgeAction } from './job.decide.js';
 import { jobLifecycle } from './job.lifecycle.js';
-import { JobStore, type JobKey } from './job.store.js';
+import { JobStore, type JobKey, type Standing } from './job.store.js';
 import { jobTable } from './job.table.js';
 
 const REASONS: Record<JobAction, string> = { pause: 'paused', restore: '', retry: '', cancel: 'cancelled' };
@@ -51,14 +51,14 @@ export class JobAct {
       const [job] = await this.lock(tx, key);
       if (!isEnd(jobLifecycle, job.state))
         throw new DomainError('conflict', `a job that is ${job.state} cannot be deleted`);
+      const rollback = job.rollback_job_id && (await this.rollouts.lock(tx, job.rollback_job_id));
+      if (rollback && !rollback.row.planned && !rollback.row.at_rest)
+        throw new DomainError('conflict', `job ${rollback.id} has yet to find out what it is to bring back`);
       await this.jobs.delete(tx, key.id);
     });
   }
 
-  private async lock(
-    tx: Tx,
-    { id }: JobKey,
-  ): Promise<[{ state: JobStatus; tasks_deleted_at: Date | null }, LockedRollout]> {
+  private async lock(tx: Tx, { id }: JobKey): Promise<[Standing, LockedRollout]> {
     const rollout = await this.rollouts.lock(tx, id);
     const job = rollout && (await this.jobs.status(tx, id));
     if (!job || !rollout) throw notFound(id);

@@ -54,8 +54,7 @@ export class JobCreate {
     // Asked again: the fleet may have changed since, but the job is there.
     const existing = await repository.findOneBy(key);
     if (existing) return existing;
-    checkContent(job);
-    const groups = await this.checkTargets(project_id, job);
+    const groups = await this.check(project_id, job);
     const { job_content: content, rollout = {} } = job;
     await this.journal.transaction(project_id, async (tx) => {
       const created = await tx.create(jobTable, {
@@ -85,7 +84,15 @@ export class JobCreate {
     return repository.findOneByOrFail(key);
   }
 
-  /** @returns the groups that are named, as the job's document shows them. */
+  /**
+   * @returns the groups that are named, as the job's document shows them.
+   * @throws DomainError `invalid` naming the field.
+   */
+  async check(project_id: string, job: NewJob): Promise<{ id: string; name: string }[]> {
+    checkContent(job);
+    return this.checkTargets(project_id, job);
+  }
+
   private async checkTargets(
     project_id: string,
     { job_content: content }: NewJob,
@@ -159,7 +166,7 @@ const listed = (ids: readonly string[]) =>
   ids.slice(0, LISTED).join(', ') + (ids.length > LISTED ? ` and ${ids.length - LISTED} more` : '');
 
 /** @throws DomainError `invalid` naming the field. */
-export function checkContent({ job_type, job_content: content, rollout }: NewJob): void {
+function checkContent({ job_type, job_content: content, rollout }: NewJob): void {
   const { target_type, targets, target_query, task_data } = content;
   const kinds = TARGETS_OF[job_type];
   if (!kinds.includes(target_type)) throw invalid('target_type', `must be ${kinds.join(' or ')} for ${job_type}`);

@@ -7,12 +7,15 @@ export interface JobKey {
   id: string;
 }
 
+/** What an action on a job depends on. */
+export type Standing = Pick<JobEntity, 'state' | 'tasks_deleted_at' | 'rollback_job_id'>;
+
 /** The statements on jobs that are no transition. The rollout of the job is locked. */
 @Injectable()
 export class JobStore {
-  async status(tx: Tx, id: string): Promise<Pick<JobEntity, 'state' | 'tasks_deleted_at'> | undefined> {
-    const [job] = await tx.query<Pick<JobEntity, 'state' | 'tasks_deleted_at'>>(
-      `SELECT state, tasks_deleted_at FROM job WHERE project_id = $1 AND id = $2`,
+  async status(tx: Tx, id: string): Promise<Standing | undefined> {
+    const [job] = await tx.query<Standing>(
+      `SELECT state, tasks_deleted_at, rollback_job_id FROM job WHERE project_id = $1 AND id = $2`,
       [tx.project, id],
     );
     return job;

@@ -16,6 +16,12 @@ import type { RolloutEntity } from '../rollout/rollout.entity.js';
 import { passesOf } from '../rollout/passes.js';
 import type { JobEntity } from './job.entity.js';
 
+/** What tells the targets of a job. */
+export type Sought = Pick<
+  JobEntity,
+  'project_id' | 'job_name' | 'job_type' | 'target_type' | 'target_ids' | 'target_query' | 'target_groups'
+>;
+
 /** What a rollback finds of a task that it is to bring back. */
 interface ChangedTask {
   id: string;
@@ -39,14 +45,17 @@ export class JobTargets {
   /** The page after the rollout's cursor, of its present pass; undefined while it is not known what there is to bring back. */
   async page(rollout: RolloutEntity, job: JobEntity): Promise<TargetPage | undefined> {
     if (job.rollback_of !== null) return this.changed(rollout, job, job.rollback_of);
-    const wave = passesOf(rollout.spec)[rollout.pass];
-    const query = wave === null || wave === undefined ? undefined : rollout.spec.waves![wave]!.query;
-    if (job.target_type === 'deployment') return this.deployments(rollout, job, query);
-    return this.nodes(rollout, job, query);
+    const wave = passesOf(rollout.spec)[rollout.pass] ?? null;
+    return this.find(job, wave === null ? undefined : rollout.spec.waves![wave]!.query, rollout.plan_cursor);
   }
 
-  private async nodes(rollout: RolloutEntity, job: JobEntity, wave: DeviceQuery | undefined): Promise<TargetPage> {
-    const { project_id, plan_cursor } = rollout;
+  /** The page after a cursor of those of the job's targets that fit a query as well. */
+  find(job: Sought, query: DeviceQuery | undefined, cursor: string): Promise<TargetPage> {
+    return job.target_type === 'deployment' ? this.deployments(job, query, cursor) : this.nodes(job, query, cursor);
+  }
+
+  private async nodes(job: Sought, wave: DeviceQuery | undefined, plan_cursor: string): Promise<TargetPage> {
+    const { project_id } = job;
     const own = (name: string) => ({
       ...taskOf(job, name),
       deployment_id: job.job_type === 'deployment_deploy' ? uuid() : null,
@@ -72,12 +81,8 @@ export class JobTargets {
     return { targets: devices.map(targetOf), cursor: next ?? plan_cursor, last: next === null };
   }
 
-  private async deployments(
-    rollout: RolloutEntity,
-    job: JobEntity,
-    wave: DeviceQuery | undefined,
-  ): Promise<TargetPage> {
-    const { project_id, plan_cursor } = rollout;
+  private async deployments(job: Sought, wave: DeviceQuery | undefined, plan_cursor: string): Promise<TargetPage> {
+    const { project_id } = job;
     const list = job.target_ids && listed(job.target_ids, plan_cursor);
     const query = list ? wave : both(job.target_query!, wave);
     const page = await this.rpc.call(deployments.resolveDeployments, {
@@ -137,13 +142,13 @@ function wayBack(type: JobType, before: JsonObject | null): JsonObject {
   }
 }
 
-const taskOf = (job: JobEntity, target_name: string) => ({
+const taskOf = (job: Pick<JobEntity, 'job_name'>, target_name: string) => ({
   target_name,
   task_name: `${job.job_name}-${uuid().slice(-5)}`,
 });
 
 /** The devices that a job means by its groups or its query. */
-function queryOf({ target_groups, target_query }: JobEntity): DeviceQuery {
+function queryOf({ target_groups, target_query }: Sought): DeviceQuery {
   if (target_query) return target_query;
   const groups = target_groups.map(({ id }): DeviceQuery => ({ group: id }));
   return groups.length === 1 ? groups[0]! : { or: groups };

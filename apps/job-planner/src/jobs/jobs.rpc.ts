@@ -1,4 +1,12 @@
-import { DomainError, INLINE_TASKS, jobPlanner, type Job, type RpcRequest, type RpcResponse } from '@muster/contracts';
+import {
+  DomainError,
+  INLINE_TASKS,
+  jobPlanner,
+  type Job,
+  type RolloutPlan,
+  type RpcRequest,
+  type RpcResponse,
+} from '@muster/contracts';
 import { JsonText, Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
 import { DataSource, In, type EntityManager, type FindOptionsSelect, type FindOptionsWhere } from 'typeorm';
@@ -7,6 +15,7 @@ import { shownTasks } from '../tasks/shown.tasks.js';
 import { JobAct, notFound } from './job.act.js';
 import { JobCreate } from './job.create.js';
 import { tasksDeleted } from './job.decide.js';
+import { JobForecast } from './job.forecast.js';
 import { countIn, epochSeconds, fitting, jobText, toSummary } from './job.document.js';
 import { JobEntity } from './job.entity.js';
 
@@ -42,12 +51,18 @@ export class JobsRpc {
     private readonly dataSource: DataSource,
     private readonly creation: JobCreate,
     private readonly action: JobAct,
+    private readonly forecast: JobForecast,
   ) {}
 
   @Rpc(jobPlanner.createJob)
   async createJob(request: RpcRequest<typeof jobPlanner.createJob>): Promise<RpcResponse<typeof jobPlanner.createJob>> {
     const { id, job_name, created_at } = await this.creation.create(request);
     return { job_id: id, job_name, created_at: epochSeconds(created_at) };
+  }
+
+  @Rpc(jobPlanner.planJob)
+  planJob({ project_id, job }: RpcRequest<typeof jobPlanner.planJob>): Promise<RolloutPlan> {
+    return this.forecast.of(project_id, job);
   }
 
   @Rpc(jobPlanner.getJob)

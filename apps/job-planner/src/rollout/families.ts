@@ -6,7 +6,7 @@ import type { RolloutEntity } from './rollout.entity.js';
 /** What there is to roll out. */
 @Injectable()
 export class Families {
-  private readonly all: readonly Family[];
+  readonly all: readonly Family[];
 
   constructor(jobs: JobFamily) {
     this.all = [jobs];

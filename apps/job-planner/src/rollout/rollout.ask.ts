@@ -50,14 +50,19 @@ function closingOf({ timezone, contact_by }: UnderWay, open: ReadonlyMap<string,
   return new Date(Math.min(closes ?? now, (contact_by as Date | null)?.getTime() ?? Infinity));
 }
 
-/** Asks for the cancel of commands of the rollout. */
+/** Asks for the cancel of commands of the rollout; `waiting_only`: of those that no device was sent. */
 export function cancel(
   tx: Tx,
   { row }: LockedRollout,
   parts: readonly { id: string; command_id: string }[],
-  reason: string = row.reason,
+  { reason = row.reason, waiting_only = false }: { reason?: string; waiting_only?: boolean } = {},
 ): void {
   const items = parts.map(({ id, command_id }) => ({ command_id, ref: id }));
-  const head = { request_id: row.id, reason, reply_to: jobWork.outcome.subject };
+  const head = {
+    request_id: row.id,
+    reason,
+    reply_to: jobWork.outcome.subject,
+    ...(waiting_only && { waiting_only }),
+  };
   tx.work(commandWork.cancel, head, items, row.traceparent ?? undefined);
 }

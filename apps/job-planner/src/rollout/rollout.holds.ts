@@ -53,7 +53,7 @@ export class RolloutHolds {
     noteInWaves(rollout, places, skips ? 'left_out' : 'offline', 1);
     if (skips) {
       const parts = moved.map(({ id, row }) => ({ id, command_id: row['command_id'] as string }));
-      cancel(tx, rollout, parts, 'skipped: the device is offline');
+      cancel(tx, rollout, parts, { reason: 'skipped: the device is offline' });
     }
   }
 

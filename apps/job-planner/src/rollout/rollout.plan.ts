@@ -11,6 +11,7 @@ import type { LockedRollout } from './locked-rollout.js';
 import { request, underWay } from './rollout.ask.js';
 import { RolloutEntity } from './rollout.entity.js';
 import { RolloutStore } from './rollout.store.js';
+import { RolloutSupersede } from './rollout.supersede.js';
 import { isOnDevices } from './rollout.windows.js';
 import { newWave, placesOf } from './wave.gate.js';
 import { FIRST_ASK_AT, TargetStore } from './target.store.js';
@@ -29,6 +30,7 @@ export class RolloutPlan {
     private readonly rollouts: RolloutStore,
     private readonly targets: TargetStore,
     private readonly families: Families,
+    private readonly supersede: RolloutSupersede,
   ) {}
 
   /**
@@ -42,6 +44,7 @@ export class RolloutPlan {
     // Asked before the transaction: no lock is held while another service thinks.
     const page = await family.page(rollout);
     if (!page) return false;
+    if (rollout.spec.supersedes) await this.supersede.waiting(rollout, page.targets);
     await this.journal.transaction(project_id, async (tx) => {
       const locked = await this.rollouts.lock(tx, id);
       if (!locked) return;

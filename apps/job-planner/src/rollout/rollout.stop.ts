@@ -53,7 +53,7 @@ export class RolloutStop {
     noteInWaves(rollout, offline.map(placeOf), 'offline', -1);
     noteInWaves(rollout, rows.map(placeOf), end === 'cancelled' ? 'left_out' : 'lost', 1);
     const held = rows.flatMap(({ id, command_id }) => (command_id === null ? [] : [{ id, command_id }]));
-    cancel(tx, rollout, held, reason);
+    cancel(tx, rollout, held, { reason });
     return rows.length;
   }
 

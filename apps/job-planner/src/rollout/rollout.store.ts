@@ -2,8 +2,12 @@ import type { Tx } from '@muster/journal';
 import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import type { Durations } from './durations.js';
 import type { RolloutEntity } from './rollout.entity.js';
 import { LockedRollout } from './locked-rollout.js';
+
+/** How many rollouts an estimate is made of. */
+const LATEST = 20;
 
 /** The statements on rollouts; they are no transition, for it is what is rolled out that has states. */
 @Injectable()
@@ -33,6 +37,26 @@ export class RolloutStore {
     if (!found) return undefined;
     const { now, ...row } = found;
     return new LockedRollout(row, now);
+  }
+
+  /** How long devices took for a command in the latest rollouts of it. */
+  async durationsOf(project: string, command: string): Promise<Durations> {
+    const rows = await this.dataSource.query<{ durations: Durations }[]>(
+      `SELECT durations FROM rollout WHERE project_id = $1 AND command = $2 AND durations <> '{}' ORDER BY id DESC LIMIT ${LATEST}`,
+      [project, command],
+    );
+    const sum: Record<string, number> = {};
+    for (const { durations } of rows)
+      for (const [bucket, count] of Object.entries(durations)) sum[bucket] = (sum[bucket] ?? 0) + count;
+    return sum;
+  }
+
+  async prioritiesOf(project: string, ids: readonly string[]): Promise<Map<string, number>> {
+    const rows = await this.dataSource.query<{ id: string; priority: number }[]>(
+      `SELECT id, coalesce((spec ->> 'priority')::integer, 0) AS priority FROM rollout WHERE project_id = $1 AND id = ANY($2)`,
+      [project, ids],
+    );
+    return new Map(rows.map(({ id, priority }) => [id, priority]));
   }
 
   /** Every open rollout is to be looked at now: whoever was doing so may have died. */

@@ -1,6 +1,7 @@
 import { BATCH_SIZE, type JobTaskStatus } from '@muster/contracts';
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { UNDER_WAY, type TargetTable } from './target.table.js';
 
 const FIRST_ASK_SECONDS = 60;
@@ -44,6 +45,8 @@ export interface Standing {
 /** The statements on devices' parts that are no transition. The rollout is locked by the transaction. */
 @Injectable()
 export class TargetStore {
+  constructor(private readonly dataSource: DataSource) {}
+
   /** The next to begin: those that are to go on again first, then those whose turn it is. */
   async releasable(
     tx: Tx,
@@ -231,5 +234,35 @@ export class TargetStore {
       [tx.project, rollout, targets],
     );
     return new Set(rows.map((row) => row.target_id));
+  }
+
+  /** The rollouts, other than one, in which some of these devices have yet to end, each with how many. */
+  async under(
+    project: string,
+    table: TargetTable,
+    devices: readonly string[],
+    except: string,
+  ): Promise<{ rollout: string; devices: number }[]> {
+    return this.dataSource.query(
+      `SELECT t.${table.owner} AS rollout, count(DISTINCT t.device_id)::integer AS devices
+       FROM ${batch(['$2::uuid[]'], ['device_id'])} JOIN ${table.states.table} t USING (project_id, device_id)
+       WHERE t.state IN ('Waiting', 'Running') AND t.${table.owner} <> $3 GROUP BY 1 ORDER BY 1`,
+      [project, devices, except],
+    );
+  }
+
+  /** The parts of these devices in a rollout that have not begun, or whose command may not have been sent. */
+  async unsent(
+    tx: Tx,
+    table: TargetTable,
+    rollout: string,
+    devices: readonly string[],
+  ): Promise<{ id: string; state: JobTaskStatus; command_id: string | null }[]> {
+    return tx.query(
+      `SELECT t.id, t.state, t.command_id FROM ${batch(['$3::uuid[]'], ['device_id'])}
+       JOIN ${table.states.table} t USING (project_id, device_id)
+       WHERE t.${table.owner} = $2 AND t.state IN ('Waiting', 'Running') AND t.waits_for <> 'proof'`,
+      [tx.project, rollout, devices],
+    );
   }
 }

@@ -91,13 +91,14 @@ export class RunningPlanner {
   }
 
   /** As much of a query as the tests need: ids, a group, a tag that is a list of devices here, and both. */
-  private matches(id: string, { ids, group, tags, and, or }: DeviceQuery): boolean {
+  private matches(id: string, { ids, group, tags, and, or, not }: DeviceQuery): boolean {
     return (
       (!ids || ids.includes(id)) &&
       (group === undefined || this.groups.get(group)?.includes(id) === true) &&
       (tags === undefined || this.tagged.get(String(tags))?.includes(id) === true) &&
       (!and || and.every((one) => this.matches(id, one))) &&
-      (!or || or.some((one) => this.matches(id, one)))
+      (!or || or.some((one) => this.matches(id, one))) &&
+      (!not || !this.matches(id, not))
     );
   }
 

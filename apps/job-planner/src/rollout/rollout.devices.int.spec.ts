@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
+import { RunningPlanner } from '../testing/running-planner.js';
+
+let planner: RunningPlanner;
+let rollouts: RolloutsOfTest;
+
+beforeAll(async () => {
+  planner = await RunningPlanner.start();
+  rollouts = new RolloutsOfTest(planner);
+});
+afterAll(() => planner.service.stop());
+
+describe('a retry by a rule', () => {
+  it('given a rule for a class of errors, then the device is tried again after a pause, in a command of its own, and counts once', async () => {
+    const { id } = await rollouts.start(2, {
+      retry: [{ outcome: 'failed', code: 'busy', max: 2, backoff_seconds: 3_600 }],
+      abort: [{ count: 1, action: 'pause' }],
+    });
+    const [first, other] = await planner.askedFor(id, 2);
+    await planner.answer(id, [first!], 'FAILURE', 'device busy', { code: 'busy' });
+    await planner.progressed(id, { pending: 1, in_flight: 1, failed: 0 });
+    expect((await rollouts.waiting(id)).map((entry) => entry.waits_for).sort()).toEqual([
+      'in_flight',
+      'in_flight',
+      'retry_at',
+    ]);
+    await planner.answer(id, [other!]);
+    await planner.service.query(`UPDATE job_task SET ask_at = now() WHERE job_id = $1 AND waits_for = 'retry_at'`, [
+      id,
+    ]);
+    await rollouts.due(id);
+    const again = (await planner.askedFor(id, 3))[2]!;
+    expect(again).toMatchObject({ device_id: first!.device_id, ref: first!.ref });
+    expect(again.command_id).not.toBe(first!.command_id);
+    await planner.answer(id, [again], 'FAILURE', 'broken', { code: 'broken' });
+    expect(await planner.reached(id, 'Stopped')).toMatchObject({ progress: { failed: 1, succeeded: 1 } });
+    await rollouts.exact(id);
+  });
+
+  it('given a budget for the fleet, then no more than it are tried again', async () => {
+    const { id } = await rollouts.start(10, {
+      retry: [{ outcome: 'any', max: 5, backoff_seconds: 0 }],
+      retry_budget_percent: 20,
+    });
+    const items = await planner.askedFor(id, 10);
+    await planner.answer(id, items, 'FAILURE');
+    await rollouts.due(id);
+    const again = (await planner.askedFor(id, 12)).slice(10);
+    await planner.answer(id, again, 'FAILURE');
+    expect((await planner.reached(id, 'Failed')).progress.failed).toBe(10);
+    expect(planner.asked(id)).toHaveLength(12);
+    await rollouts.exact(id);
+  });
+});
+
+describe('offline devices', () => {
+  it('given devices that are offline, then their slots are free, and they are next once they are back', async () => {
+    const { id } = await rollouts.start(6, { max_in_flight: 2 });
+    const items = await planner.askedFor(id, 2);
+    await planner.step(id, items, 'HELD');
+    const next = (await planner.askedFor(id, 4)).slice(2);
+    await planner.progressed(id, { offline: 2, in_flight: 2, pending: 2 });
+    expect((await rollouts.waiting(id)).filter((entry) => entry.waits_for === 'offline')).toHaveLength(2);
+    await planner.step(id, items.slice(0, 1), 'REACHABLE');
+    await planner.progressed(id, { offline: 1, pending: 3 });
+    const batches = () =>
+      planner.requests.filter((batch) => batch.head.request_id === id).flatMap((batch) => batch.items);
+    expect(batches()).toHaveLength(4);
+    await planner.answer(id, next.slice(0, 1));
+    await vi.waitUntil(() => batches().length === 5);
+    expect(batches()[4]).toEqual(items[0]);
+    await planner.answer(id, items.slice(0, 1));
+    await planner.answer(id, next.slice(1));
+    await planner.answer(id, (await planner.askedFor(id, 6)).slice(4));
+    await planner.progressed(id, { offline: 1, succeeded: 5, waiting_for: 'offline' });
+    await planner.answer(id, items.slice(1), 'TIMEOUT', 'never_contacted', { sent: false });
+    expect((await planner.reached(id, 'Partially_successful')).progress).toMatchObject({ timed_out: 1, succeeded: 5 });
+    await rollouts.exact(id);
+  });
+
+  it('given that the word of its return is lost, then its presence is asked for', async () => {
+    const { id, nodes } = await rollouts.start(1, {});
+    const items = await planner.askedFor(id, 1);
+    planner.offline.add(nodes[0]!);
+    await planner.step(id, items, 'HELD');
+    await planner.progressed(id, { offline: 1 });
+    const look = async () => {
+      await planner.service.query(`UPDATE job_task SET ask_at = now() WHERE job_id = $1`, [id]);
+      await rollouts.due(id);
+    };
+    await look();
+    planner.offline.clear();
+    await look();
+    await planner.progressed(id, { in_flight: 1 });
+    await planner.answer(id, items);
+    await planner.reached(id, 'Successful');
+  });
+
+  it('given that they are to be skipped, then they are, and their commands are cancelled', async () => {
+    const { id } = await rollouts.start(3, { offline: 'skip' });
+    const items = await planner.askedFor(id, 3);
+    await planner.step(id, items.slice(0, 1), 'HELD');
+    await planner.answer(id, items.slice(1));
+    const job = await planner.reached(id, 'Partially_successful');
+    expect(job.progress).toMatchObject({ succeeded: 2, cancelled: 1 });
+    expect(job.tasks.find((task) => task.status === 'Stopped')!.reason).toBe('skipped: the device is offline');
+    await vi.waitUntil(() => planner.cancels.some((batch) => batch.head.request_id === id));
+    await rollouts.exact(id);
+  });
+
+  it('given a cancel while they are offline, then they are not waited for', async () => {
+    const { id } = await rollouts.start(2, {});
+    const items = await planner.askedFor(id, 2);
+    await planner.step(id, items, 'HELD');
+    await planner.progressed(id, { offline: 2 });
+    await planner.act(id, 'cancel');
+    expect((await planner.reached(id, 'Stopped')).progress).toMatchObject({ cancelled: 2, offline: 0 });
+    await vi.waitUntil(
+      () => planner.cancels.filter((batch) => batch.head.request_id === id).flatMap((b) => b.items).length === 2,
+    );
+    await rollouts.exact(id);
+  });
+});
+
+describe('evidence', () => {
+  const evidence = { path: 'os.version', equals: '12.4' };
+
+  it('given a success that shows it, then it counts; one that does not waits for the report, and is unknown when none comes', async () => {
+    const { id, nodes } = await rollouts.start(3, { evidence });
+    const items = await planner.askedFor(id, 3);
+    expect(planner.requests.find((batch) => batch.head.request_id === id)!.head.proof_path).toBe('os.version');
+    await planner.answer(id, items.slice(0, 1), 'SUCCESS', '', { proof: '12.4' });
+    await planner.answer(id, items.slice(1), 'SUCCESS', '', { proof: '12.3' });
+    await planner.progressed(id, { succeeded: 1, in_flight: 2 });
+    await expect
+      .poll(async () => (await rollouts.waiting(id)).filter((entry) => entry.waits_for === 'proof').length)
+      .toBe(2);
+    planner.reported.set(items[1]!.device_id, '12.4');
+    await planner.progressed(id, { succeeded: 2, in_flight: 1 });
+    await planner.service.query(
+      `UPDATE job_task SET state_at = state_at - interval '2 hours', ask_at = now() WHERE job_id = $1 AND state = 'Running'`,
+      [id],
+    );
+    await rollouts.due(id);
+    const job = await planner.reached(id, 'Partially_successful');
+    expect(job.progress).toMatchObject({ succeeded: 2, unknown: 1, timed_out: 0 });
+    expect(job.tasks.find((task) => task.status === 'Timed_out')).toMatchObject({
+      target_id: items[2]!.device_id,
+      reason: 'no report showed os.version as asked for',
+    });
+    expect(nodes).toHaveLength(3);
+    await rollouts.exact(id);
+  });
+
+  it('given a cancel while the proof is awaited, then nobody knows', async () => {
+    const { id } = await rollouts.start(1, { evidence });
+    const items = await planner.askedFor(id, 1);
+    await planner.answer(id, items);
+    await expect.poll(async () => (await rollouts.waiting(id)).some((entry) => entry.waits_for === 'proof')).toBe(true);
+    await planner.act(id, 'cancel');
+    await vi.waitUntil(() => planner.cancels.some((batch) => batch.head.request_id === id));
+    await planner.answer(id, items);
+    expect((await planner.reached(id, 'Stopped')).progress).toMatchObject({ unknown: 1, succeeded: 0 });
+  });
+});

@@ -1,0 +1,119 @@
+import { jobPlanner, type NewJob, type RolloutPlan } from '@muster/contracts';
+import { v7 as uuid } from 'uuid';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
+import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
+
+let planner: RunningPlanner;
+let rollouts: RolloutsOfTest;
+
+beforeAll(async () => {
+  planner = await RunningPlanner.start();
+  rollouts = new RolloutsOfTest(planner);
+});
+afterAll(() => planner.service.stop());
+
+const plan = (nodes: string[], job: Partial<NewJob> = {}): Promise<RolloutPlan> =>
+  planner.service.call(jobPlanner.planJob, {
+    project_id: PROJECT,
+    job: {
+      job_name: 'aaa',
+      job_type: 'deployment_deploy',
+      job_content: { target_type: 'node', targets: nodes, task_data: '{}' },
+      ...job,
+    },
+  });
+
+describe('a plan', () => {
+  it('given waves and stop rules, then it tells the devices of each and how far a fault may get, and writes nothing', async () => {
+    const nodes = planner.nodes(1_000);
+    const tables = () =>
+      planner.service.query(
+        `SELECT (SELECT count(*) FROM job), (SELECT count(*) FROM rollout), (SELECT count(*) FROM journal)`,
+      );
+    const before = await tables();
+    const answer = await plan(nodes, {
+      rollout: {
+        waves: [{ percent: 1, success_threshold: 90 }, { percent: 10, soak_seconds: 60, approval: true }, {}],
+        max_in_flight: 20,
+        abort: [{ percent: 5, min_finished: 10, action: 'rollback' }],
+      },
+    });
+    expect(answer.targets).toMatchObject({ count: 1_000, offline: 0, left_out: [] });
+    expect(answer.targets.sample).toHaveLength(20);
+    expect(answer.waves).toEqual([
+      { number: 1, devices: 10, success_threshold: 90, soak_seconds: 0, approval: false },
+      { number: 2, devices: 100, success_threshold: null, soak_seconds: 60, approval: true },
+      { number: 3, devices: 890, success_threshold: null, soak_seconds: 0, approval: false },
+    ]);
+    expect(answer.exposure).toEqual([
+      { wave: 1, rule: 1, devices: 10, wrong: 10 },
+      { wave: 2, rule: 1, devices: 30, wrong: 20 },
+      { wave: 3, rule: 1, devices: 135, wrong: 25 },
+    ]);
+    expect(await tables()).toEqual(before);
+  });
+
+  it('given devices that are offline, in zones, in a query and in other rollouts, then each is told', async () => {
+    const nodes = planner.nodes(6);
+    for (const node of nodes.slice(0, 2)) planner.zones.set(node, 'Asia/Tokyo');
+    for (const node of nodes.slice(0, 3)) planner.offline.add(node);
+    planner.tagged.set('lab', [nodes[5]!, nodes[0]!]);
+    const other = await planner.create(nodes.slice(0, 4), { rollout: { max_in_flight: 1, priority: 7 } });
+    await planner.askedFor(other, 1);
+    const answer = await plan(nodes, {
+      rollout: {
+        waves: [{ count: 1 }, { query: { tags: 'lab' } }, {}],
+        window: { start: '02:00', end: '04:00' },
+        offline: 'skip',
+      },
+    });
+    expect(answer.waves.map(({ devices }) => devices)).toEqual([1, 2, 3]);
+    expect(answer.targets).toMatchObject({ count: 6, offline: 3, left_out: [{ reason: 'offline', count: 3 }] });
+    expect(answer.conflicts).toEqual([{ entity: 'job', id: other, priority: 7, devices: 4 }]);
+    const windows = Object.fromEntries(answer.windows.map((window) => [window.timezone, window]));
+    expect([windows['UTC']!.devices, windows['Asia/Tokyo']!.devices]).toEqual([4, 2]);
+    for (const { opens_at, closes_at } of answer.windows)
+      expect(Date.parse(closes_at!) - Date.parse(opens_at!)).toBeLessThanOrEqual(7_200_000);
+  });
+
+  it('given that nothing like it was rolled out, then no duration is told; after one was, then a range', async () => {
+    const type = { job_type: 'node_upgrade' as const };
+    const nodes = planner.nodes(40);
+    expect((await plan(nodes, type)).duration).toBeNull();
+    const id = await planner.create(nodes, type);
+    await planner.answer(id, await planner.askedFor(id, 40));
+    await planner.reached(id, 'Successful');
+    const { duration } = await plan(nodes, { ...type, rollout: { max_in_flight: 10 } });
+    expect(duration!.least_seconds).toBeGreaterThan(0);
+    expect(duration!.most_seconds).toBeGreaterThanOrEqual(duration!.least_seconds);
+  });
+
+  it('given what a create refuses, then it is refused in the same words', async () => {
+    await expect(plan([uuid()])).rejects.toThrow('job_content.targets: no such node');
+    await expect(plan(planner.nodes(1), { rollout: { waves: [{ count: 1 }] } })).rejects.toThrow('rollout.waves.0');
+  });
+});
+
+describe('a rollout that supersedes', () => {
+  it('given others that wait for its devices, then what waits is cancelled, what a device works on goes on, and a higher priority stays', async () => {
+    const nodes = planner.nodes(4);
+    const low = await planner.create(nodes, { rollout: { max_in_flight: 1 } });
+    const high = await planner.create(nodes, { rollout: { max_in_flight: 1, priority: 9 } });
+    const [under] = await planner.askedFor(low, 1);
+    await planner.askedFor(high, 1);
+    const id = await planner.create(nodes.slice(0, 3), { rollout: { supersedes: true, priority: 5 } });
+    await planner.askedFor(id, 3);
+    const left = nodes.slice(0, 3).filter((node) => node !== under!.device_id).length;
+    await planner.progressed(low, { cancelled: left });
+    const cancels = planner.cancels.filter((batch) => batch.head.request_id === low);
+    expect(cancels.flatMap((batch) => batch.items).map((item) => item.command_id)).toEqual(
+      left === 2 ? [under!.command_id] : [],
+    );
+    expect(cancels.every((batch) => batch.head.waiting_only)).toBe(true);
+    const job = await planner.job(low);
+    expect(job.tasks.find((task) => task.status === 'Stopped')!.reason).toBe(`superseded by job ${id}`);
+    expect((await planner.job(high)).progress.cancelled).toBe(0);
+    await rollouts.exact(low);
+  });
+});

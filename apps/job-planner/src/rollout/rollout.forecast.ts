@@ -1,0 +1,183 @@
+import {
+  deviceState,
+  MAX_IN_FLIGHT,
+  SHOWN_TARGETS,
+  type DeviceQuery,
+  type Rollout,
+  type RolloutPlan,
+} from '@muster/contracts';
+import { RpcClient } from '@muster/messaging';
+import { Injectable } from '@nestjs/common';
+import { quantile, type Durations } from './durations.js';
+import { exposures } from './exposure.js';
+import { Families } from './families.js';
+import type { NewTarget, TargetPage } from './family.js';
+import { passesOf } from './passes.js';
+import { ratePerMinute } from './pace.js';
+import { offlineSeconds } from './rollout.ask.js';
+import { RolloutStore } from './rollout.store.js';
+import { isOnDevices, windowsAt } from './rollout.windows.js';
+import { TargetStore } from './target.store.js';
+import { placesOf, sizeOf } from './wave.gate.js';
+
+/** Most rollouts under way that a plan names. */
+const SHOWN_CONFLICTS = 100;
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+
+/** What is to be rolled out. */
+export interface Intent {
+  project_id: string;
+  spec: Rollout;
+  command: string;
+  /** The page after a cursor of those of its devices that fit a query as well. */
+  find: (query: DeviceQuery | undefined, cursor: string) => Promise<TargetPage>;
+}
+
+type Shown = RolloutPlan['targets']['sample'][number];
+
+/** Says what a rollout would do, by the same decisions as it does it, and writes nothing. It keeps counts and samples of the devices, never all of them. */
+@Injectable()
+export class RolloutForecast {
+  constructor(
+    private readonly rpc: RpcClient,
+    private readonly rollouts: RolloutStore,
+    private readonly targets: TargetStore,
+    private readonly families: Families,
+  ) {}
+
+  async of(intent: Intent): Promise<RolloutPlan> {
+    const { project_id, spec } = intent;
+    const look = new Look(spec);
+    for (const wave of passesOf(spec)) {
+      const query = passQuery(spec, wave);
+      for (let cursor = '', last = false; !last;) {
+        const page = await intent.find(query, cursor);
+        await this.lookAt(project_id, page.targets, look);
+        ({ cursor, last } = page);
+      }
+      if (wave !== null) look.endWave(wave);
+    }
+    const waves = spec.waves ?? [{}];
+    const places = placesOf(waves, look.placed, look.beforeRest, look.count);
+    const durations = await this.rollouts.durationsOf(project_id, intent.command);
+    return {
+      targets: { count: look.count, offline: look.offline, sample: look.sample, left_out: look.leftOut() },
+      waves: waves.map(({ success_threshold = null, soak_seconds = 0, approval = false }, index) => ({
+        number: index + 1,
+        devices: sizeOf(places[index]!),
+        success_threshold,
+        soak_seconds,
+        approval,
+      })),
+      conflicts: await this.conflicts(project_id, look),
+      windows: windowsOf(spec, look.zones),
+      duration: durationOf(spec, places.map(sizeOf), look, durations),
+      exposure: exposures(spec, places).map(({ rule, ...worst }) => ({
+        ...worst,
+        rule: rule === null ? null : rule + 1,
+      })),
+    };
+  }
+
+  private async lookAt(project_id: string, targets: readonly NewTarget[], look: Look): Promise<void> {
+    const ids = [...new Set(targets.map(({ device_id }) => device_id))];
+    if (ids.length === 0) return;
+    const { devices } = await this.rpc.call(deviceState.presence, { project_id, ids });
+    look.add(targets, new Set(devices.filter(({ online }) => online).map(({ id }) => id)));
+    for (const { name, table } of this.families.all)
+      for (const { rollout, devices: count } of await this.targets.under(project_id, table, ids, NOBODY))
+        look.meets(name, rollout, count);
+  }
+
+  private async conflicts(project_id: string, look: Look): Promise<RolloutPlan['conflicts']> {
+    const most = [...look.conflicts.values()].sort((a, b) => b.devices - a.devices).slice(0, SHOWN_CONFLICTS);
+    const priorities = await this.rollouts.prioritiesOf(
+      project_id,
+      most.map(({ id }) => id),
+    );
+    return most.map((conflict) => ({ ...conflict, priority: priorities.get(conflict.id) ?? 0 }));
+  }
+}
+
+/** What was seen of the devices so far. */
+class Look {
+  count = 0;
+  offline = 0;
+  /** How many devices the waves with a query have. */
+  beforeRest = 0;
+  readonly placed = new Map<number, { from: number; to: number }>();
+  readonly sample: Shown[] = [];
+  readonly zones = new Map<string, number>();
+  readonly conflicts = new Map<string, { entity: string; id: string; devices: number }>();
+  private readonly skipped: Shown[] = [];
+
+  constructor(private readonly spec: Rollout) {}
+
+  add(targets: readonly NewTarget[], online: ReadonlySet<string>): void {
+    for (const { target_id, device_id, timezone } of targets) {
+      const shown = { target_id, device_id, timezone };
+      this.count++;
+      if (this.sample.length < SHOWN_TARGETS) this.sample.push(shown);
+      this.zones.set(timezone, (this.zones.get(timezone) ?? 0) + 1);
+      if (online.has(device_id)) continue;
+      this.offline++;
+      if (this.skipped.length < SHOWN_TARGETS) this.skipped.push(shown);
+    }
+  }
+
+  meets(entity: string, id: string, devices: number): void {
+    const known = this.conflicts.get(id);
+    this.conflicts.set(id, { entity, id, devices: devices + (known?.devices ?? 0) });
+  }
+
+  endWave(wave: number): void {
+    this.placed.set(wave, { from: this.beforeRest, to: this.count });
+    this.beforeRest = this.count;
+  }
+
+  leftOut(): RolloutPlan['targets']['left_out'] {
+    if (this.spec.offline !== 'skip' || this.offline === 0) return [];
+    return [{ reason: 'offline', count: this.offline, sample: this.skipped }];
+  }
+}
+
+/** The devices of a pass: those of its wave's query, or the rest, without those of the waves before, which have their place already. */
+function passQuery({ waves = [] }: Rollout, wave: number | null): DeviceQuery | undefined {
+  const before = waves.slice(0, wave ?? waves.length).flatMap(({ query }) => (query ? [query] : []));
+  const own = wave === null ? [] : [waves[wave]!.query!];
+  const all: DeviceQuery[] = before.length > 0 ? [...own, { not: { or: before } }] : own;
+  return all.length > 1 ? { and: all } : all[0];
+}
+
+function windowsOf(spec: Rollout, zones: ReadonlyMap<string, number>): RolloutPlan['windows'] {
+  if (!spec.window) return [];
+  const now = Math.max(Date.now(), spec.start_at === undefined ? 0 : Date.parse(spec.start_at));
+  const all = [...zones.values()].reduce((sum, count) => sum + count, 0);
+  const read: [string, number][] = isOnDevices(spec) ? [...zones] : [[spec.window.timezone!, all]];
+  return read.map(([timezone, devices]) => {
+    const { open, next } = windowsAt(spec, [timezone], now);
+    const closes = open?.get(timezone);
+    const opens = closes === undefined ? next : now;
+    const closing = closes ?? (opens === null ? undefined : windowsAt(spec, [timezone], opens).open?.get(timezone));
+    const time = (at: number | null | undefined) => (at == null ? null : new Date(at).toISOString());
+    return { timezone, devices, opens_at: time(opens), closes_at: time(closing) };
+  });
+}
+
+function durationOf(
+  spec: Rollout,
+  sizes: readonly number[],
+  { offline }: Look,
+  durations: Durations,
+): RolloutPlan['duration'] {
+  const fast = quantile(durations, 0.25);
+  const slow = quantile(durations, 0.9);
+  if (fast === undefined || slow === undefined) return null;
+  const slots = spec.max_in_flight ?? MAX_IN_FLIGHT;
+  const perSecond = (ratePerMinute(spec, 0) ?? Infinity) / 60;
+  const soaks = (spec.waves ?? []).slice(0, -1).reduce((sum, { soak_seconds = 0 }) => sum + soak_seconds, 0);
+  const time = (each: number) =>
+    sizes.reduce((sum, size) => sum + Math.max(Math.ceil(size / slots) * each, size / perSecond), soaks);
+  const waits = offline > 0 && spec.offline !== 'skip' ? offlineSeconds(spec) : 0;
+  return { least_seconds: time(fast / 2), most_seconds: Math.max(time(slow), waits) };
+}

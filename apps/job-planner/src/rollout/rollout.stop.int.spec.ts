@@ -1,0 +1,168 @@
+import { type Rollout } from '@muster/contracts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
+import { RunningPlanner } from '../testing/running-planner.js';
+
+let planner: RunningPlanner;
+let rollouts: RolloutsOfTest;
+
+beforeAll(async () => {
+  planner = await RunningPlanner.start();
+  rollouts = new RolloutsOfTest(planner);
+});
+afterAll(() => planner.service.stop());
+
+describe('a stop rule', () => {
+  it('given one that pauses, then what is under way drains, nothing else begins, and a restore starts counting anew', async () => {
+    const { id } = await rollouts.start(20, { max_in_flight: 4, abort: [{ count: 2, action: 'pause' }] });
+    const items = await planner.askedFor(id, 4);
+    await planner.answer(id, items.slice(0, 2), 'FAILURE', 'no space');
+    await expect.poll(async () => (await planner.job(id)).status).toBe('Stopping');
+    expect(planner.asked(id)).toHaveLength(4);
+    await planner.answer(id, items.slice(2));
+    const stopped = await planner.reached(id, 'Stopped');
+    expect(stopped).toMatchObject({
+      reason: 'stop rule 1: 2 devices did not succeed',
+      progress: { failed: 2, succeeded: 2 },
+    });
+    await planner.act(id, 'restore');
+    const more = (await planner.askedFor(id, 8)).slice(4);
+    await planner.answer(id, more.slice(0, 1), 'FAILURE');
+    await planner.answer(id, more.slice(1));
+    const rest = (await planner.askedFor(id, 12)).slice(8);
+    await planner.answer(id, rest.slice(0, 1), 'FAILURE');
+    await expect.poll(async () => (await planner.job(id)).status).toBe('Stopping');
+    await planner.answer(id, rest.slice(1));
+    await planner.reached(id, 'Stopped');
+    expect(planner.asked(id)).toHaveLength(12);
+    await rollouts.exact(id);
+  });
+
+  it('given one that cancels by the refusals alone, then other failures do not count, and the rest is cancelled', async () => {
+    const { id } = await rollouts.start(6, {
+      max_in_flight: 3,
+      abort: [{ outcome: 'rejected', percent: 50, action: 'cancel' }],
+    });
+    const items = await planner.askedFor(id, 3);
+    await planner.answer(id, items.slice(0, 1), 'FAILURE', '', { code: 'disk' });
+    const more = await planner.askedFor(id, 4);
+    await planner.answer(id, more.slice(1, 2), 'FAILURE', '', { code: 'no_handler' });
+    await vi.waitUntil(() => planner.cancels.some((batch) => batch.head.request_id === id));
+    const cancelled = planner.cancels.filter((batch) => batch.head.request_id === id).flatMap((batch) => batch.items);
+    await planner.answer(
+      id,
+      planner.asked(id).filter((item) => cancelled.some((one) => one.command_id === item.command_id)),
+      'CANCELLED',
+    );
+    const job = await planner.reached(id, 'Stopped');
+    expect(job.progress).toMatchObject({ failed: 1, rejected: 1, cancelled: 4 });
+    expect(job.task_failed_count).toBe(2);
+    await expect(planner.act(id, 'restore')).rejects.toMatchObject({ kind: 'conflict' });
+    await rollouts.exact(id);
+  });
+
+  it('given devices that were never contacted, then they count for no rule', async () => {
+    const { id } = await rollouts.start(4, { abort: [{ percent: 1, action: 'pause' }] });
+    const items = await planner.askedFor(id, 4);
+    await planner.answer(id, items.slice(0, 2), 'TIMEOUT', 'never_contacted', { sent: false });
+    await planner.answer(id, items.slice(2));
+    expect((await planner.reached(id, 'Partially_successful')).progress).toMatchObject({ timed_out: 2, succeeded: 2 });
+  });
+});
+
+describe('a rollback', () => {
+  const upgrade = (rollout: Rollout, nodes: string[]) =>
+    planner.create(nodes, {
+      job_name: 'firmware-2',
+      job_type: 'node_upgrade',
+      job_content: { target_type: 'node', targets: nodes, task_data: '{"version":"2.0.0"}' },
+      rollout,
+    });
+  const rollbackOf = async (id: string) => {
+    await vi.waitUntil(async () => (await planner.job(id)).rollback_job_id !== null);
+    return (await planner.job(id)).rollback_job_id!;
+  };
+
+  it('given a rule that asks for it, then every device that was changed, or may have been, goes back to what it had', async () => {
+    const nodes = planner.nodes(10);
+    for (const [index, node] of nodes.entries()) planner.reported.set(node, `1.${index}.0`);
+    const id = await upgrade({ max_in_flight: 4, abort: [{ count: 2, action: 'rollback' }], priority: 3 }, nodes);
+    const items = await planner.askedFor(id, 4);
+    await planner.answer(id, items.slice(0, 1));
+    const [fifth] = (await planner.askedFor(id, 5)).slice(4);
+    await planner.answer(id, items.slice(1, 2), 'FAILURE', '', { code: 'rejected' });
+    await planner.answer(id, items.slice(2, 3), 'FAILURE');
+    const rollback = await rollbackOf(id);
+    expect(await planner.job(rollback)).toMatchObject({ status: 'Waiting', rollback_of: id, task_total_count: 0 });
+    const under = planner
+      .asked(id)
+      .filter((item) => ![0, 1, 2].some((at) => items[at]!.command_id === item.command_id));
+    await vi.waitUntil(
+      () =>
+        planner.cancels.filter((batch) => batch.head.request_id === id).flatMap((b) => b.items).length === under.length,
+    );
+    const [interrupted, unsent] = [under.slice(0, 1), under.slice(1)];
+    await planner.answer(id, interrupted, 'CANCELLED');
+    await planner.answer(id, unsent, 'CANCELLED', '', { sent: false });
+    const stopped = await planner.reached(id, 'Stopped');
+    expect(stopped.reason).toBe('stop rule 1: 2 devices did not succeed');
+    expect(fifth).toBeDefined();
+
+    const changed = [items[0]!, items[2]!, ...interrupted];
+    const back = await planner.askedFor(rollback, changed.length);
+    const head = planner.requests.find((batch) => batch.head.request_id === rollback)!.head;
+    expect(head).toMatchObject({ command: 'node_upgrade', priority: 4, args: { rollback_of: id } });
+    expect(Object.fromEntries(back.map((item) => [item.device_id, item.args]))).toEqual(
+      Object.fromEntries(
+        changed.map((item) => [
+          item.device_id,
+          { rollback_of: item.command_id, upgrade: { version: planner.reported.get(item.device_id) } },
+        ]),
+      ),
+    );
+    await planner.answer(rollback, back);
+    expect(await planner.reached(rollback, 'Successful')).toMatchObject({
+      job_name: 'firmware-2-rb',
+      task_success_count: 3,
+    });
+    await rollouts.exact(id);
+    await rollouts.exact(rollback);
+    await expect(planner.act(id, 'restore')).rejects.toThrow('was rolled back');
+  });
+
+  it('given that it is cancelled before and while it goes on, then both jobs come to rest', async () => {
+    for (const during of [false, true]) {
+      const nodes = planner.nodes(4);
+      const id = await upgrade({ abort: [{ count: 1, action: 'rollback' }] }, nodes);
+      const items = await planner.askedFor(id, 4);
+      await planner.answer(id, items.slice(0, 1), 'FAILURE');
+      const rollback = await rollbackOf(id);
+      if (!during) await planner.act(rollback, 'cancel');
+      expect((await planner.act(id, 'cancel')).status).toBe('Stopping');
+      await planner.answer(id, items.slice(1), 'CANCELLED');
+      await planner.reached(id, 'Stopped');
+      if (during) {
+        const back = await planner.askedFor(rollback, 4);
+        await planner.act(rollback, 'cancel');
+        await planner.answer(rollback, back, 'CANCELLED');
+      }
+      expect((await planner.reached(rollback, 'Stopped')).reason).toBe('cancelled');
+      await rollouts.exact(rollback);
+    }
+  });
+
+  it('given a deployment that was made, then it is removed', async () => {
+    const { id } = await rollouts.start(2, { abort: [{ count: 1, action: 'rollback' }] });
+    const items = await planner.askedFor(id, 2);
+    await planner.answer(id, items.slice(0, 1));
+    await planner.answer(id, items.slice(1), 'FAILURE');
+    const rollback = await rollbackOf(id);
+    const back = await planner.askedFor(rollback, 2);
+    expect(planner.requests.find((batch) => batch.head.request_id === rollback)!.head.command).toBe(
+      'deployment_remove',
+    );
+    expect(new Set(back.map((item) => item.args['deployment_id']))).toEqual(
+      new Set(items.map((item) => item.args['deployment_id'])),
+    );
+  });
+});

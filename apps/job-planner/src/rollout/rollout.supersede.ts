@@ -1,0 +1,52 @@
+import { Journal } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { Families } from './families.js';
+import type { Family, NewTarget } from './family.js';
+import { cancel } from './rollout.ask.js';
+import type { RolloutEntity } from './rollout.entity.js';
+import { RolloutStop } from './rollout.stop.js';
+import { RolloutStore } from './rollout.store.js';
+import { RolloutWake } from './rollout.wake.js';
+import { TargetStore } from './target.store.js';
+
+/**
+ * Cancels what waits for devices that a rollout takes over: their parts in others of no higher priority that have not begun, and their commands
+ * that were not sent. What a device works on goes on. Each of the others is locked by itself, and doing it twice changes nothing.
+ */
+@Injectable()
+export class RolloutSupersede {
+  constructor(
+    private readonly journal: Journal,
+    private readonly rollouts: RolloutStore,
+    private readonly targets: TargetStore,
+    private readonly families: Families,
+    private readonly stop: RolloutStop,
+    private readonly wake: RolloutWake,
+  ) {}
+
+  async waiting(by: RolloutEntity, targets: readonly NewTarget[]): Promise<void> {
+    const devices = [...new Set(targets.map(({ device_id }) => device_id))];
+    for (const family of this.families.all) {
+      for (const { rollout } of await this.targets.under(by.project_id, family.table, devices, by.id))
+        await this.inOther(by, family, rollout, devices);
+    }
+  }
+
+  private async inOther(by: RolloutEntity, family: Family, id: string, devices: readonly string[]): Promise<void> {
+    const { project_id } = by;
+    await this.journal.transaction(project_id, async (tx) => {
+      const other = await this.rollouts.lock(tx, id);
+      if (!other || (other.row.spec.priority ?? 0) > (by.spec.priority ?? 0)) return;
+      const reason = `superseded by ${by.family} ${by.id}`;
+      const parts = await this.targets.unsent(tx, family.table, id, devices);
+      const waiting = parts.filter(({ state }) => state === 'Waiting').map((part) => part.id);
+      await this.stop.endParts(tx, other, waiting, 'cancelled', reason);
+      const queued = parts.flatMap(({ id: ref, state, command_id }) =>
+        state === 'Running' && command_id !== null ? [{ id: ref, command_id }] : [],
+      );
+      cancel(tx, other, queued, { reason, waiting_only: true });
+      await other.save(tx);
+    });
+    this.wake.wake({ project_id, id });
+  }
+}

@@ -1,0 +1,98 @@
+import { v7 as uuid } from 'uuid';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
+import { RunningPlanner } from '../testing/running-planner.js';
+
+let planner: RunningPlanner;
+let rollouts: RolloutsOfTest;
+
+beforeAll(async () => {
+  planner = await RunningPlanner.start();
+  rollouts = new RolloutsOfTest(planner);
+});
+afterAll(() => planner.service.stop());
+
+describe('windows and times', () => {
+  const clock = (hours: number, zone = 'UTC') =>
+    new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit' }).format(
+      Date.now() + hours * 3_600_000,
+    );
+
+  it('given windows on the clocks of devices, then only those begin whose window is open', async () => {
+    const nodes = planner.nodes(4);
+    for (const node of nodes.slice(0, 2)) planner.zones.set(node, 'Asia/Tokyo');
+    const id = await planner.create(nodes, { rollout: { window: { start: clock(-1), end: clock(1) } } });
+    const items = await planner.askedFor(id, 2);
+    expect(items.map((item) => item.device_id).sort()).toEqual(nodes.slice(2).sort());
+    const closes = Date.parse(items[0]!.expires_at!);
+    expect(closes - Date.now()).toBeLessThanOrEqual(3_600_000);
+    await planner.answer(id, items);
+    await expect.poll(async () => (await planner.job(id)).progress.waiting_for).toBe('window');
+    expect(planner.asked(id)).toHaveLength(2);
+    expect((await rollouts.waiting(id)).map((entry) => entry.waits_for)).toEqual(Array(3).fill('window'));
+  });
+
+  it('given a command that was not sent before the window closed, then its device waits for the next one', async () => {
+    const { id } = await rollouts.start(1, { window: { start: clock(-1), end: clock(1), timezone: 'UTC' } });
+    const items = await planner.askedFor(id, 1);
+    await planner.answer(id, items, 'TIMEOUT', 'never_contacted', { sent: false });
+    const again = (await planner.askedFor(id, 2))[1]!;
+    expect(again.device_id).toBe(items[0]!.device_id);
+    await planner.answer(id, [again]);
+    await planner.reached(id, 'Successful');
+    await rollouts.exact(id);
+  });
+
+  it('given a start that is to come, then nothing begins before; given an end, nothing after', async () => {
+    const at = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
+    const later = await rollouts.start(2, { start_at: at(3_600) });
+    await planner.progressed(later.id, { pending: 2, waiting_for: 'window' });
+    expect(planner.asked(later.id)).toHaveLength(0);
+
+    const { id } = await rollouts.start(3, { max_in_flight: 1, end_at: at(2) });
+    const items = await planner.askedFor(id, 1);
+    await planner.progressed(id, { timed_out: 2, in_flight: 1 });
+    await planner.answer(id, items);
+    const job = await planner.reached(id, 'Partially_successful');
+    expect(job.tasks.filter((task) => task.status === 'Timed_out').map((task) => task.reason)).toEqual(
+      Array(2).fill('end_at has passed'),
+    );
+    await expect(planner.act(id, 'retry')).rejects.toThrow('end_at of the job has passed');
+    await rollouts.exact(id);
+  });
+
+  it('given a rate, then so many begin at once, and the rest one after the other', async () => {
+    const { id } = await rollouts.start(5, { rate_per_minute: 2 });
+    await planner.askedFor(id, 1);
+    await planner.progressed(id, { in_flight: 1, pending: 4, waiting_for: 'slot' });
+    await planner.service.query(
+      `UPDATE rollout SET paid_until = now() - interval '1 hour', due_at = now() WHERE id = $1`,
+      [id],
+    );
+    await planner.progressed(id, { in_flight: 2, pending: 3 });
+  });
+
+  it('given continuous membership, then a device that starts to match joins, until the end', async () => {
+    const nodes = planner.nodes(2);
+    const tag = uuid();
+    planner.tagged.set(tag, [...nodes]);
+    const end_at = new Date(Date.now() + 3_600_000).toISOString();
+    const id = await planner.create([], {
+      job_content: { target_type: 'node', target_query: { tags: tag }, task_data: '{}' },
+      rollout: { membership: 'continuous', end_at },
+    });
+    await planner.answer(id, await planner.askedFor(id, 2));
+    await planner.progressed(id, { succeeded: 2 });
+    expect((await planner.job(id)).status).toBe('Running');
+    planner.tagged.get(tag)!.push(...planner.nodes(1));
+    await planner.service.query(`UPDATE rollout SET rescan_at = now(), due_at = now() WHERE id = $1`, [id]);
+    await planner.answer(id, (await planner.askedFor(id, 3)).slice(2));
+    await planner.progressed(id, { succeeded: 3 });
+    await planner.service.query(
+      `UPDATE rollout SET spec = jsonb_set(spec, '{end_at}', to_jsonb(now())), due_at = now() WHERE id = $1`,
+      [id],
+    );
+    expect((await planner.reached(id, 'Successful')).task_total_count).toBe(3);
+    await rollouts.exact(id);
+  });
+});

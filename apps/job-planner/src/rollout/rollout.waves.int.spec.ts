@@ -1,0 +1,179 @@
+import { approvals, type Approval } from '@muster/contracts';
+import { v7 as uuid } from 'uuid';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
+import { PROJECT, USER, RunningPlanner } from '../testing/running-planner.js';
+
+let planner: RunningPlanner;
+let rollouts: RolloutsOfTest;
+
+beforeAll(async () => {
+  planner = await RunningPlanner.start();
+  rollouts = new RolloutsOfTest(planner);
+});
+afterAll(() => planner.service.stop());
+
+const APPROVER = '01890000-0000-7000-8000-000000000002';
+
+describe('waves', () => {
+  it('given waves with a threshold, then each begins when the one before has shown it, and the document says where it is', async () => {
+    const { id } = await rollouts.start(20, { waves: [{ percent: 5 }, { count: 4, success_threshold: 75 }, {}] });
+    const first = await planner.askedFor(id, 1);
+    expect(planner.asked(id)).toHaveLength(1);
+    expect((await planner.job(id)).progress).toMatchObject({ wave: { number: 1, of: 3 }, pending: 19 });
+    await planner.answer(id, first);
+    const second = (await planner.askedFor(id, 5)).slice(1);
+    expect(planner.asked(id)).toHaveLength(5);
+    await planner.answer(id, second.slice(0, 1), 'FAILURE');
+    await planner.answer(id, second.slice(1, 3));
+    expect(planner.asked(id)).toHaveLength(5);
+    await planner.answer(id, second.slice(3));
+    const rest = (await planner.askedFor(id, 20)).slice(5);
+    await planner.answer(id, rest);
+    const job = await planner.reached(id, 'Partially_successful');
+    expect(job.progress).toMatchObject({ succeeded: 19, failed: 1, waiting_for: null, eta: null });
+    await rollouts.exact(id);
+  });
+
+  it('given a wave whose threshold cannot be reached, then the job pauses with the reason; restored, it goes on', async () => {
+    const { id } = await rollouts.start(10, { waves: [{ count: 2, success_threshold: 100 }, {}] });
+    const first = await planner.askedFor(id, 2);
+    await planner.answer(id, first.slice(0, 1), 'FAILURE');
+    await planner.answer(id, first.slice(1));
+    const stopped = await planner.reached(id, 'Stopped');
+    expect(stopped.reason).toBe('wave 1: at most 50 % of its devices can still succeed, 100 % are needed');
+    expect(planner.asked(id)).toHaveLength(2);
+    await planner.act(id, 'restore');
+    await planner.answer(id, (await planner.askedFor(id, 10)).slice(2));
+    await planner.reached(id, 'Partially_successful');
+    await rollouts.exact(id);
+  });
+
+  it('given a wave of a query, then its devices go first, and none of them twice', async () => {
+    const nodes = planner.nodes(12);
+    planner.tagged.set('canary', [nodes[7]!, nodes[3]!, uuid()]);
+    const id = await planner.create(nodes, { rollout: { waves: [{ query: { tags: 'canary' } }, { count: 2 }, {}] } });
+    const first = await planner.askedFor(id, 2);
+    expect(first.map((item) => item.device_id).sort()).toEqual([nodes[3]!, nodes[7]!].sort());
+    await planner.answer(id, first);
+    await planner.answer(id, (await planner.askedFor(id, 4)).slice(2));
+    const all = await planner.askedFor(id, 12);
+    await planner.answer(id, all.slice(4));
+    await planner.reached(id, 'Successful');
+    expect(new Set(all.map((item) => item.device_id)).size).toBe(12);
+  });
+
+  it('given a soak, then the next wave waits for it and says so', async () => {
+    const { id } = await rollouts.start(4, { waves: [{ count: 1, soak_seconds: 3_600 }, {}] });
+    await planner.answer(id, await planner.askedFor(id, 1));
+    await expect.poll(async () => (await planner.job(id)).progress.waiting_for).toBe('soak');
+    expect((await rollouts.waiting(id)).map((entry) => entry.waits_for)).toEqual(Array(4).fill('soak'));
+    await planner.service.query(
+      `UPDATE rollout SET waves = jsonb_set(waves, '{0,passed_at}', to_jsonb(0)), due_at = now() WHERE id = $1`,
+      [id],
+    );
+    await planner.answer(id, (await planner.askedFor(id, 4)).slice(1));
+    await planner.reached(id, 'Successful');
+  });
+
+  it('given a restart between and within waves, then the job goes on where it was', async () => {
+    const { id } = await rollouts.start(30, { waves: [{ count: 3 }, { count: 9 }, {}], max_in_flight: 4 });
+    await planner.answer(id, await planner.askedFor(id, 3));
+    await planner.service.restart();
+    for (let done = 3; done < 30;) {
+      const items = (await planner.askedFor(id, done + 1)).slice(done);
+      await planner.answer(id, items);
+      done += items.length;
+      if (done > 8 && done < 16) await planner.service.restart();
+    }
+    await planner.reached(id, 'Successful');
+    expect(planner.asked(id)).toHaveLength(30);
+    await rollouts.exact(id);
+  });
+});
+
+describe('an approval', () => {
+  const asked = async (id: string): Promise<Approval> => {
+    const find = async () => {
+      const page = await planner.service.call(approvals.listApprovals, {
+        project_id: PROJECT,
+        state: 'pending',
+        limit: 1000,
+      });
+      return page.approvals.find((one) => one.subject.id === id);
+    };
+    await vi.waitUntil(async () => (await find()) !== undefined);
+    return (await find())!;
+  };
+  const decide = (id: string, decision: 'approve' | 'reject', { by = APPROVER, own_allowed = false } = {}) =>
+    planner.service.call(approvals.decideApproval, {
+      project_id: PROJECT,
+      id,
+      decision,
+      comment: 'looked at it',
+      by,
+      own_allowed,
+    });
+
+  it('given a wave that needs one, then it waits, and begins once somebody else than who asked has approved', async () => {
+    const { id } = await rollouts.start(5, { waves: [{ count: 2 }, { approval: true }] });
+    await planner.answer(id, await planner.askedFor(id, 2));
+    const approval = await asked(id);
+    expect(approval).toMatchObject({
+      subject: { entity: 'job', id, name: 'aaa', wave: 2 },
+      requested_by: USER,
+      decided_by: null,
+      decided_at: null,
+    });
+    expect((await planner.job(id)).progress.waiting_for).toBe('approval');
+    expect(
+      (await rollouts.waiting(id))
+        .filter((entry) => entry.entity === 'job-task')
+        .map((entry) => [entry.waits_for, entry.due_at]),
+    ).toEqual(Array(3).fill(['approval', null]));
+    await expect(decide(approval.id, 'approve', { by: USER })).rejects.toMatchObject({ kind: 'forbidden' });
+    expect(planner.asked(id)).toHaveLength(2);
+    expect(await decide(approval.id, 'approve')).toMatchObject({
+      state: 'approved',
+      decided_by: APPROVER,
+      comment: 'looked at it',
+    });
+    expect(await decide(approval.id, 'approve')).toMatchObject({ state: 'approved' });
+    await expect(decide(approval.id, 'reject')).rejects.toMatchObject({ kind: 'conflict' });
+    await planner.answer(id, (await planner.askedFor(id, 5)).slice(2));
+    await planner.reached(id, 'Successful');
+    await vi.waitUntil(() => planner.service.statesOf(approval.id).length === 2);
+    expect(planner.service.statesOf(approval.id)).toEqual(['pending', 'approved']);
+  });
+
+  it('given that the first wave needs one and whoever asked may give it, then he does', async () => {
+    const { id } = await rollouts.start(2, { waves: [{ approval: true }] });
+    const approval = await asked(id);
+    expect(planner.asked(id)).toHaveLength(0);
+    await decide(approval.id, 'approve', { by: USER, own_allowed: true });
+    await planner.answer(id, await planner.askedFor(id, 2));
+    await planner.reached(id, 'Successful');
+  });
+
+  it('given that it is rejected, then the job is cancelled with what was said', async () => {
+    const { id } = await rollouts.start(5, { waves: [{ count: 2 }, { approval: true }] });
+    await planner.answer(id, await planner.askedFor(id, 2));
+    await decide((await asked(id)).id, 'reject');
+    const job = await planner.reached(id, 'Stopped');
+    expect(job).toMatchObject({
+      reason: 'wave 2 was not approved: looked at it',
+      progress: { succeeded: 2, cancelled: 3 },
+    });
+    await rollouts.exact(id);
+  });
+
+  it('given a job that is cancelled meanwhile, then nobody has to decide any more', async () => {
+    const { id } = await rollouts.start(3, { waves: [{ count: 1 }, { approval: true }] });
+    await planner.answer(id, await planner.askedFor(id, 1));
+    const approval = await asked(id);
+    await planner.act(id, 'cancel');
+    await planner.reached(id, 'Stopped');
+    await expect(decide(approval.id, 'approve')).rejects.toThrow('is withdrawn already');
+    expect(planner.asked(id)).toHaveLength(1);
+  });
+});

@@ -1,0 +1,30 @@
+import { waitings, type Rollout, type WaitingEntry } from '@muster/contracts';
+import { expect } from 'vitest';
+import { PROJECT, type RunningPlanner } from './running-planner.js';
+
+/** Jobs whose rollout a test looks at. */
+export class RolloutsOfTest {
+  constructor(private readonly planner: RunningPlanner) {}
+
+  async start(count: number, rollout: Rollout): Promise<{ nodes: string[]; id: string }> {
+    const nodes = this.planner.nodes(count);
+    return { nodes, id: await this.planner.create(nodes, { rollout }) };
+  }
+
+  /** The counts of the job are what a recount finds. */
+  async exact(id: string): Promise<void> {
+    expect((await this.planner.job(id)).progress).toMatchObject(await this.planner.recount(id));
+  }
+
+  /** Lets the time come that the rollout waits for. */
+  async due(id: string): Promise<void> {
+    await this.planner.service.query(`UPDATE rollout SET due_at = now() WHERE id = $1`, [id]);
+  }
+
+  /** What waits of the job and its tasks. */
+  async waiting(id: string): Promise<WaitingEntry[]> {
+    const { entries } = await this.planner.service.call(waitings['job-planner'], { project_id: PROJECT, limit: 1000 });
+    const own = new Set((await this.planner.job(id)).tasks.map((task) => task.task_id));
+    return entries.filter((entry) => entry.id === id || own.has(entry.id));
+  }
+}
