@@ -172,7 +172,8 @@ export const commandDispatcher = {
 export const commandWork = {
   /**
    * Send these commands. Asking again for an ended one sends its outcome again, so a lost batch heals by repetition. Asking again for a held one
-   * lets it take its turn if its device is online, and tells HELD again if not.
+   * lets it take its turn if its device is online, and tells HELD again if not; so it does where its `turn` is no higher than before, and REACHABLE
+   * after it.
    */
   request: defineWork('command-dispatcher', 'request', CommandRequest.properties, {
     command_id: Uuid,
@@ -182,6 +183,8 @@ export const commandWork = {
     args: JsonObject,
     /** The device's own zone, where the schedule is read on its clock. */
     timezone: Type.Optional(Type.String()),
+    /** How often the asker let this command go. A held one goes on only with a higher one than before: what the bus delivers twice lets nothing go. */
+    turn: Type.Optional(Type.Integer({ minimum: 0 })),
     /** TIMEOUT `never_contacted` of this command at this time, if that is earlier than the request says. */
     expires_at: Type.Optional(Timestamp),
   }),

@@ -22,6 +22,7 @@ export interface CommandItem {
   args: Record<string, unknown>;
   timezone?: string;
   expires_at?: string;
+  turn?: number;
 }
 
 /** Takes commands in: queues them, and sends those whose device is idle and can be reached. */
@@ -247,7 +248,11 @@ function columnsOf(
     priority: all(request.priority),
     in_progress_seconds: all(request.in_progress_seconds),
     offline_seconds: all(request.offline_seconds),
-    ...(holds_to !== undefined && { hold_offline: all(true), held: items.map((item) => isAway(lanes, item)) }),
+    ...(holds_to !== undefined && {
+      hold_offline: all(true),
+      held: items.map((item) => isAway(lanes, item)),
+      turn: items.map((item) => item.turn ?? 0),
+    }),
     // What few requests ask for has a default, and costs the others nothing.
     ...(byUser && { by_user: all(true) }),
     ...(retry && { retries: all(true) }),

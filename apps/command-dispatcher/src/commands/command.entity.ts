@@ -119,6 +119,10 @@ export class CommandEntity {
   @Column('boolean', { default: false })
   held!: boolean;
 
+  /** How often its asker let it go. */
+  @Column('integer', { default: 0 })
+  turn!: number;
+
   /** The device's own zone, of a command with a schedule. */
   @Column('text', { nullable: true })
   timezone!: string | null;

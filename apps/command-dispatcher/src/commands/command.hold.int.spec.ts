@@ -208,6 +208,22 @@ describe('a command that is to be held while its device is offline', () => {
   });
 });
 
+describe('a held command that is asked for in turns', () => {
+  it('given the same turn once more with its device back, then it stays held and says that its device is there; with the next turn it goes', async () => {
+    const item = { ...newItem(dispatcher.device(false)), turn: 1 };
+    const { ask } = holding();
+    await ask(item);
+    await toldSteps(item.command_id, ['HELD']);
+    await dispatcher.presence(item.device_id, true);
+    await toldSteps(item.command_id, ['HELD', 'REACHABLE']);
+    await ask(item);
+    await toldSteps(item.command_id, ['HELD', 'REACHABLE', 'HELD', 'REACHABLE']);
+    expect(sentOf(item.command_id)).toEqual([]);
+    await ask({ ...item, turn: 2 });
+    await dispatcher.sentTo(item.device_id, 1);
+  });
+});
+
 describe('what it costs that commands may be held', () => {
   /** How many statements it takes to accept commands for these devices. */
   async function statements(devices: readonly string[], terms: Partial<CommandRequest> = {}): Promise<number> {

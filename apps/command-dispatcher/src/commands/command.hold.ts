@@ -24,9 +24,16 @@ export class CommandHold {
     if (deviceIds.length > 0) await this.steps.tellHold(tx, 'REACHABLE', await this.store.held(tx, deviceIds));
   }
 
-  /** These commands were asked for again: they take their turn if their devices are online, and are held if not. */
+  /** These commands were asked for again: they take their turn if their devices are online and this is a new one, and are held if not. */
   async askAgain(tx: Tx, asked: readonly AskedAgain[]): Promise<void> {
-    if (asked.length > 0) await this.tellHeld(tx, await this.store.askAgain(tx, asked));
+    if (asked.length === 0) return;
+    const held = await this.store.askAgain(tx, asked);
+    await this.tellHeld(tx, held);
+    await this.steps.tellHold(
+      tx,
+      'REACHABLE',
+      held.filter(({ online }) => online),
+    );
   }
 
   /** Tells that these commands are held. */

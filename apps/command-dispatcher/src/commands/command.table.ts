@@ -32,6 +32,7 @@ export const commandTable = defineStateTable(commandEntity, {
     lock_owner: 'uuid',
     hold_offline: 'boolean',
     held: 'boolean',
+    turn: 'integer',
     timezone: 'text',
     window_opens: 'timestamptz',
     window_closes: 'timestamptz',

@@ -7,7 +7,11 @@ export interface AskedAgain {
   command_id: string;
   device_id: string;
   online: boolean;
+  turn?: number;
 }
+
+/** A command that is held, whether its device is back or not. */
+export type Held = Told & { online: boolean };
 
 const TOLD = 't.id, t.ref, t.request_id, t.traceparent';
 
@@ -35,19 +39,23 @@ export class HeldStore {
     );
   }
 
-  /** Of commands that were asked for again, and that no device was sent, those of offline devices are held, and the others are no more. Gives the first. */
-  async askAgain(tx: Tx, asked: readonly AskedAgain[]): Promise<Told[]> {
-    const rows = await tx.query<Told & { held: boolean }>(
-      `UPDATE command t SET held = NOT i.online
-       FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::boolean[]'], ['id', 'device_id', 'online'])}
+  /**
+   * Of commands that were asked for again, and that no device was sent, those of offline devices are held, and those whose turn is no higher than
+   * before stay so; the others are held no more. Gives the first two.
+   */
+  async askAgain(tx: Tx, asked: readonly AskedAgain[]): Promise<Held[]> {
+    const rows = await tx.query<Held & { held: boolean }>(
+      `UPDATE command t SET held = NOT (i.online AND coalesce(i.turn > t.turn, true)), turn = greatest(t.turn, i.turn)
+       FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::boolean[]', '$5::integer[]'], ['id', 'device_id', 'online', 'turn'])}
        WHERE t.project_id = i.project_id AND t.id = i.id AND t.device_id = i.device_id AND t.state IN ('QUEUED', 'SCHEDULED')
          AND t.hold_offline AND t.attempt = 0 AND (t.held OR NOT i.online)
-       RETURNING ${TOLD}, t.held`,
+       RETURNING ${TOLD}, t.held, i.online`,
       [
         tx.project,
         asked.map(({ command_id }) => command_id),
         asked.map(({ device_id }) => device_id),
         asked.map(({ online }) => online),
+        asked.map(({ turn }) => turn ?? null),
       ],
     );
     return rows.filter(({ held }) => held);

@@ -97,6 +97,7 @@ export class Commands1700000002000 implements MigrationInterface {
         lock_owner uuid,
         hold_offline boolean NOT NULL DEFAULT false,
         held boolean NOT NULL DEFAULT false,
+        turn integer NOT NULL DEFAULT 0,
         timezone text,
         window_opens timestamptz,
         window_closes timestamptz,

@@ -137,6 +137,11 @@ export class FakeJobPlanner {
       }
       return { job_id, job_name: job.job_name, created_at: 1_735_689_600 };
     });
+    answerRpc(this.bus, jobPlanner.planJob, (request) => {
+      this.asked.push(request);
+      const targets = { count: 0, offline: 0, sample: [], left_out: [] };
+      return { targets, waves: [], conflicts: [], windows: [], duration: null, exposure: [] };
+    });
     answerRpc(this.bus, jobPlanner.getJob, ({ project_id, job_id }) => {
       const { summary, job } = this.find(project_id, job_id);
       return {

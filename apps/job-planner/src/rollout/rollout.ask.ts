@@ -38,7 +38,13 @@ export const underWay = ({ id, row }: Pick<Moved, 'id' | 'row'>): UnderWay => ({
 export function request(tx: Tx, { row, now }: LockedRollout, family: Family, parts: readonly UnderWay[]): void {
   const { open } = windowsOf(row, now);
   const items = parts.map((part): WorkItem<typeof commandWork.request> => {
-    const item = { command_id: part.command_id, device_id: part.device_id, ref: part.id, ...family.item(part) };
+    const item = {
+      command_id: part.command_id,
+      device_id: part.device_id,
+      ref: part.id,
+      turn: part.releases,
+      ...family.item(part),
+    };
     return open ? { ...item, expires_at: closingOf(part, open, now).toISOString() } : item;
   });
   tx.work(commandWork.request, requestHead(row), items, row.traceparent ?? undefined);

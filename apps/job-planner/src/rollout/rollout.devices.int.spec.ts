@@ -69,7 +69,7 @@ describe('offline devices', () => {
     expect(batches()).toHaveLength(4);
     await planner.answer(id, next.slice(0, 1));
     await vi.waitUntil(() => batches().length === 5);
-    expect(batches()[4]).toEqual(items[0]);
+    expect([items[0]!.turn, batches()[4]]).toEqual([1, { ...items[0], turn: 2 }]);
     await planner.answer(id, items.slice(0, 1));
     await planner.answer(id, next.slice(1));
     await planner.answer(id, (await planner.askedFor(id, 6)).slice(4));

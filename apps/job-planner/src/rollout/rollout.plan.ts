@@ -69,7 +69,7 @@ export class RolloutPlan {
       { ...rows, command_id: rows.id.map(() => uuid()) },
       {
         through: ['Running'],
-        compute: { ask_at: FIRST_ASK_AT, attempts: '1' },
+        compute: { ask_at: FIRST_ASK_AT, attempts: '1', releases: '1' },
         returning: [...UNDER_WAY, ...family.table.item],
       },
     );

@@ -58,6 +58,7 @@ export class RolloutRelease {
         // A command that was held goes on; whoever is tried again has none.
         command_id: 'coalesce(t.command_id, i.fresh)',
         attempts: 't.attempts + (t.command_id IS NULL)::integer',
+        releases: 't.releases + 1',
         ask_at: FIRST_ASK_AT,
         ...(open && { contact_by: `coalesce(t.contact_by, now() + interval '${offlineSeconds(row.spec)} seconds')` }),
       },

@@ -19,6 +19,7 @@ export interface Askable {
   id: string;
   device_id: string;
   command_id: string;
+  releases: number;
   state: JobTaskStatus;
 }
 

@@ -14,6 +14,8 @@ export const TARGET_COLUMNS = {
   command_id: 'uuid',
   /** How often it was tried. */
   attempts: 'integer',
+  /** How often it was released, be it for the first time, again, or because its device is back. */
+  releases: 'integer',
   /** When it goes on, or is asked about again. */
   ask_at: 'timestamptz',
   /** How often that was done since it moved last. */
@@ -36,6 +38,7 @@ type TargetColumns = typeof TARGET_COLUMNS;
 export const UNDER_WAY = [
   'device_id',
   'command_id',
+  'releases',
   'timezone',
   'contact_by',
 ] as const satisfies (keyof TargetColumns)[];
@@ -57,6 +60,7 @@ export const targetColumns = `
   waits_for text NOT NULL DEFAULT '',
   command_id uuid,
   attempts integer NOT NULL DEFAULT 0,
+  releases integer NOT NULL DEFAULT 0,
   ask_at timestamptz,
   asks integer NOT NULL DEFAULT 0,
   contact_by timestamptz,

@@ -80,6 +80,9 @@ export class JobTaskEntity {
   @Column('integer', { default: 0 })
   attempts!: number;
 
+  @Column('integer', { default: 0 })
+  releases!: number;
+
   @Column('timestamptz', { nullable: true })
   ask_at!: Date | null;
 

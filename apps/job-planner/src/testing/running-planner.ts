@@ -41,6 +41,7 @@ interface DeploymentOfTest {
 export class RunningPlanner {
   /** Devices that exist, in the order of their ids. */
   readonly devices: string[] = [];
+  readonly names = new Map<string, string>();
   readonly zones = new Map<string, string>();
   readonly offline = new Set<string>();
   /** What a device reports, wherever it is asked. */
@@ -61,7 +62,11 @@ export class RunningPlanner {
           : [];
       const page = wanted.slice(0, limit);
       return {
-        devices: page.map((id) => ({ id, name: `node-${id.slice(-4)}`, timezone: this.zones.get(id) ?? 'UTC' })),
+        devices: page.map((id) => ({
+          id,
+          name: this.names.get(id) ?? `node-${id.slice(-4)}`,
+          timezone: this.zones.get(id) ?? 'UTC',
+        })),
         next: wanted.length > limit ? page.at(-1)! : null,
       };
     });

@@ -1,4 +1,4 @@
-import { Job, jobPlanner, NewJob, type JobAction } from '@muster/contracts';
+import { Job, jobPlanner, NewJob, RolloutPlan, type JobAction } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Controller, Delete, Get, Header, HttpCode, Post } from '@nestjs/common';
 import { Caller, type Principal } from '../../auth/principal.js';
@@ -13,6 +13,9 @@ const Endpoint = endpointsOf(batchJobs);
 
 /** Of an answer that is handed on as the text that it is. */
 const JSON_TEXT = 'application/json; charset=utf-8';
+
+/** A plan looks at every device, a million of which take most of a minute. */
+const PLAN_MS = 60_000;
 
 const actionOf = (summary: string): EndpointOptions => ({
   access: 'write',
@@ -43,6 +46,19 @@ export class BatchJobsController {
     return this.idempotency.create(request, (job_id) =>
       this.rpc.call(jobPlanner.createJob, { project_id: project, job_id, job, created_by: actorId }),
     );
+  }
+
+  @Post('plan')
+  @HttpCode(200)
+  @Endpoint({
+    access: 'read',
+    summary:
+      'Say what a batch job would do: its devices, waves, conflicts, windows, duration and worst case; nothing is written',
+    body: NewJob,
+    answers: { status: 200, schema: RolloutPlan },
+  })
+  plan(@Caller() { project }: Principal, @JsonBody(NewJob) job: NewJob): Promise<RolloutPlan> {
+    return this.rpc.call(jobPlanner.planJob, { project_id: project, job }, PLAN_MS);
   }
 
   @Get()

@@ -47,6 +47,16 @@ describe('given the batch jobs family', () => {
     }
   });
 
+  it('when a job is planned, then the planner is asked what would happen, and nothing is created', async () => {
+    const before = planner.jobs.size;
+    const answer = await gateway.ask('POST', `${JOBS}/plan`, { body: job });
+    expect([answer.status, answer.json()]).toMatchObject([200, { targets: { count: 0 }, exposure: [] }]);
+    expect(planner.asked.at(-1)).toEqual({ project_id: 'demo', job });
+    const bad = await gateway.ask('POST', `${JOBS}/plan`, { body: { ...job, job_name: '-' } });
+    expect([bad.status, bad.json()]).toMatchObject([400, { error_code: 'MUS.010400' }]);
+    expect(planner.jobs.size).toBe(before);
+  });
+
   it('when jobs are listed, then the paging of the family and its defaults reach the planner', async () => {
     expect((await gateway.ask('GET', JOBS)).json()).toHaveProperty('job_count');
     expect(planner.asked.at(-1)).toEqual({ project_id: 'demo', limit: 20, offset: 0, sort: 'created_at:desc' });
