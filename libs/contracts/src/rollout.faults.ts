@@ -1,3 +1,4 @@
+import { MAX_REPORTED_VALUE } from './device-state.js';
 import type { Rollout, RolloutWindow, StopRule, Wave } from './rollout.js';
 import type { FieldError } from './schema.js';
 import { isTimeZone } from './time-zone.js';
@@ -12,6 +13,8 @@ export interface RolloutTerms {
   at: string;
 }
 
+/** The longest rollout, as JSON: each list of jobs reads it. */
+const MAX_ROLLOUT = 65_536;
 /** How far percents may be from 100 and still be all: what adding decimal fractions costs. */
 const ROUNDING = 1e-6;
 
@@ -24,6 +27,11 @@ export function rolloutFaults(rollout: Rollout, now: number, terms: RolloutTerms
   const faults: FieldError[] = [];
   const blame = (field: string, message: string) => faults.push({ field: `${terms.at}${field}`, message });
 
+  if (JSON.stringify(rollout).length > MAX_ROLLOUT)
+    blame(
+      'waves',
+      `the rollout has more than ${MAX_ROLLOUT} characters: name the devices of a wave by a tag or a group`,
+    );
   for (const [field, message] of waveFaults(rollout.waves)) blame(field, message);
   for (const [index, rule] of abort.entries())
     for (const [field, message] of ruleFaults(rule, terms)) blame(`abort.${index}.${field}`, message);
@@ -37,6 +45,8 @@ export function rolloutFaults(rollout: Rollout, now: number, terms: RolloutTerms
     else if (ends === undefined) blame('end_at', 'is required for membership continuous: it would never end');
   }
   if (evidence && evidence.path.split('.').includes('')) blame('evidence.path', 'has an empty part');
+  if (evidence && Buffer.byteLength(JSON.stringify(evidence.equals)) > MAX_REPORTED_VALUE)
+    blame('evidence.equals', `must be at most ${MAX_REPORTED_VALUE} bytes`);
   return faults;
 }
 

@@ -10,6 +10,7 @@ import {
 import { JsonText, Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
 import { DataSource, In, type EntityManager, type FindOptionsSelect, type FindOptionsWhere } from 'typeorm';
+import { WATCHED, type Watched } from '../rollout/progress.js';
 import { RolloutEntity } from '../rollout/rollout.entity.js';
 import { shownTasks } from '../tasks/shown.tasks.js';
 import { JobAct, notFound } from './job.act.js';
@@ -93,7 +94,9 @@ export class JobsRpc {
         skip: offset,
       });
       const ids = jobs.map(({ id }) => id);
-      const rollouts = await manager.getRepository(RolloutEntity).findBy({ project_id, id: In(ids) });
+      const rollouts = await manager
+        .getRepository(RolloutEntity)
+        .find({ where: { project_id, id: In(ids) }, select: WATCHED });
       const byId = new Map(rollouts.map((rollout) => [rollout.id, rollout]));
       return { job_count, jobs: jobs.map((job) => toSummary(job, byId.get(job.id)!)) };
     });
@@ -135,8 +138,9 @@ export class JobsRpc {
 }
 
 /** A job with its rollout. @throws DomainError `not_found`. */
-async function shown(manager: EntityManager, project_id: string, id: string): Promise<[JobEntity, RolloutEntity]> {
+async function shown(manager: EntityManager, project_id: string, id: string): Promise<[JobEntity, Watched]> {
   const job = await manager.getRepository(JobEntity).findOne({ where: { project_id, id }, select: SHOWN });
   if (!job) throw notFound(id);
-  return [job, await manager.getRepository(RolloutEntity).findOneByOrFail({ project_id, id })];
+  const rollouts = manager.getRepository(RolloutEntity);
+  return [job, await rollouts.findOneOrFail({ where: { project_id, id }, select: WATCHED })];
 }

@@ -10,11 +10,32 @@ const MEMORY_SECONDS = 10;
 /** How far the time that is left may be off what the rate of late says. */
 const RATE_OFF = { least: 0.75, most: 1.5 };
 
-/** What is shown of a rollout's progress, of its row. */
-export type Watched = Pick<
-  RolloutEntity,
-  keyof Tally | 'spec' | 'at_rest' | 'waits_for' | 'waves' | 'wave' | 'durations' | 'began_at' | 'recent' | 'recent_at'
->;
+/** The columns of a rollout that its progress follows from; what its devices are told, which may be large, is not among them. */
+export const WATCHED = {
+  id: true,
+  spec: true,
+  at_rest: true,
+  waits_for: true,
+  waves: true,
+  wave: true,
+  durations: true,
+  began_at: true,
+  recent: true,
+  recent_at: true,
+  pending: true,
+  offline: true,
+  in_flight: true,
+  stopping: true,
+  succeeded: true,
+  failed: true,
+  timed_out: true,
+  never_contacted: true,
+  rejected: true,
+  unknown: true,
+  cancelled: true,
+} as const satisfies Partial<Record<keyof RolloutEntity, true>> & Record<keyof Tally, true>;
+
+export type Watched = Pick<RolloutEntity, keyof typeof WATCHED>;
 
 /** Devices that ended of late, with so many more at `now` (epoch milliseconds). */
 export function recentWith(

@@ -20,6 +20,9 @@ import { windowsOf } from './rollout.windows.js';
 import { ruleInWords } from './stop.rules.js';
 import { TargetStore } from './target.store.js';
 
+/** How often it is looked whether devices have shown their success by now. */
+const PROOF_MS = 2_000;
+
 /** What a look at a rollout has found out that the next one is to know. */
 interface Found {
   /** Nothing may begin now. */
@@ -150,7 +153,8 @@ export class RolloutAdvance {
     const { row } = rollout;
     if (row.at_rest) return;
     const retry = exhausted ? await this.targets.nextRetry(tx, this.families.of(row).table, row.id) : null;
-    const next = Math.min(until ?? Infinity, retry ?? Infinity);
+    const proof = row.spec.evidence && row.in_flight > 0 ? rollout.now + PROOF_MS : null;
+    const next = Math.min(until ?? Infinity, retry ?? Infinity, proof ?? Infinity);
     rollout.set({ waits_for: reason });
     if (next < (row.due_at?.getTime() ?? Infinity)) rollout.set({ due_at: new Date(next) });
   }

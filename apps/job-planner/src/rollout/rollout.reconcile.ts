@@ -12,9 +12,6 @@ import { RolloutStore } from './rollout.store.js';
 import { TargetStore, type Askable } from './target.store.js';
 import type { TargetTable } from './target.table.js';
 
-/** How soon a device's report is looked at again that does not yet show what is asked for. */
-const PROVE_AGAIN_MS = 1_000;
-
 type Claimed = (Askable & Record<string, unknown>)[];
 
 /**
@@ -100,7 +97,6 @@ export class RolloutReconcile {
         return [{ ...end, end: 'unknown', reason: `no report showed ${path} as asked for` }];
       });
       await this.outcomes.end(tx, rollout, ends);
-      if (ends.length < claimed.length) rollout.set({ due_at: new Date(rollout.now + PROVE_AGAIN_MS) });
       await rollout.save(tx);
     });
     return claimed.length === BATCH_SIZE;
