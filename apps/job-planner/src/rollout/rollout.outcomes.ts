@@ -43,7 +43,11 @@ export class RolloutOutcomes {
 
   async apply(tx: Tx, rollout: LockedRollout, outcomes: readonly Outcome[]): Promise<void> {
     const { spec } = rollout.row;
-    let ends = outcomes.map((outcome): End & Outcome => ({ ...outcome, end: endOf(outcome) }));
+    let ends = outcomes.map((outcome): End & Outcome => ({
+      ...outcome,
+      end: endOf(outcome),
+      reason: outcome.reason || outcome.code,
+    }));
     const { evidence } = spec;
     if (evidence) {
       const [shown, unproven] = split(
