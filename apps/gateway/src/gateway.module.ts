@@ -11,6 +11,7 @@ import { DeploymentsController } from './families/fleet/deployments.controller.j
 import { DevicesController } from './families/fleet/devices.controller.js';
 import { DriftsController } from './families/fleet/drifts.controller.js';
 import { GroupsController } from './families/fleet/groups.controller.js';
+import { ProjectController } from './families/fleet/project.controller.js';
 import { TimelineController } from './families/fleet/timeline.controller.js';
 import { TokensController } from './families/fleet/tokens.controller.js';
 import { WaitingController } from './families/fleet/waiting.controller.js';
@@ -32,6 +33,7 @@ import { AsyncApiController } from './openapi/asyncapi.controller.js';
 import { DeviceRegistration } from './registration/device.registration.js';
 import { DeviceTimeline } from './timeline/device.timeline.js';
 import { InstallationToken } from './tokens/installation-token.js';
+import { ProjectStore } from './tokens/project.store.js';
 import { TokenCache } from './tokens/token.cache.js';
 import { TokenStore } from './tokens/token.store.js';
 import { Tokens } from './tokens/tokens.js';
@@ -57,6 +59,7 @@ import { WaitingOfAll } from './waiting/waiting.of-all.js';
     StageTargetListsController,
     OperationListsController,
     PipelineOperationsController,
+    ProjectController,
     TimelineController,
     TokensController,
     WaitingController,
@@ -73,6 +76,7 @@ import { WaitingOfAll } from './waiting/waiting.of-all.js';
     IdempotencyStore,
     IdempotencySweep,
     InstallationToken,
+    ProjectStore,
     TokenCache,
     TokenStore,
     Tokens,

@@ -50,7 +50,7 @@ import { CommandRequest, CommandStatus } from '../families/operations/commands.d
 import { OperationsError } from '../families/operations/operations.dialect.js';
 import { PipelinesError } from '../families/pipelines/pipelines.dialect.js';
 import { Pipeline, Stage } from '../families/pipelines/pipelines.dto.js';
-import { BulkAnswer, IssuedToken, NewToken, Token } from '../families/fleet/fleet.dto.js';
+import { BulkAnswer, IssuedToken, NewToken, Project, ProjectPatch, Token } from '../families/fleet/fleet.dto.js';
 
 export type OpenApiSchema = ApiResponseSchemaHost['schema'];
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -102,6 +102,8 @@ const NAMED: Readonly<Record<string, TSchema>> = {
   PipelinesError,
   Problem,
   Progress,
+  Project,
+  ProjectPatch,
   Rollout,
   ScheduleArgs,
   Stage,

@@ -95,6 +95,16 @@ export const BulkAnswer = Type.Object({
 });
 export type BulkAnswer = Static<typeof BulkAnswer>;
 
+const projectSettings = {
+  four_eyes: Type.Boolean({ description: 'whoever asked for an approval may not decide it' }),
+};
+
+export const Project = Type.Object({ slug: ProjectId, id: Uuid, ...projectSettings });
+export type Project = Static<typeof Project>;
+
+export const ProjectPatch = Type.Object(projectSettings, closed);
+export type ProjectPatch = Static<typeof ProjectPatch>;
+
 export const NewToken = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\u0000-\\u001f]+$' }),
