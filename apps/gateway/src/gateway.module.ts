@@ -5,6 +5,7 @@ import { RefusalFilter } from './common/refusal.filter.js';
 import { RouteTable } from './common/route-table.js';
 import { BatchJobsController } from './families/batch-jobs/batch-jobs.controller.js';
 import { DeadLettersOfAll } from './dead-letters/dead-letters.of-all.js';
+import { ApprovalsController } from './families/fleet/approvals.controller.js';
 import { CredentialsController } from './families/fleet/credentials.controller.js';
 import { DeadLettersController } from './families/fleet/dead-letters.controller.js';
 import { DeploymentsController } from './families/fleet/deployments.controller.js';
@@ -41,6 +42,7 @@ import { WaitingOfAll } from './waiting/waiting.of-all.js';
 
 @Module({
   controllers: [
+    ApprovalsController,
     BatchJobsController,
     CommandsController,
     CredentialsController,

@@ -1,6 +1,8 @@
 import {
+  Approval,
   CommandStats,
   DeadLetter,
+  Decision,
   Deployment,
   DeploymentSummary,
   Device,
@@ -57,12 +59,14 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** The schemas that have a name in the document; everywhere else they are referred to. */
 const NAMED: Readonly<Record<string, TSchema>> = {
+  Approval,
   BatchJobsError,
   BulkAnswer,
   CommandRequest,
   CommandStats,
   CommandStatus,
   DeadLetter,
+  Decision,
   Deployment,
   DeploymentSummary,
   Device,

@@ -1,4 +1,5 @@
 import {
+  Approval,
   DeadLetter,
   deadLetters,
   DeploymentSummary,
@@ -59,6 +60,14 @@ export const ListDrifts = Type.Object({ ...keysetParameters, state: Type.Optiona
 export type ListDrifts = Static<typeof ListDrifts>;
 
 export const DriftPage = Type.Object({ drifts: Type.Array(Drift), next: Next });
+
+export const ListApprovals = Type.Object(
+  { ...keysetParameters, state: Type.Optional(Approval.properties.state) },
+  closed,
+);
+export type ListApprovals = Static<typeof ListApprovals>;
+
+export const ApprovalPage = Type.Object({ approvals: Type.Array(Approval), next: Next });
 
 export const ListDeployments = Type.Object(
   {
