@@ -1,4 +1,4 @@
-import { approvals } from '@muster/contracts';
+import { approvals, BATCH_SIZE } from '@muster/contracts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
 
@@ -32,5 +32,19 @@ describe('an approval of a job that is paused', () => {
     expect(await planner.reached(id, 'Stopped')).toMatchObject({ progress: { succeeded: 1, cancelled: 2 } });
     await vi.waitUntil(() => planner.service.statesOf(id).length === 6);
     expect(planner.service.statesOf(id).slice(-2)).toEqual(['Stopping', 'Stopped']);
+  });
+});
+
+describe('an approval of the only wave', () => {
+  it('given more devices than are planned at once, then none begins before somebody has approved', async () => {
+    const nodes = planner.nodes(BATCH_SIZE + 1);
+    const id = await planner.create(nodes, { rollout: { waves: [{ approval: true }] } });
+    const approval = await asked(id);
+    expect((await planner.job(id)).progress).toMatchObject({ targeted: nodes.length, pending: nodes.length });
+    expect(planner.asked(id)).toEqual([]);
+    const decision = { project_id: PROJECT, id: approval, decision: 'approve' } as const;
+    await planner.service.call(approvals.decideApproval, { ...decision, by: APPROVER, own_allowed: false });
+    await planner.answer(id, await planner.askedFor(id, nodes.length));
+    await planner.reached(id, 'Successful');
   });
 });
