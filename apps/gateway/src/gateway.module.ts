@@ -5,12 +5,14 @@ import { RefusalFilter } from './common/refusal.filter.js';
 import { RouteTable } from './common/route-table.js';
 import { BatchJobsController } from './families/batch-jobs/batch-jobs.controller.js';
 import { DeadLettersOfAll } from './dead-letters/dead-letters.of-all.js';
+import { ApprovalsController } from './families/fleet/approvals.controller.js';
 import { CredentialsController } from './families/fleet/credentials.controller.js';
 import { DeadLettersController } from './families/fleet/dead-letters.controller.js';
 import { DeploymentsController } from './families/fleet/deployments.controller.js';
 import { DevicesController } from './families/fleet/devices.controller.js';
 import { DriftsController } from './families/fleet/drifts.controller.js';
 import { GroupsController } from './families/fleet/groups.controller.js';
+import { ProjectController } from './families/fleet/project.controller.js';
 import { TimelineController } from './families/fleet/timeline.controller.js';
 import { TokensController } from './families/fleet/tokens.controller.js';
 import { WaitingController } from './families/fleet/waiting.controller.js';
@@ -32,6 +34,7 @@ import { AsyncApiController } from './openapi/asyncapi.controller.js';
 import { DeviceRegistration } from './registration/device.registration.js';
 import { DeviceTimeline } from './timeline/device.timeline.js';
 import { InstallationToken } from './tokens/installation-token.js';
+import { ProjectStore } from './tokens/project.store.js';
 import { TokenCache } from './tokens/token.cache.js';
 import { TokenStore } from './tokens/token.store.js';
 import { Tokens } from './tokens/tokens.js';
@@ -39,6 +42,7 @@ import { WaitingOfAll } from './waiting/waiting.of-all.js';
 
 @Module({
   controllers: [
+    ApprovalsController,
     BatchJobsController,
     CommandsController,
     CredentialsController,
@@ -57,6 +61,7 @@ import { WaitingOfAll } from './waiting/waiting.of-all.js';
     StageTargetListsController,
     OperationListsController,
     PipelineOperationsController,
+    ProjectController,
     TimelineController,
     TokensController,
     WaitingController,
@@ -73,6 +78,7 @@ import { WaitingOfAll } from './waiting/waiting.of-all.js';
     IdempotencyStore,
     IdempotencySweep,
     InstallationToken,
+    ProjectStore,
     TokenCache,
     TokenStore,
     Tokens,

@@ -5,7 +5,8 @@ export class Gateway1700000004000 implements MigrationInterface {
     await runner.query(`
       CREATE TABLE project (
         slug text PRIMARY KEY,
-        id uuid NOT NULL CONSTRAINT project_id UNIQUE
+        id uuid NOT NULL CONSTRAINT project_id UNIQUE,
+        four_eyes boolean NOT NULL DEFAULT false
       )`);
     await runner.query(`
       CREATE TABLE token (

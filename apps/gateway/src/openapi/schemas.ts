@@ -1,6 +1,8 @@
 import {
+  Approval,
   CommandStats,
   DeadLetter,
+  Decision,
   Deployment,
   DeploymentSummary,
   Device,
@@ -50,19 +52,21 @@ import { CommandRequest, CommandStatus } from '../families/operations/commands.d
 import { OperationsError } from '../families/operations/operations.dialect.js';
 import { PipelinesError } from '../families/pipelines/pipelines.dialect.js';
 import { Pipeline, Stage } from '../families/pipelines/pipelines.dto.js';
-import { BulkAnswer, IssuedToken, NewToken, Token } from '../families/fleet/fleet.dto.js';
+import { BulkAnswer, IssuedToken, NewToken, Project, ProjectPatch, Token } from '../families/fleet/fleet.dto.js';
 
 export type OpenApiSchema = ApiResponseSchemaHost['schema'];
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** The schemas that have a name in the document; everywhere else they are referred to. */
 const NAMED: Readonly<Record<string, TSchema>> = {
+  Approval,
   BatchJobsError,
   BulkAnswer,
   CommandRequest,
   CommandStats,
   CommandStatus,
   DeadLetter,
+  Decision,
   Deployment,
   DeploymentSummary,
   Device,
@@ -102,6 +106,8 @@ const NAMED: Readonly<Record<string, TSchema>> = {
   PipelinesError,
   Problem,
   Progress,
+  Project,
+  ProjectPatch,
   Rollout,
   ScheduleArgs,
   Stage,

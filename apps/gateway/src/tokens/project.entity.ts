@@ -9,4 +9,8 @@ export class ProjectEntity {
 
   @Column('uuid')
   id!: string;
+
+  /** Whoever asked for an approval may not decide it. */
+  @Column('boolean', { default: false })
+  four_eyes!: boolean;
 }

@@ -65,7 +65,7 @@ export class JobFamily implements Family {
   }
 
   async stopping(tx: Tx, { id, row }: LockedRollout): Promise<void> {
-    await tx.transition(jobTable, 'Stopping', { ids: [id], from: ['Waiting', 'Running'], set: { reason: row.reason } });
+    await tx.transition(jobTable, 'Stopping', { ids: [id], set: { reason: row.reason } });
   }
 
   async rested(tx: Tx, { id, row }: LockedRollout): Promise<void> {

@@ -152,13 +152,12 @@ function waitOf({ pending, in_flight, offline, windows, exhausted }: RolloutFact
   return wait(offline > 0 ? 'offline' : 'resolve', next);
 }
 
-/** Whether nothing may begin before all is planned: the sizes of waves follow from the whole. */
-export const isStaged = ({ waves = [] }: Rollout): boolean => waves.length > 1;
+/** Whether nothing may begin before all is planned: the sizes of waves follow from the whole, and nobody is asked for an approval before. */
+export const isStaged = ({ waves = [] }: Rollout): boolean => waves.length > 1 || waves[0]?.approval === true;
 
 /** Whether devices may begin the moment they are planned, as far as there are slots. */
 export const mayBeginAtOnce = (spec: Rollout): boolean =>
   !isStaged(spec) &&
-  spec.waves?.[0]?.approval !== true &&
   spec.start_at === undefined &&
   !spec.window &&
   spec.rate_per_minute === undefined &&

@@ -1,4 +1,5 @@
 import {
+  Approval,
   DeadLetter,
   deadLetters,
   DeploymentSummary,
@@ -60,6 +61,14 @@ export type ListDrifts = Static<typeof ListDrifts>;
 
 export const DriftPage = Type.Object({ drifts: Type.Array(Drift), next: Next });
 
+export const ListApprovals = Type.Object(
+  { ...keysetParameters, state: Type.Optional(Approval.properties.state) },
+  closed,
+);
+export type ListApprovals = Static<typeof ListApprovals>;
+
+export const ApprovalPage = Type.Object({ approvals: Type.Array(Approval), next: Next });
+
 export const ListDeployments = Type.Object(
   {
     ...keysetParameters,
@@ -94,6 +103,16 @@ export const BulkAnswer = Type.Object({
   message: Type.Optional(Type.String({ description: 'why it is an error; names the field' })),
 });
 export type BulkAnswer = Static<typeof BulkAnswer>;
+
+const projectSettings = {
+  four_eyes: Type.Boolean({ description: 'whoever asked for an approval may not decide it' }),
+};
+
+export const Project = Type.Object({ slug: ProjectId, id: Uuid, ...projectSettings });
+export type Project = Static<typeof Project>;
+
+export const ProjectPatch = Type.Object(projectSettings, closed);
+export type ProjectPatch = Static<typeof ProjectPatch>;
 
 export const NewToken = Type.Object(
   {

@@ -1,0 +1,50 @@
+import { approvals, BATCH_SIZE } from '@muster/contracts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
+
+const APPROVER = '01890000-0000-7000-8000-000000000002';
+
+let planner: RunningPlanner;
+
+beforeAll(async () => {
+  planner = await RunningPlanner.start();
+});
+afterAll(() => planner.service.stop());
+
+/** The id of the approval that the job waits for. */
+const asked = (job: string): Promise<string> =>
+  vi.waitUntil(async () => {
+    const request = { project_id: PROJECT, state: 'pending', limit: 1000 } as const;
+    const page = await planner.service.call(approvals.listApprovals, request);
+    return page.approvals.find(({ subject }) => subject.id === job)?.id;
+  });
+
+describe('an approval of a job that is paused', () => {
+  it('given that it is rejected, then the job is cancelled as any other, and says why', async () => {
+    const id = await planner.create(planner.nodes(3), { rollout: { waves: [{ count: 1 }, { approval: true }] } });
+    await planner.answer(id, await planner.askedFor(id, 1));
+    const approval = await asked(id);
+    await planner.act(id, 'pause');
+    await planner.reached(id, 'Stopped');
+    const decision = { project_id: PROJECT, id: approval, decision: 'reject', comment: 'not on a Friday' } as const;
+    await planner.service.call(approvals.decideApproval, { ...decision, by: APPROVER, own_allowed: false });
+    await expect.poll(async () => (await planner.job(id)).reason).toBe('wave 2 was not approved: not on a Friday');
+    expect(await planner.reached(id, 'Stopped')).toMatchObject({ progress: { succeeded: 1, cancelled: 2 } });
+    await vi.waitUntil(() => planner.service.statesOf(id).length === 6);
+    expect(planner.service.statesOf(id).slice(-2)).toEqual(['Stopping', 'Stopped']);
+  });
+});
+
+describe('an approval of the only wave', () => {
+  it('given more devices than are planned at once, then none begins before somebody has approved', async () => {
+    const nodes = planner.nodes(BATCH_SIZE + 1);
+    const id = await planner.create(nodes, { rollout: { waves: [{ approval: true }] } });
+    const approval = await asked(id);
+    expect((await planner.job(id)).progress).toMatchObject({ targeted: nodes.length, pending: nodes.length });
+    expect(planner.asked(id)).toEqual([]);
+    const decision = { project_id: PROJECT, id: approval, decision: 'approve' } as const;
+    await planner.service.call(approvals.decideApproval, { ...decision, by: APPROVER, own_allowed: false });
+    await planner.answer(id, await planner.askedFor(id, nodes.length));
+    await planner.reached(id, 'Successful');
+  });
+});
