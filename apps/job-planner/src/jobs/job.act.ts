@@ -2,6 +2,7 @@ import { DomainError, type JobAction, type JobStatus } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { isEnd } from '@muster/lifecycle';
 import { Injectable } from '@nestjs/common';
+import { Approvals } from '../approvals/approvals.js';
 import type { LockedRollout } from '../rollout/locked-rollout.js';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
@@ -21,6 +22,7 @@ export class JobAct {
     private readonly jobs: JobStore,
     private readonly rollouts: RolloutStore,
     private readonly wake: RolloutWake,
+    private readonly approvals: Approvals,
   ) {}
 
   /** @throws DomainError `not_found`, or `conflict` when the job's status does not allow it; nothing changes then. */
@@ -54,6 +56,7 @@ export class JobAct {
       const rollback = job.rollback_job_id && (await this.rollouts.lock(tx, job.rollback_job_id));
       if (rollback && !rollback.row.planned && !rollback.row.at_rest)
         throw new DomainError('conflict', `job ${rollback.id} has yet to find out what it is to bring back`);
+      await this.approvals.withdraw(tx, key.id);
       await this.jobs.delete(tx, key.id);
     });
   }

@@ -117,7 +117,10 @@ function proceed(rollout: RolloutFacts): RolloutStep {
   const wave = waves[rollout.wave]!;
   if (state.began_at === null) {
     if (wave.approval !== true || state.approved_at !== null) return { do: 'begin_wave' };
-    return state.asked_at === null ? { do: 'ask_approval' } : wait('approval');
+    if (state.asked_at === null) return { do: 'ask_approval' };
+    // The waves before it go on meanwhile.
+    const earlier = rollout.wave === 0 ? wait('approval') : release(rollout, null);
+    return earlier.do === 'wait' ? { ...earlier, for: 'approval' } : earlier;
   }
   const catchUp = rollout.spec.catch_up ?? true;
   const isLast = rollout.wave === waves.length - 1;

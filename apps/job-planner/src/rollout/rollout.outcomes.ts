@@ -130,7 +130,7 @@ export class RolloutOutcomes {
     if (open.length === 0) return [...ends];
     const { table } = this.families.of(rollout.row);
     const standing = await this.targets.standing(tx, table, open);
-    const again = new Map<string, { pause: number | null; reason: string }>();
+    const again = new Map<string, { pause: number | null; end: DeviceEnd; reason: string }>();
     let tried = 0;
     for (const one of open) {
       const part = standing.get(one.ref);
@@ -138,7 +138,7 @@ export class RolloutOutcomes {
       const pause = pauseOf(rollout, one, part, tried);
       if (pause === undefined) continue;
       if (pause !== null) tried++;
-      again.set(one.ref, { pause, reason: one.reason || one.code });
+      again.set(one.ref, { pause, end: one.end, reason: one.reason });
     }
     if (again.size === 0) return [...ends];
     const ids = [...again.keys()];
@@ -149,9 +149,14 @@ export class RolloutOutcomes {
         reason: [...again.values()].map(({ reason }) => reason.slice(0, REASON_LENGTH)),
         waits_for: [...again.values()].map(({ pause }) => (pause === null ? '' : 'retry_at')),
         ask_at: [...again.values()].map(({ pause }) => (pause === null ? null : new Date(rollout.now + pause))),
+        outcome: [...again.values()].map(({ pause, end }) => (pause === null ? null : end)),
       },
       set: { command_id: null, asks: 0 },
-      ...(bringsBack(rollout.row.spec) && { compute: { sent: `t.sent OR i.waits_for = 'retry_at'` } }),
+      compute: {
+        // A command that no device was sent was no try.
+        attempts: `t.attempts - (i.waits_for = '')::integer`,
+        ...(bringsBack(rollout.row.spec) && { sent: `t.sent OR i.waits_for = 'retry_at'` }),
+      },
     });
     const held = ids.map((id) => standing.get(id)!).filter(({ state }) => state === 'Waiting');
     await this.targets.waitAnew(

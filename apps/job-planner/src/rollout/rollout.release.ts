@@ -28,7 +28,7 @@ export class RolloutRelease {
     const { open } = windowsOf(row, now);
     return this.targets.releasable(tx, this.families.of(row).table, row.id, {
       count,
-      ranges: row.waves.length > 1 ? row.waves.slice(0, row.wave + 1) : null,
+      ranges: row.waves.length > 1 ? row.waves.filter(({ began_at }) => began_at !== null) : null,
       zones: open && isOnDevices(row.spec) ? [...open.keys()] : null,
     });
   }

@@ -16,20 +16,20 @@ export class RolloutStop {
   ) {}
 
   /** Some that have not begun never do. */
-  stopPending(tx: Tx, rollout: LockedRollout): Promise<void> {
-    return this.endWaiting(tx, rollout, 'cancelled', rollout.row.reason);
+  async stopPending(tx: Tx, rollout: LockedRollout): Promise<void> {
+    const parts = await this.targets.waiting(tx, this.families.of(rollout.row).table, rollout.id);
+    const ids = parts.map(({ id }) => id);
+    await this.endParts(tx, rollout, ids, 'cancelled', rollout.row.reason);
   }
 
-  /** The time of the rollout is up for some that have not begun. */
-  expire(tx: Tx, rollout: LockedRollout): Promise<void> {
+  /** The time of the rollout is up for some that have not begun; those that were tried came to what that try did. */
+  async expire(tx: Tx, rollout: LockedRollout): Promise<void> {
     rollout.set({ planned: true, rescan_at: null });
-    return this.endWaiting(tx, rollout, 'never_contacted', 'end_at has passed');
-  }
-
-  private async endWaiting(tx: Tx, rollout: LockedRollout, end: DeviceEnd, reason: string): Promise<void> {
-    const { table } = this.families.of(rollout.row);
-    const ids = await this.targets.waiting(tx, table, rollout.id);
-    await this.endParts(tx, rollout, ids, end, reason);
+    const parts = await this.targets.waiting(tx, this.families.of(rollout.row).table, rollout.id);
+    for (const [end, some] of Map.groupBy(parts, ({ tried }) => tried ?? 'never_contacted')) {
+      const ids = some.map(({ id }) => id);
+      await this.endParts(tx, rollout, ids, end, 'end_at has passed');
+    }
   }
 
   /** Ends those of these parts that have not begun; the commands of devices that are offline are cancelled. */

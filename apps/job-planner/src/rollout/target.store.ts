@@ -2,10 +2,13 @@ import { BATCH_SIZE, type JobTaskStatus } from '@muster/contracts';
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import type { DeviceEnd } from './tally.js';
 import { UNDER_WAY, type TargetTable } from './target.table.js';
 
 const FIRST_ASK_SECONDS = 60;
 const MOST_ASK_SECONDS = 3_600;
+/** A device that has yet to show its success is looked at this often at least: its time may be over. */
+const MOST_PROOF_SECONDS = 4;
 
 /** SQL: how soon a device's part that has just moved is asked about, should nothing come. */
 export const FIRST_ASK_AT = `now() + interval '${FIRST_ASK_SECONDS} seconds'`;
@@ -96,15 +99,15 @@ export class TargetStore {
     return row!.at;
   }
 
-  /** Some that have not begun. */
-  async waiting(tx: Tx, table: TargetTable, rollout: string): Promise<string[]> {
+  /** Some that have not begun. `tried`: what the last try came to of those that wait for another. */
+  async waiting(tx: Tx, table: TargetTable, rollout: string): Promise<{ id: string; tried: DeviceEnd | null }[]> {
     const lane = (which: string) =>
-      `(SELECT id FROM ${table.states.table} WHERE project_id = $1 AND ${table.owner} = $2 AND state = 'Waiting' AND ${which} LIMIT ${BATCH_SIZE})`;
-    const rows = await tx.query<{ id: string }>(
+      `(SELECT id, CASE WHEN command_id IS NULL AND waits_for = 'retry_at' THEN outcome END AS tried FROM ${table.states.table}
+        WHERE project_id = $1 AND ${table.owner} = $2 AND state = 'Waiting' AND ${which} LIMIT ${BATCH_SIZE})`;
+    return tx.query<{ id: string; tried: DeviceEnd | null }>(
       `${lane(`waits_for = ''`)} UNION ALL ${lane(`waits_for <> ''`)} LIMIT ${BATCH_SIZE}`,
       [tx.project, rollout],
     );
-    return rows.map((row) => row.id);
   }
 
   /** Some whose command is under way and not to be cancelled yet. */
@@ -169,7 +172,7 @@ export class TargetStore {
 
   /** Claims those whose device said that it succeeded and has yet to show it. */
   claimUnproven(tx: Tx, table: TargetTable, rollout: string): Promise<(Askable & Record<string, unknown>)[]> {
-    return this.claim(tx, table, rollout, `state = 'Running' AND waits_for = 'proof'`, 1, FIRST_ASK_SECONDS);
+    return this.claim(tx, table, rollout, `state = 'Running' AND waits_for = 'proof'`, 1, MOST_PROOF_SECONDS);
   }
 
   private async claim(tx: Tx, table: TargetTable, rollout: string, which: string, first: number, most: number) {
@@ -213,7 +216,7 @@ export class TargetStore {
   async waitAnew(tx: Tx, table: TargetTable, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await tx.query(
-      `UPDATE ${table.states.table} t SET waits_for = '', command_id = NULL, ask_at = NULL FROM ${batch(['$2::uuid[]'], ['id'])}
+      `UPDATE ${table.states.table} t SET waits_for = '', command_id = NULL, ask_at = NULL, attempts = t.attempts - 1 FROM ${batch(['$2::uuid[]'], ['id'])}
        WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = 'Waiting'`,
       [tx.project, ids],
     );

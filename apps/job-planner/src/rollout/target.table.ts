@@ -27,7 +27,7 @@ export const TARGET_COLUMNS = {
   /** What it had before, where it may be brought back to that; and whether its device was sent anything. */
   before: 'jsonb',
   sent: 'boolean',
-  /** What it came to, in the words of a tally; null until it has ended. */
+  /** What it came to, or its last try did, in the words of a tally; null before. */
   outcome: 'text',
   round: 'integer',
 } as const satisfies Columns;

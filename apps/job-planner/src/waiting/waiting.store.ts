@@ -30,6 +30,7 @@ const OPEN = `
     SELECT r.*, j.state, j.state_at,
       pending + offline + in_flight + succeeded + failed + timed_out + rejected + unknown + r.cancelled AS targeted,
       coalesce((spec ->> 'max_in_flight')::integer, ${MAX_IN_FLIGHT}) AS slots,
+      ${timeout('in_progress_seconds')} AS in_progress,
       (${timeout('offline_seconds')} + ${timeout('in_progress_seconds')})::float8 AS seconds
     FROM rollout r JOIN job j USING (project_id, id)
     WHERE r.project_id = $1 AND (due_at IS NOT NULL OR at_rest AND wish = 'pause')
@@ -65,7 +66,7 @@ const SOURCES: Readonly<Record<string, string>> = {
     UNION ALL
     (SELECT '${jobTaskEntity.name}', t.id, t.device_id, t.state, coalesce(nullif(t.waits_for, ''), 'in_flight'), t.due_at, t.reason
      FROM open r CROSS JOIN LATERAL (
-       SELECT t.*, t.state_at + make_interval(secs => r.seconds) AS due_at FROM job_task t
+       SELECT t.*, t.state_at + make_interval(secs => CASE WHEN t.waits_for = 'proof' THEN r.in_progress ELSE r.seconds END) AS due_at FROM job_task t
        WHERE t.project_id = $1 AND t.job_id = r.id AND t.state IN ('Running', 'Stopping')) t
      WHERE r.in_flight > 0 AND (t.due_at, t.id) > ($3, $4) ORDER BY t.due_at, t.id LIMIT $2)`,
 };

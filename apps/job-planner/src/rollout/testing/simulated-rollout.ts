@@ -156,12 +156,12 @@ export class SimulatedRollout {
 
   #release(count: number, paidUntil: ((taken: number) => number) | undefined): boolean {
     const { open } = this.facts.windows;
-    const { waves, wave } = this.facts;
+    const { waves } = this.facts;
     const mayBegin = (device: Device) =>
       device.is === 'pending' &&
       (!open || open.has(device.zone)) &&
       (waves.length === 0 ||
-        waves.slice(0, wave + 1).some(({ from, to }) => device.place >= from && device.place < to));
+        waves.some(({ from, to, began_at }) => began_at !== null && device.place >= from && device.place < to));
     const taken = this.devices.filter(mayBegin).slice(0, count);
     for (const device of taken) {
       this.tally.pending--;
