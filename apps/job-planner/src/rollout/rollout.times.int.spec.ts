@@ -61,6 +61,29 @@ describe('windows and times', () => {
     await rollouts.exact(id);
   });
 
+  it('given a device that rests between two tries when end_at passes, then it came to what its last try did', async () => {
+    const end_at = new Date(Date.now() + 2_000).toISOString();
+    const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 3_600 }];
+    const { id } = await rollouts.start(2, { max_in_flight: 1, end_at, retry });
+    await planner.answer(id, await planner.askedFor(id, 1), 'FAILURE', 'no space');
+    const second = (await planner.askedFor(id, 2)).slice(1);
+    await planner.progressed(id, { failed: 1, in_flight: 1 });
+    await planner.answer(id, second);
+    expect((await planner.reached(id, 'Partially_successful')).progress).toMatchObject({ failed: 1, timed_out: 0 });
+    await rollouts.exact(id);
+  });
+
+  it('given a window that was missed, then that was no try: the rule still has its own', async () => {
+    const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 0 }];
+    const window = { start: clock(-1), end: clock(1), timezone: 'UTC' };
+    const { id } = await rollouts.start(1, { window, retry });
+    await planner.answer(id, await planner.askedFor(id, 1), 'TIMEOUT', 'never_contacted', { sent: false });
+    await planner.answer(id, (await planner.askedFor(id, 2)).slice(1), 'FAILURE');
+    await rollouts.due(id);
+    await planner.answer(id, (await planner.askedFor(id, 3)).slice(2));
+    await planner.reached(id, 'Successful');
+  });
+
   it('given a rate, then so many begin at once, and the rest one after the other', async () => {
     const { id } = await rollouts.start(5, { rate_per_minute: 2 });
     await planner.askedFor(id, 1);

@@ -146,6 +146,17 @@ describe('an approval', () => {
     expect(planner.service.statesOf(approval.id)).toEqual(['pending', 'approved']);
   });
 
+  it('given a wave that passed early, then its other devices begin while the next wave is asked for', async () => {
+    const waves = [{ count: 4, success_threshold: 25 }, { approval: true }];
+    const { id } = await rollouts.start(6, { waves, max_in_flight: 2 });
+    await planner.answer(id, (await planner.askedFor(id, 2)).slice(0, 1));
+    await asked(id);
+    await planner.answer(id, (await planner.askedFor(id, 3)).slice(1));
+    await planner.answer(id, (await planner.askedFor(id, 4)).slice(3));
+    await planner.progressed(id, { succeeded: 4, pending: 2, waiting_for: 'approval' });
+    expect(planner.asked(id)).toHaveLength(4);
+  });
+
   it('given that the first wave needs one and whoever asked may give it, then he does', async () => {
     const { id } = await rollouts.start(2, { waves: [{ approval: true }] });
     const approval = await asked(id);
