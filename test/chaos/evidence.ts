@@ -2,7 +2,7 @@ import { entities, eventStream, schemaOf, type ServiceName } from '@muster/contr
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { AckPolicy, DeliverPolicy, type NatsConnection } from 'nats';
+import { AckPolicy, DeliverPolicy, type JsMsg, type NatsConnection } from 'nats';
 import type { Tables } from './database.ts';
 
 /** The services that publish events. */
@@ -13,12 +13,15 @@ const FETCH_MS = 5_000;
 
 /**
  * What the run has left behind, side by side in a schema of the run's own, where statements compare it: so it may be as much as it likes.
- * `event.round`: `live` as the relays published them, `rebuilt` after the streams were deleted.
+ * `event`: transitions, and `notice`: what was told beside them, with the `round`: `live` as the relays published them, `rebuilt` after the
+ * streams were deleted. `published`: both.
  */
 const TABLES = `
   DROP SCHEMA IF EXISTS chaos CASCADE;
   CREATE SCHEMA chaos;
   CREATE UNLOGGED TABLE chaos.event (round text, service text, event_id text, entity text, id uuid, version int, was text, became text, md5 text);
+  CREATE UNLOGGED TABLE chaos.notice (round text, service text, event_id text, entity text, id uuid, name text, number int, md5 text);
+  CREATE VIEW chaos.published AS SELECT round, event_id, md5 FROM chaos.event UNION ALL SELECT round, event_id, md5 FROM chaos.notice;
   CREATE UNLOGGED TABLE chaos.execution (device_id uuid, command_id uuid, fence int, at timestamptz);
   CREATE UNLOGGED TABLE chaos.told (device_id uuid, command_id uuid, fence int, status text, at timestamptz);
   CREATE UNLOGGED TABLE chaos.accepted (kind text, id uuid, name text);
@@ -32,8 +35,13 @@ export const transitionsOf = (moves: string) => `
            FROM json_to_recordset(${moves}) AS m(entity text, "to" text, ids jsonb, "from" jsonb, version jsonb, at jsonb),
                 jsonb_array_elements_text(m.ids) WITH ORDINALITY AS i(id, place))`;
 
-/** One transition of the journal a line, and the rows of all entities. */
+/** One transition of the journal a line, one notice a line, and the rows of all entities. */
 const VIEWS = `
+  CREATE UNLOGGED TABLE chaos.noted AS ${PUBLISHERS.map(
+    (service) => `
+    SELECT n.entity, n.id, n.name, n.number FROM ${schemaOf(service)}.journal j,
+      json_to_recordset(j.notices) AS n(entity text, id uuid, name text, number int)`,
+  ).join(' UNION ALL ')};
   CREATE UNLOGGED TABLE chaos.transition AS ${PUBLISHERS.map(
     (service) => `
     SELECT '${service}' AS service, j.seq, t.* FROM ${schemaOf(service)}.journal j, ${transitionsOf('j.transitions')} t`,
@@ -80,7 +88,17 @@ export async function readLog(database: Tables, file: string, table: 'execution'
 
 interface BusEvent {
   id: string;
-  data: { id: string; from: string | null; to: string; version: number };
+  data: { id: string } & ({ from: string | null; to: string; version: number } | { number: number });
+}
+
+/** Takes a message apart for the table that it belongs to. */
+function evidenceOf(message: JsMsg): ['event' | 'notice', object] {
+  const { id: event_id, data } = message.json<BusEvent>();
+  const [, , , entity, name] = message.subject.split('.');
+  const common = { event_id, entity, id: data.id, md5: createHash('md5').update(message.data).digest('hex') };
+  if (!('version' in data)) return ['notice', { ...common, name, number: data.number }];
+  const { version, from: was, to: became } = data;
+  return ['event', { ...common, version, was, became }];
 }
 
 /** Takes in every event that the streams hold, page by page, as another system would read them. */
@@ -96,16 +114,16 @@ export async function readEvents(database: Tables, connection: NatsConnection, r
     });
     const consumer = await connection.jetstream().consumers.get(stream, name);
     for (let left = num_pending; left > 0;) {
-      const page: object[] = [];
+      const pages = { event: [] as object[], notice: [] as object[] };
       for await (const message of await consumer.fetch({ max_messages: Math.min(left, PAGE), expires: FETCH_MS })) {
-        const { id: event_id, data } = message.json<BusEvent>();
-        const md5 = createHash('md5').update(message.data).digest('hex');
-        const { id, version, from: was, to: became } = data;
-        page.push({ round, service, event_id, entity: message.subject.split('.')[3], id, version, was, became, md5 });
+        const [table, evidence] = evidenceOf(message);
+        pages[table].push({ round, service, ...evidence });
       }
-      if (page.length === 0) throw new Error(`${stream} gives no more messages, ${left} are missing`);
-      left -= page.length;
-      await insert(database, 'event', page);
+      const count = pages.event.length + pages.notice.length;
+      if (count === 0) throw new Error(`${stream} gives no more messages, ${left} are missing`);
+      left -= count;
+      await insert(database, 'event', pages.event);
+      await insert(database, 'notice', pages.notice);
     }
     await manager.consumers.delete(stream, name);
   }

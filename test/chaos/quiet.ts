@@ -57,6 +57,7 @@ async function openWork(database: Database, connection: NatsConnection): Promise
   const rows = await database.query<{ what: string; count: number }>(
     `SELECT 'jobs' AS what, count(*)::int AS count FROM job_planner.job
      WHERE state IN ('Waiting', 'Running', 'Stopping') OR (state = 'Stopped' AND NOT cancelled)
+     UNION ALL SELECT 'rollouts whose progress is to be told', count(*)::int FROM job_planner.rollout WHERE tell_at IS NOT NULL
      UNION ALL SELECT 'tasks', count(*)::int FROM job_planner.job_task WHERE state IN ('Waiting', 'Running', 'Stopping')
      UNION ALL SELECT 'commands', count(*)::int FROM command_dispatcher.command
        WHERE state IN ('QUEUED', 'SCHEDULED', 'INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')

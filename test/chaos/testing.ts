@@ -6,7 +6,7 @@ export const SMALL_WORLD = `
   CREATE TABLE job_planner.job (project_id text, id uuid, job_name text, state text, version int, tasks_deleted_at timestamptz);
   CREATE TABLE job_planner.rollout (project_id text, id uuid, pending int DEFAULT 0, offline int DEFAULT 0, in_flight int DEFAULT 0,
     stopping int DEFAULT 0, succeeded int DEFAULT 0, failed int DEFAULT 0, timed_out int DEFAULT 0, never_contacted int DEFAULT 0,
-    rejected int DEFAULT 0, unknown int DEFAULT 0, cancelled int DEFAULT 0);
+    rejected int DEFAULT 0, unknown int DEFAULT 0, cancelled int DEFAULT 0, told int DEFAULT 0);
   CREATE TABLE job_planner.job_task (project_id text, id uuid, job_id uuid, target_id uuid, command_id uuid, state text, version int,
     waits_for text DEFAULT '', outcome text DEFAULT 'succeeded');
   CREATE TABLE command_dispatcher.command (project_id text, id uuid, ref uuid, device_id uuid, state text, version int, fence int, code text,
@@ -26,16 +26,16 @@ export const SMALL_WORLD = `
   CREATE TABLE device_state.deployment (id uuid, state text, version int);
   CREATE TABLE command_dispatcher.lane (project_id text, device_id uuid, in_flight uuid);
   CREATE TABLE device_state.device (id uuid, name text, state text, version int, attributes jsonb);
-  CREATE TABLE job_planner.journal (seq bigserial, transitions json);
-  CREATE TABLE command_dispatcher.journal (seq bigserial, transitions json);
-  CREATE TABLE device_state.journal (seq bigserial, transitions json);
+  CREATE TABLE job_planner.journal (seq bigserial, transitions json, notices json);
+  CREATE TABLE command_dispatcher.journal (seq bigserial, transitions json, notices json);
+  CREATE TABLE device_state.journal (seq bigserial, transitions json, notices json);
   CREATE TABLE job_planner.dead_letter (subject text, reason text);
   CREATE TABLE command_dispatcher.dead_letter (subject text, reason text);
   CREATE TABLE device_state.dead_letter (subject text, reason text);
 
   INSERT INTO device_state.device VALUES ('d0000000-0000-7000-8000-000000000001', 'd', 'REGISTERED', 1, '{"m1": true}');
   INSERT INTO job_planner.job VALUES ('demo', 'a0000000-0000-7000-8000-000000000001', 'c-1', 'Successful', 3);
-  INSERT INTO job_planner.rollout (project_id, id, succeeded) VALUES ('demo', 'a0000000-0000-7000-8000-000000000001', 1);
+  INSERT INTO job_planner.rollout (project_id, id, succeeded, told) VALUES ('demo', 'a0000000-0000-7000-8000-000000000001', 1, 2);
   INSERT INTO job_planner.job_task VALUES ('demo', 'b0000000-0000-7000-8000-000000000001', 'a0000000-0000-7000-8000-000000000001',
     'd0000000-0000-7000-8000-000000000001', 'c0000000-0000-7000-8000-000000000001', 'Successful', 3);
   INSERT INTO command_dispatcher.command VALUES ('demo', 'c0000000-0000-7000-8000-000000000001', 'b0000000-0000-7000-8000-000000000001',
@@ -70,6 +70,9 @@ export const SMALL_WORLD = `
        {"entity":"job","to":"Running","ids":["a0000000-0000-7000-8000-000000000001"],"from":{"all":"Waiting"},"version":{"all":2}}]'),
     ('[{"entity":"job-task","to":"Successful","ids":["b0000000-0000-7000-8000-000000000001"],"from":{"all":"Running"},"version":{"all":3}}]'),
     ('[{"entity":"job","to":"Successful","ids":["a0000000-0000-7000-8000-000000000001"],"from":{"all":"Running"},"version":{"all":3}}]');
+  INSERT INTO job_planner.journal (transitions, notices) VALUES
+    ('[]', '[{"entity":"job","name":"progress","id":"a0000000-0000-7000-8000-000000000001","number":1}]'),
+    ('[]', '[{"entity":"job","name":"progress","id":"a0000000-0000-7000-8000-000000000001","number":2}]');
   INSERT INTO command_dispatcher.journal (transitions) VALUES
     ('[{"entity":"command","to":"QUEUED","ids":["c0000000-0000-7000-8000-000000000001","c0000000-0000-7000-8000-000000000002","c0000000-0000-7000-8000-000000000003"],"from":{"all":null},"version":{"all":1}},
        {"entity":"command","to":"INITIATED","ids":["c0000000-0000-7000-8000-000000000001","c0000000-0000-7000-8000-000000000002","c0000000-0000-7000-8000-000000000003"],"from":{"all":"QUEUED"},"version":{"all":2}}]'),
@@ -87,4 +90,8 @@ export const ITS_EVIDENCE = `
     FROM (SELECT transitions FROM job_planner.journal UNION ALL SELECT transitions FROM command_dispatcher.journal
           UNION ALL SELECT transitions FROM device_state.journal) j,
       ${transitionsOf('j.transitions')} t,
+      (VALUES ('live'), ('rebuilt')) AS rounds(round);
+  INSERT INTO chaos.notice
+    SELECT round, 's', n.id || '.' || n.name || '.' || n.number, n.entity, n.id, n.name, n.number, md5(n.number::text)
+    FROM job_planner.journal j, json_to_recordset(j.notices) AS n(entity text, id uuid, name text, number int),
       (VALUES ('live'), ('rebuilt')) AS rounds(round);`;

@@ -120,6 +120,11 @@ describe('the verdicts', () => {
     ],
     [3, 'rows that are not as', `UPDATE job_planner.job SET version = 4`],
     [3, 'rows that are not as', `UPDATE device_state.device SET state = 'ONLINE'`],
+    [3, 'gaps in the notices:', `DELETE FROM chaos.notice WHERE round = 'live' AND number = 1`],
+    [3, 'gaps in the notices of the journal', `DELETE FROM job_planner.journal WHERE notices->0->>'number' = '1'`],
+    [3, 'notices that were not heard', `DELETE FROM chaos.notice WHERE round = 'live' AND number = 2`],
+    [3, 'notices that nobody made', `DELETE FROM job_planner.journal WHERE notices->0->>'number' = '2'`],
+    [3, 'rollouts that told more or less', `UPDATE job_planner.rollout SET told = 3`],
     [4, 'jobs with a wrong succeeded', `UPDATE job_planner.rollout SET succeeded = 2`],
     [4, 'jobs with a wrong in_flight', `UPDATE job_planner.rollout SET in_flight = 1`],
     [4, 'command requests with a wrong SUCCESS', `UPDATE command_dispatcher.request_count SET "SUCCESS" = 2`],
@@ -128,6 +133,7 @@ describe('the verdicts', () => {
     [5, 'ended too late', `UPDATE command_dispatcher.command SET ${late}`],
     [5, 'ended before their time', `UPDATE command_dispatcher.command SET state = 'TIMEOUT', code = 'never_contacted'`],
     [6, 'did not come back', `DELETE FROM chaos.event WHERE round = 'rebuilt' AND version = 3`],
+    [6, 'did not come back', `DELETE FROM chaos.notice WHERE round = 'rebuilt' AND number = 2`],
     [6, 'not there before', `UPDATE chaos.event SET md5 = 'x' WHERE round = 'rebuilt' AND version = 3`],
     [
       7,
@@ -138,6 +144,11 @@ describe('the verdicts', () => {
       7,
       'several bodies',
       `INSERT INTO chaos.event SELECT 'live', service, event_id, entity, id, version, was, became, 'x' FROM chaos.event WHERE round = 'live'`,
+    ],
+    [
+      7,
+      'several bodies',
+      `INSERT INTO chaos.notice SELECT 'live', service, event_id, entity, id, name, number, 'x' FROM chaos.notice WHERE round = 'live'`,
     ],
     [
       7,
@@ -179,7 +190,7 @@ describe('the verdicts', () => {
     await client.query(`UPDATE command_dispatcher.command SET ${late}`);
     await client.query(excuse(60, 7));
     expect((await verdicts())[4]!.broken).toHaveLength(1);
-    await client.query('DROP TABLE chaos.transition CASCADE; DROP VIEW chaos.row');
+    await client.query('DROP TABLE chaos.transition, chaos.noted CASCADE; DROP VIEW chaos.row');
     await client.query(excuse(60, 5));
     expect((await verdicts())[4]!.broken).toEqual([]);
   });

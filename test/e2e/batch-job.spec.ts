@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { byEntity, gaps, readEvents, type BusEvent } from './events.js';
+import { byEntity, gaps, readEvents, readNotices, type BusEvent, type BusNotice } from './events.js';
 import golden from './golden/job.json' with { type: 'json' };
 import { Stack } from '../harness/stack.js';
 
@@ -28,6 +28,10 @@ const executions = async (file: string) =>
 
 const inState = (events: readonly BusEvent[], state: string) =>
   [...byEntity(events).values()].filter((own) => own.at(-1)?.data.to === state).length;
+
+/** Milliseconds between one and the next. */
+const pauses = (notices: readonly BusNotice[]) =>
+  notices.slice(1).map(({ time }, index) => Date.parse(time) - Date.parse(notices[index]!.time));
 
 /** What is wrong with an event of this entity. */
 function faultsOf(event: BusEvent, entity: string): string[] {
@@ -134,6 +138,11 @@ describe('a job over 2,000 devices of which a tenth fails', () => {
       expect(inState(commands, 'FAILURE')).toBe(failed);
       expect(gaps(tasks)).toEqual([]);
       expect(gaps(commands)).toEqual([]);
+      const told = () => readNotices(connection, `muster.evt.demo.job.progress.${id}`);
+      await expect.poll(async () => (await told()).at(-1)?.data, { timeout: 20_000 }).toMatchObject(job.progress);
+      const notices = await told();
+      expect(notices.map(({ data }) => data.number)).toEqual(notices.map((_, index) => index + 1));
+      expect(Math.min(...pauses(notices))).toBeGreaterThanOrEqual(1_000);
 
       const retried = await stack.api<{ status: string }>('POST', `/v2/demo/productmgr/jobs/${id}/retry`);
       expect(retried).toMatchObject({ status: 200, body: { job_id: id, status: 'Running' } });
@@ -187,9 +196,10 @@ describe('event streams that are lost', () => {
   it('given that all of them are deleted, when they are rebuilt, then the same events are in them again', async () => {
     const connection = await stack.nats();
     const read = async () => {
-      const events = new Map<string, BusEvent>();
+      const events = new Map<string, BusEvent | BusNotice>();
       for (const entity of ['job', 'job-task', 'command', 'device'])
         for (const event of await readEvents(connection, `muster.evt.demo.${entity}.>`)) events.set(event.id, event);
+      for (const event of await readNotices(connection, 'muster.evt.demo.job.>')) events.set(event.id, event);
       return events;
     };
     const before = await read();
@@ -246,6 +256,7 @@ describe('what other systems see', () => {
       ...(await own('muster.evt.demo.job.>', 'id')),
       ...(await own('muster.evt.demo.job-task.>', 'job_id')),
       ...(await own('muster.evt.demo.command.>', 'request_id')),
+      ...(await readNotices(connection, `muster.evt.demo.job.progress.${body.job_id}`)),
     ];
     expect(new Set(events.map((event) => event.traceparent?.split('-')[1]))).toEqual(new Set([trace]));
     fleet.kill('SIGTERM');

@@ -1,6 +1,6 @@
 import type { NatsConnection } from 'nats';
 
-export interface BusEvent {
+interface CloudEvent<Data> {
   specversion: string;
   id: string;
   source: string;
@@ -9,22 +9,35 @@ export interface BusEvent {
   time: string;
   dataschema: string;
   traceparent?: string;
-  data: { project_id: string; id: string; from: string | null; to: string; version: number; reason: string } & Record<
-    string,
-    unknown
-  >;
+  data: { project_id: string; id: string } & Data & Record<string, unknown>;
 }
 
-/** Reads everything that a filter of `muster.evt` has kept, as another system would. */
-export async function readEvents(connection: NatsConnection, filter: string): Promise<BusEvent[]> {
+/** The event of a transition. */
+export type BusEvent = CloudEvent<{ from: string | null; to: string; version: number; reason: string }>;
+/** The event of a notice. */
+export type BusNotice = CloudEvent<{ number: number }>;
+
+const isTransition = (event: BusEvent | BusNotice): event is BusEvent => 'version' in event.data;
+
+/** Reads every transition that a filter of `muster.evt` has kept, as another system would. */
+export const readEvents = async (connection: NatsConnection, filter: string): Promise<BusEvent[]> =>
+  (await readAll(connection, filter)).filter(isTransition);
+
+/** Reads every notice that a filter of `muster.evt` has kept, each once, in the order of its number. */
+export async function readNotices(connection: NatsConnection, filter: string): Promise<BusNotice[]> {
+  const notices = (await readAll(connection, filter)).filter((event): event is BusNotice => !isTransition(event));
+  return [...new Map(notices.map((event) => [event.id, event])).values()].sort((a, b) => a.data.number - b.data.number);
+}
+
+async function readAll(connection: NatsConnection, filter: string): Promise<(BusEvent | BusNotice)[]> {
   const manager = await connection.jetstreamManager();
   const stream = await manager.streams.find(filter.replace(/^muster\.evt\.\*/, 'muster.evt.demo'));
   const consumer = await connection.jetstream().consumers.get(stream, { filterSubjects: filter });
   const { num_pending } = await consumer.info();
-  const events: BusEvent[] = [];
+  const events: (BusEvent | BusNotice)[] = [];
   if (num_pending === 0) return events;
   for await (const message of await consumer.fetch({ max_messages: num_pending, expires: 10_000 }))
-    events.push(message.json<BusEvent>());
+    events.push(message.json<BusEvent | BusNotice>());
   return events;
 }
 

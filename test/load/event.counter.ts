@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { BenchStack } from './bench.stack.ts';
 import { ask } from './workers/ask.ts';
 
-/** Events of jobs, tasks and commands. `delivered` counts repetitions, `unique` does not. */
+/** Events of the transitions of jobs, tasks and commands. `delivered` counts repetitions, `unique` does not. */
 export interface EventCount {
   delivered: number;
   unique: number;
@@ -12,7 +12,7 @@ export interface EventCount {
 const STREAMS = [eventStream('job-planner'), eventStream('command-dispatcher')];
 const CATCH_UP_MS = 60_000;
 
-/** A subscriber outside of the product that counts events by their ids, in a thread of its own. */
+/** A subscriber outside of the product that counts these by their ids, in a thread of its own. */
 export class EventCounter {
   private readonly worker: Worker;
   private readonly bench: BenchStack;

@@ -15,6 +15,7 @@ import { Families } from './rollout/families.js';
 import { RolloutAdvance } from './rollout/rollout.advance.js';
 import { RolloutForecast } from './rollout/rollout.forecast.js';
 import { RolloutHolds } from './rollout/rollout.holds.js';
+import { RolloutNotices } from './rollout/rollout.notices.js';
 import { RolloutOutcomes } from './rollout/rollout.outcomes.js';
 import { RolloutPlan } from './rollout/rollout.plan.js';
 import { RolloutReconcile } from './rollout/rollout.reconcile.js';
@@ -48,6 +49,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
     RolloutAdvance,
     RolloutReconcile,
     RolloutRunner,
+    RolloutNotices,
     RolloutForecast,
     RolloutSupersede,
     JobStore,

@@ -3,7 +3,7 @@ import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
 import { toAsyncApi } from './asyncapi.js';
-import { entities } from './catalogue.js';
+import { entities, notices } from './catalogue.js';
 import { deviceChannels } from './device-channel.js';
 
 interface Channel {
@@ -33,9 +33,10 @@ describe('toAsyncApi', () => {
     expect(document.info.version).toBe('1.2.3');
   });
 
-  it('given every entity and every channel of a device, then each is described, and nothing else', () => {
+  it('given every entity, every notice and every channel of a device, then each is described, and nothing else', () => {
     const expected = [
       ...entities.map(({ name }) => `${name}-event`),
+      ...notices.map(({ entity, name }) => `${entity.name}-${name}-event`),
       ...Object.keys(deviceChannels).map((name) => `device-${name}`),
     ];
     expect(Object.keys(document.channels).sort()).toEqual(expected.sort());

@@ -1,7 +1,8 @@
 import type { TSchema } from 'typebox';
-import { entities } from './catalogue.js';
+import { entities, notices } from './catalogue.js';
 import { deviceChannels, type DeviceChannel } from './device-channel.js';
 import { cloudEventSchema } from './entity.js';
+import { noticeEventSchema } from './notice.js';
 
 /** The AsyncAPI 3 document of what other systems and devices see on the bus (interfaces §7 and §8). */
 export function toAsyncApi(version: string): Record<string, unknown> {
@@ -35,6 +36,17 @@ export function toAsyncApi(version: string): Record<string, unknown> {
       title: `Every transition of a ${entity.name}`,
       parameters: { project, state: { enum: [...entity.states] }, id: { description: `the id of the ${entity.name}` } },
       payload: cloudEventSchema(entity),
+      action: 'send',
+      contentType: 'application/cloudevents+json',
+    });
+  }
+  for (const notice of notices) {
+    const { entity, name } = notice;
+    add(`${entity.name}-${name}-event`, {
+      address: `muster.evt.{project}.${entity.name}.${name}.{id}`,
+      title: `The ${name} of a ${entity.name}`,
+      parameters: { project, id: { description: `the id of the ${entity.name}` } },
+      payload: noticeEventSchema(notice),
       action: 'send',
       contentType: 'application/cloudevents+json',
     });

@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
-import { entities, rpcs, works } from './catalogue.js';
+import { entities, notices, rpcs, works } from './catalogue.js';
 import { schemaOf, SERVICES } from './services.js';
 import { BATCH_SIZE, workBatchSchema } from './work.js';
 
@@ -42,6 +42,19 @@ describe('the catalogue', () => {
       unique(entity.states);
       // Types are told apart in lower case.
       unique(entity.states.map((state) => state.toLowerCase()));
+    },
+  );
+
+  it('given all notices, then each is of an entity of the catalogue, and no two are the same', () => {
+    unique(notices.map(({ entity, name }) => `${entity.name}.${name}`));
+    for (const { entity } of notices) expect(entities).toContain(entity);
+  });
+
+  it.each(notices.map((notice) => [`${notice.entity.name}.${notice.name}`, notice] as const))(
+    'given %s, then its word fits into a subject and is none of the states of its entity',
+    (_about, { entity, name }) => {
+      expect(name).toMatch(TOKEN);
+      unique([name, ...entity.states].map((word) => word.toLowerCase()));
     },
   );
 

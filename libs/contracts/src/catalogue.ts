@@ -8,7 +8,8 @@ import { deviceEntity, deviceState, deviceWork } from './device-state.js';
 import { driftEntity, drifts } from './drift.js';
 import { deviceCredentials } from './device-credentials.js';
 import type { EntityContract } from './entity.js';
-import { jobEntity, jobPlanner, jobTaskEntity, jobWork } from './job-planner.js';
+import { jobEntity, jobPlanner, jobProgress, jobTaskEntity, jobWork } from './job-planner.js';
+import type { NoticeContract } from './notice.js';
 import { deviceOperationEntity, operationEntity, operations, operationWork } from './operations.js';
 import { pipelineRpcs } from './pipelines.js';
 import type { RpcContract } from './rpc.js';
@@ -29,6 +30,9 @@ export const entities: readonly EntityContract[] = [
   deviceOperationEntity,
   deploymentEntity,
 ];
+
+/** Everything that is told of entities beside their transitions. */
+export const notices: readonly NoticeContract[] = [jobProgress];
 
 /** The services that keep dead letters, those with a journal, and what each is asked of them. */
 export const deadLetters: ReadonlyMap<ServiceName, DeadLetterRpcs> = new Map(

@@ -1,5 +1,5 @@
 import Type, { type Static, type TObject, type TProperties } from 'typebox';
-import { ProjectId, Timestamp, Uuid } from './schema.js';
+import { cloudEvent, cloudEventSchemaOf, eventDataSchemaId } from './cloud-event.js';
 import type { ServiceName } from './services.js';
 
 /** An entity whose transitions are published: its words are the outside's (interfaces §7). */
@@ -44,58 +44,34 @@ export const eventSubject = (project: string, entity: string, state: string, id:
 
 export const eventType = (entity: string, state: string) => `io.muster.${entity}.${state.toLowerCase()}`;
 
-const DATA_SCHEMA_BASE = 'urn:muster:schema:';
-
-/** The `$id` of the JSON Schema of an entity's events. */
-export const eventDataSchemaId = (entity: string) => `${DATA_SCHEMA_BASE}${entity}`;
-
 /**
  * A transition as a CloudEvents 1.0 event in structured JSON (interfaces §7): what the relay, which writes many at once, is held to.
  */
 export const toCloudEvent = (service: string, project: string, transition: Transition): string => {
   const { entity, id, from, to, version, at, reason = '', data, traceparent } = transition;
-  return JSON.stringify({
-    specversion: '1.0',
+  return cloudEvent(service, {
     id: `${id}.${version}`,
-    source: `/muster/${service}`,
     type: eventType(entity, to),
     subject: id,
-    time: new Date(at).toISOString(),
-    datacontenttype: 'application/json',
+    at,
     dataschema: eventDataSchemaId(entity),
     traceparent,
     data: { project_id: project, id, from, to, version, reason, ...data },
   });
 };
 
-/** JSON Schema of the `data` of an entity's events. */
-export function eventDataSchema(entity: EntityContract) {
-  return Type.Object(
-    {
-      project_id: ProjectId,
-      id: Uuid,
-      from: Type.Union([Type.Enum([...entity.states]), Type.Null()]),
-      to: Type.Enum([...entity.states]),
+/** JSON Schema of an entity's whole event. */
+export const cloudEventSchema = ({ name, service, states, data }: EntityContract) =>
+  cloudEventSchemaOf({
+    service,
+    about: name,
+    id: '<entity id>.<version>',
+    types: states.map((state) => eventType(name, state)),
+    data: {
+      from: Type.Union([Type.Enum([...states]), Type.Null()]),
+      to: Type.Enum([...states]),
       version: Type.Integer({ minimum: 1, description: 'counts up by one per entity; a gap means a lost event' }),
       reason: Type.String(),
-      ...entity.data.properties,
+      ...data.properties,
     },
-    { $id: eventDataSchemaId(entity.name) },
-  );
-}
-
-/** JSON Schema of an entity's whole event. */
-export function cloudEventSchema(entity: EntityContract) {
-  return Type.Object({
-    specversion: Type.Literal('1.0'),
-    id: Type.String({ description: '<entity id>.<version>: unique, and the same when delivered again' }),
-    source: Type.Literal(`/muster/${entity.service}`),
-    type: Type.Enum(entity.states.map((state) => eventType(entity.name, state))),
-    subject: Uuid,
-    time: Timestamp,
-    datacontenttype: Type.Literal('application/json'),
-    dataschema: Type.Literal(eventDataSchemaId(entity.name)),
-    traceparent: Type.Optional(Type.String({ pattern: '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' })),
-    data: eventDataSchema(entity),
   });
-}

@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import { OutcomeHead, OutcomeItem, StepHead, StepItem } from './command-dispatcher.js';
 import { DeviceQuery } from './device-state.js';
 import { defineEntity } from './entity.js';
+import { defineNotice } from './notice.js';
 import { Progress, Rollout, RolloutPlan } from './rollout.js';
 import { defineRpc } from './rpc.js';
 import { ProjectId, Uuid } from './schema.js';
@@ -22,6 +23,8 @@ export const jobEntity = defineEntity('job', 'job-planner', STATUSES, {
   job_name: Type.String(),
   job_type: Type.String(),
 });
+/** How far a job is, at most once a second (rollout.md, "Watch"). */
+export const jobProgress = defineNotice(jobEntity, 'progress', Progress.properties);
 export const jobTaskEntity = defineEntity(
   'job-task',
   'job-planner',

@@ -12,6 +12,7 @@ export class Journal1700000000000 implements MigrationInterface {
         at timestamptz NOT NULL DEFAULT now(),
         project_id text NOT NULL,
         transitions json NOT NULL,
+        notices json,
         work json NOT NULL,
         traceparent text,
         published boolean NOT NULL DEFAULT false,

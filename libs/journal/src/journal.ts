@@ -65,15 +65,16 @@ export class Journal {
   }
 
   private async write(tx: Tx): Promise<void> {
-    if (tx.moves.length === 0 && tx.outbox.length === 0) return;
+    if (tx.moves.length === 0 && tx.notices.length === 0 && tx.outbox.length === 0) return;
     await tx.query(
       `WITH row AS (
-         INSERT INTO journal (project_id, transitions, work, traceparent) VALUES ($1, $2, $3, $4) RETURNING seq
+         INSERT INTO journal (project_id, transitions, notices, work, traceparent) VALUES ($1, $2, $3, $4, $5) RETURNING seq
        )
-       SELECT pg_notify($5, '') FROM row`,
+       SELECT pg_notify($6, '') FROM row`,
       [
         tx.project,
         JSON.stringify(tx.moves),
+        tx.notices.length > 0 ? JSON.stringify(tx.notices) : null,
         JSON.stringify(tx.outbox),
         currentTraceparent() ?? null,
         wakeChannel(this.options.schema),

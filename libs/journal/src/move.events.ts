@@ -13,7 +13,7 @@ export interface OutgoingEvent {
 type Hole = (index: number) => string;
 
 /**
- * The events of a move, in its order: to the byte what `toCloudEvent` writes of its transitions. Every event of the product is written here,
+ * The events of a move, in its order: to the byte what `toCloudEvent` writes of its transitions. Every transition of the product is written here,
  * and nearly all of it is the same for each row of a move: that is turned into JSON once.
  */
 export function eventsOfMove(service: string, project: string, move: Move): OutgoingEvent[] {

@@ -1,8 +1,8 @@
-import type { ServiceName } from '@muster/contracts';
+import { noticeId, noticeSubject, noticeToCloudEvent, type Notice, type ServiceName } from '@muster/contracts';
 import type { NatsConnection } from 'nats';
 import type { DeadLetter } from './dead-letters.js';
 import { eventsOfMove, type OutgoingEvent } from './move.events.js';
-import type { Move } from './move.js';
+import { eventIdsOf, type Move } from './move.js';
 import type { JournalWork } from './tx.js';
 
 /** A row of the journal, as the relay reads it. */
@@ -11,6 +11,8 @@ export interface JournalRow {
   day: string;
   project_id: string;
   transitions: Move[];
+  /** Null where nothing was told beside the transitions. */
+  notices: Notice[] | null;
   work: JournalWork[];
   traceparent: string | null;
 }
@@ -20,9 +22,25 @@ export interface OutgoingWork extends OutgoingEvent {
   traceparent: string | undefined;
 }
 
-/** The events of one journal row, in its order. */
-export const eventsOf = (service: ServiceName, row: Pick<JournalRow, 'project_id' | 'transitions'>): OutgoingEvent[] =>
-  row.transitions.flatMap((move) => eventsOfMove(service, row.project_id, move));
+type Events = Pick<JournalRow, 'transitions' | 'notices'>;
+
+/** The events of one journal row, in its order: notices first. */
+export const eventsOf = (service: ServiceName, row: Events & Pick<JournalRow, 'project_id'>): OutgoingEvent[] => [
+  ...(row.notices ?? []).map((notice) => eventOfNotice(service, row.project_id, notice)),
+  ...row.transitions.flatMap((move) => eventsOfMove(service, row.project_id, move)),
+];
+
+const eventOfNotice = (service: ServiceName, project: string, notice: Notice): OutgoingEvent => ({
+  subject: noticeSubject(project, notice),
+  id: noticeId(notice),
+  body: Buffer.from(noticeToCloudEvent(service, project, notice)),
+});
+
+/** The ids of these events. */
+export const eventIdsIn = ({ transitions, notices }: Events): string[] => [
+  ...(notices ?? []).map(noticeId),
+  ...transitions.flatMap(eventIdsOf),
+];
 
 /** The work messages of one journal row. */
 export function workOf(schema: string, row: JournalRow): OutgoingWork[] {

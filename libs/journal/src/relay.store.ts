@@ -1,7 +1,6 @@
 import type pg from 'pg';
 import { DeadLetterStore, type DeadLetter } from './dead-letters.js';
-import { eventIdsOf, type Move } from './move.js';
-import type { JournalRow } from './outgoing.js';
+import { eventIdsIn, type JournalRow } from './outgoing.js';
 
 const ROWS_PER_PAGE = 32;
 /** Of rows as Postgres stores them, compressed; a row that is larger comes alone. */
@@ -34,12 +33,12 @@ export interface Published {
   place: Pick<Place, 'told' | 'streamSeq'> | null;
 }
 
-const COLUMNS = 'seq, day, project_id, transitions, work, traceparent, told';
+const COLUMNS = 'seq, day, project_id, transitions, notices, work, traceparent, told';
 
 // Of a page only as much as may be in memory at once. The size is that of the stored value, which needs no reading of it.
 const page = (condition: string, order: 'seq' | 'told') => `
-  SELECT seq, day::text, project_id, transitions, work, traceparent, told FROM (
-    SELECT *, sum(pg_column_size(transitions) + pg_column_size(work))
+  SELECT seq, day::text, project_id, transitions, notices, work, traceparent, told FROM (
+    SELECT *, sum(pg_column_size(transitions) + coalesce(pg_column_size(notices), 0) + pg_column_size(work))
                 OVER (ORDER BY ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
     FROM (SELECT ${COLUMNS} FROM journal WHERE ${condition} ORDER BY ${order} LIMIT ${ROWS_PER_PAGE}) rows
   ) measured
@@ -127,10 +126,12 @@ export class RelayStore {
 
   /** The last row with `low < told <= high` that is not to be told again. */
   async lastPlace(low: number, high: number): Promise<Place | undefined> {
-    const { rows } = await this.session.query<{ told: string; stream_seq: string; transitions: Move[] }>({
+    const { rows } = await this.session.query<
+      Pick<JournalRow, 'transitions' | 'notices'> & { told: string; stream_seq: string }
+    >({
       name: 'last place',
       text: `
-        SELECT told, stream_seq, transitions FROM journal
+        SELECT told, stream_seq, transitions, notices FROM journal
         WHERE told > $1 AND told <= $2
           AND (told > (SELECT up_to FROM retelling) OR told <= (SELECT after FROM retelling))
         ORDER BY told DESC LIMIT 1`,
@@ -138,8 +139,7 @@ export class RelayStore {
     });
     const [row] = rows;
     if (!row) return undefined;
-    const events = row.transitions.flatMap(eventIdsOf);
-    return { told: Number(row.told), streamSeq: Number(row.stream_seq), events };
+    return { told: Number(row.told), streamSeq: Number(row.stream_seq), events: eventIdsIn(row) };
   }
 
   /** How many events were published so far, as far as the journal knows. It never goes back, not even when all that was published is deleted. */

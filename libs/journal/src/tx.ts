@@ -1,4 +1,4 @@
-import type { WorkContract, WorkHead, WorkItem } from '@muster/contracts';
+import type { Notice, NoticeContract, NoticeData, WorkContract, WorkHead, WorkItem } from '@muster/contracts';
 import { sourcesOf, type Lifecycle } from '@muster/lifecycle';
 import type { ClientBase, QueryResultRow } from 'pg';
 import { toMessages } from './journal.js';
@@ -61,9 +61,15 @@ export interface Moved {
   row: Record<string, unknown>;
 }
 
+/** What is told of an entity: as a {@link Notice}, with the data of its contract. */
+export type Told<N extends NoticeContract> = Pick<Notice, 'id' | 'number' | 'at' | 'traceparent'> & {
+  data: NoticeData<N>;
+};
+
 /** One transaction of one project. */
 export class Tx {
   readonly moves: Move[] = [];
+  readonly notices: Notice[] = [];
   readonly outbox: JournalWork[] = [];
   readonly callbacks: (() => void)[] = [];
 
@@ -205,6 +211,15 @@ export class Tx {
     traceparent?: string,
   ): void {
     this.outbox.push(...toMessages(this.project, contract, head, items, traceparent));
+  }
+
+  /**
+   * Tells something of an entity that is no transition. The events of a transaction's notices come before those of its transitions, so that who
+   * listens until an entity has ended has heard all that its end told.
+   */
+  notice<N extends NoticeContract>({ entity, name }: N, { id, number, at, data, traceparent }: Told<N>): void {
+    const trace = traceparent ?? currentTraceparent();
+    this.notices.push({ entity: entity.name, name, id, number, at, data, ...(trace && { traceparent: trace }) });
   }
 
   /** Runs after the commit, or never: for hints and for sends that a sweep repeats. */

@@ -1,6 +1,6 @@
 import type { Promised } from '../verdict.ts';
 
-const round = (name: string) => `SELECT DISTINCT event_id, md5 FROM chaos.event WHERE round = '${name}'`;
+const round = (name: string) => `SELECT DISTINCT event_id, md5 FROM chaos.published WHERE round = '${name}'`;
 
 export const rebuilt: Promised = {
   promise: 6,
@@ -16,5 +16,5 @@ export const rebuilt: Promised = {
     },
   ],
   seen: `SELECT format('%s events before, %s after', count(DISTINCT event_id) FILTER (WHERE round = 'live'),
-           count(DISTINCT event_id) FILTER (WHERE round = 'rebuilt')) AS seen FROM chaos.event`,
+           count(DISTINCT event_id) FILTER (WHERE round = 'rebuilt')) AS seen FROM chaos.published`,
 };

@@ -10,7 +10,7 @@ export const replicas: Promised = {
     },
     {
       what: 'events with one id and several bodies',
-      sql: `SELECT event_id AS found FROM chaos.event WHERE round = 'live' GROUP BY event_id HAVING count(DISTINCT md5) > 1`,
+      sql: `SELECT event_id AS found FROM chaos.published WHERE round = 'live' GROUP BY event_id HAVING count(DISTINCT md5) > 1`,
     },
     {
       what: 'targets that a job planned twice',

@@ -1,5 +1,6 @@
-/** Counts the events of jobs, tasks and commands. Asked first from where, and then up to where: sequences by stream. */
+/** Counts the transitions of jobs, tasks and commands. Asked first from where, and then up to where: sequences by stream. */
 import { doorOptions } from '@muster/bus-auth/connect';
+import { notices } from '@muster/contracts';
 import { connect, DeliverPolicy } from 'nats';
 import { once } from 'node:events';
 import { parentPort } from 'node:worker_threads';
@@ -7,6 +8,7 @@ import { parentPort } from 'node:worker_threads';
 const port = parentPort!;
 const ID = /"id":"([^"]+)"/;
 const COUNTED = new Set(['job', 'job-task', 'command']);
+const NOTICES = new Set(notices.map(({ entity, name }) => `${entity.name}.${name}`));
 
 const [{ url, creds, from }] = (await once(port, 'message')) as [
   { url: string; creds: string; from: Record<string, number> },
@@ -27,7 +29,8 @@ for (const [stream, sequence] of Object.entries(from)) {
     max_messages: 1_000,
     callback: (message) => {
       reached.set(stream, message.seq);
-      if (COUNTED.has(message.subject.split('.')[3]!)) {
+      const [, , , entity, word] = message.subject.split('.') as [string, string, string, string, string];
+      if (COUNTED.has(entity) && !NOTICES.has(`${entity}.${word}`)) {
         delivered++;
         // The id of a CloudEvent stands before its data; to parse all of it would slow down what is measured.
         seen.add(ID.exec(Buffer.from(message.data.subarray(0, 128)).toString())![1]!);

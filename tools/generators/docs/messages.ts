@@ -1,4 +1,4 @@
-import { deviceChannels, entities, eventSubject, rpcs, works, type DeviceChannel } from '@muster/contracts';
+import { deviceChannels, entities, eventSubject, notices, rpcs, works, type DeviceChannel } from '@muster/contracts';
 
 /** What is looked at of a schema: an object says its fields, and which of them it needs. */
 interface ObjectSchema {
@@ -41,6 +41,15 @@ export function messagePage(): string {
         code(eventSubject('{project}', name, '{state}', '{id}')),
         service,
         states.map(code).join(', '),
+        fieldsOf(data),
+      ]),
+    ),
+    '## Notices: events beside the transitions',
+    table(
+      ['subject', 'service', 'data, beside the common fields'],
+      notices.map(({ entity, name, data }) => [
+        code(eventSubject('{project}', entity.name, name, '{id}')),
+        entity.service,
         fieldsOf(data),
       ]),
     ),

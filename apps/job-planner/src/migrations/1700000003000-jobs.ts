@@ -61,6 +61,9 @@ export class Jobs1700000003000 implements MigrationInterface {
         began_at timestamptz,
         recent double precision NOT NULL DEFAULT 0,
         recent_at timestamptz,
+        told integer NOT NULL DEFAULT 0,
+        told_at timestamptz NOT NULL DEFAULT now(),
+        tell_at timestamptz,
         pending integer NOT NULL DEFAULT 0,
         offline integer NOT NULL DEFAULT 0,
         in_flight integer NOT NULL DEFAULT 0,
@@ -75,6 +78,7 @@ export class Jobs1700000003000 implements MigrationInterface {
         PRIMARY KEY (project_id, id)
       ) WITH (fillfactor = 50)`);
     await runner.query(`CREATE INDEX rollout_due ON rollout (due_at) WHERE due_at IS NOT NULL`);
+    await runner.query(`CREATE INDEX rollout_untold ON rollout (tell_at) WHERE tell_at IS NOT NULL`);
     await runner.query(
       `CREATE INDEX rollout_open ON rollout (project_id) WHERE due_at IS NOT NULL OR at_rest AND wish = 'pause'`,
     );

@@ -1,4 +1,6 @@
 import type { Tx } from '@muster/journal';
+import { noticeTime, PROGRESS_NOTICES, SHOWN } from './progress.notices.js';
+import { progressOf } from './progress.js';
 import type { RolloutEntity } from './rollout.entity.js';
 import { COUNTS, type Tally } from './tally.js';
 
@@ -39,8 +41,9 @@ export class LockedRollout {
     return Object.fromEntries(COUNTS.map((name) => [name, this.row[name]])) as unknown as Tally;
   }
 
-  /** Writes what has changed; nothing where nothing has. */
+  /** Writes what has changed, and tells of it when it is time to; nothing where nothing has. */
   async save(tx: Tx): Promise<void> {
+    this.#tell(tx);
     const names = [...this.#changed];
     if (names.length === 0) return;
     this.#changed.clear();
@@ -52,5 +55,21 @@ export class LockedRollout {
       `UPDATE rollout SET ${names.map((name, at) => `${name} = $${at + 3}`).join(', ')} WHERE project_id = $1 AND id = $2`,
       [tx.project, this.id, ...values],
     );
+  }
+
+  #tell(tx: Tx): void {
+    const { row, now } = this;
+    const contract = PROGRESS_NOTICES[row.family];
+    const isUntold = row.tell_at !== null || SHOWN.some((name) => this.#changed.has(name));
+    if (!contract || !isUntold) return;
+    const time = noticeTime(row, now);
+    if (time > now) {
+      if (row.tell_at === null) this.set({ tell_at: new Date(time) });
+      return;
+    }
+    const at = Math.trunc(now);
+    this.set({ told: row.told + 1, told_at: new Date(at), tell_at: null });
+    const { id, told, traceparent } = row;
+    tx.notice(contract, { id, number: told, at, data: progressOf(row, at), ...(traceparent && { traceparent }) });
   }
 }

@@ -17,6 +17,7 @@ export type RolloutFamilyName = 'job';
 @Entity({ name: 'rollout' })
 @Index('rollout_open', { synchronize: false })
 @Index('rollout_due', ['due_at'], { where: 'due_at IS NOT NULL' })
+@Index('rollout_untold', ['tell_at'], { where: 'tell_at IS NOT NULL' })
 export class RolloutEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'rollout_pkey' })
   project_id!: string;
@@ -126,6 +127,17 @@ export class RolloutEntity {
 
   @Column('timestamptz', { nullable: true })
   recent_at!: Date | null;
+
+  /** How often its progress was told, and when last; at first when it was made. */
+  @count()
+  told!: number;
+
+  @Column('timestamptz', { default: () => 'now()' })
+  told_at!: Date;
+
+  /** When its progress is to be told that has changed since; null when it has not. */
+  @Column('timestamptz', { nullable: true })
+  tell_at!: Date | null;
 
   @count()
   pending!: number;

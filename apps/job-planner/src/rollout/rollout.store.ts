@@ -75,4 +75,12 @@ export class RolloutStore {
     );
     return rows;
   }
+
+  /** Rollouts whose progress is to be told now, of every project. */
+  async untold(limit: number): Promise<RunnerKey[]> {
+    return this.dataSource.query<RunnerKey[]>(
+      `SELECT project_id, id FROM rollout WHERE tell_at <= now() ORDER BY tell_at LIMIT $1`,
+      [limit],
+    );
+  }
 }

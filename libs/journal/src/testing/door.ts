@@ -1,8 +1,8 @@
-import { defineEntity, eventStream, eventSubject } from '@muster/contracts';
+import { defineEntity, defineNotice, eventStream } from '@muster/contracts';
 import { defineLifecycle } from '@muster/lifecycle';
 import { createDataSource, migrate, provision } from '@muster/persistence';
 import { testNats, testPostgres } from '@muster/testing';
-import { connect, RetentionPolicy, type NatsConnection } from 'nats';
+import { connect, RetentionPolicy, type NatsConnection, type StoredMsg } from 'nats';
 import Type from 'typebox';
 import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
 import { v7 as uuid } from 'uuid';
@@ -18,21 +18,23 @@ export const SCHEMA = 'job_planner';
 export const PROJECT = 'acme';
 export const STREAM = eventStream(SERVICE);
 
-export const doorTable = defineStateTable(
-  defineEntity('door', SERVICE, ['Open', 'Closed', 'Locked'], { house: Type.String() }),
-  {
-    lifecycle: defineLifecycle({
-      entity: 'door',
-      initial: 'Open',
-      states: { Open: { to: ['Closed'] }, Closed: { to: ['Open', 'Locked'] }, Locked: { to: [], ends: true } },
-    }),
-    table: 'door',
-    columns: { house: 'text', turns: 'integer' },
-    eventData: ['house'],
-    activity: true,
-    traced: false,
-  },
-);
+const doorEntity = defineEntity('door', SERVICE, ['Open', 'Closed', 'Locked'], { house: Type.String() });
+
+/** What is told of a door beside its transitions. */
+export const warmth = defineNotice(doorEntity, 'warmth', { degrees: Type.Integer() });
+
+export const doorTable = defineStateTable(doorEntity, {
+  lifecycle: defineLifecycle({
+    entity: 'door',
+    initial: 'Open',
+    states: { Open: { to: ['Closed'] }, Closed: { to: ['Open', 'Locked'] }, Locked: { to: [], ends: true } },
+  }),
+  table: 'door',
+  columns: { house: 'text', turns: 'integer' },
+  eventData: ['house'],
+  activity: true,
+  traced: false,
+});
 
 class Doors1700000000001 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -128,14 +130,14 @@ export async function storedEvents(connection: NatsConnection): Promise<DoorEven
 
 /** Sets the event stream back to its first `keep` messages, as a bus does that was killed before it wrote the rest. */
 export async function loseTail(connection: NatsConnection, keep: number): Promise<void> {
-  const kept = (await storedEvents(connection)).slice(0, keep);
   const manager = await connection.jetstreamManager();
+  const { state } = await manager.streams.info(STREAM);
+  const kept: StoredMsg[] = [];
+  for (let index = 0; index < keep; index++)
+    kept.push(await manager.streams.getMessage(STREAM, { seq: state.first_seq + index }));
   await manager.streams.delete(STREAM);
   await makeStream(connection);
-  for (const event of kept) {
-    const { id, to } = event.data;
-    await connection.jetstream().publish(eventSubject(PROJECT, 'door', to, id), JSON.stringify(event));
-  }
+  for (const { subject, data } of kept) await connection.jetstream().publish(subject, data);
 }
 
 /** Everything is published, and told again as far as it has to be. */

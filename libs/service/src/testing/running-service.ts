@@ -230,8 +230,9 @@ export class RunningService {
     return (await this.parts.sql.query<Row>(sql, parameters)).rows;
   }
 
+  /** What the transitions of an entity said. */
   eventsOf(id: string): HeardEvent['data'][] {
-    return this.events.map(({ data }) => data).filter((data) => data.id === id);
+    return this.events.map(({ data }) => data).filter((data) => data.id === id && 'version' in data);
   }
 
   /** The states that an entity entered, in the order of its versions. */
