@@ -27,17 +27,12 @@ export const refusalOf = (field: string, message: unknown = expect.any(String)):
 
 export const NOT_FOUND: unknown = expect.objectContaining({ kind: 'not_found' }) as unknown;
 
-/** The planner with what a test needs to make pipelines; device-state knows the planner's devices and {@link groups}. */
+/** The planner with what a test needs to make pipelines; device-state knows the planner's devices and groups. */
 export class RunningPipelines {
-  readonly groups = new Set<string>();
+  /** Groups that device-state has; they are empty. */
+  readonly groups = { add: (id: string): unknown => this.planner.groups.set(id, []) };
 
-  private constructor(readonly planner: RunningPlanner) {
-    planner.service.answer(deviceGroups.getGroup, ({ project_id, id }) => {
-      if (project_id !== PROJECT || !this.groups.has(id)) throw new DomainError('not_found', `no group ${id}`);
-      const group = { id, project_id, name: 'g', parent_id: null, kind: 'list' as const, query: null };
-      return { ...group, device_count: 0, created_at: TIME, updated_at: TIME };
-    });
-  }
+  private constructor(readonly planner: RunningPlanner) {}
 
   static async start(): Promise<RunningPipelines> {
     const running = new RunningPipelines(await RunningPlanner.start());
