@@ -1,6 +1,4 @@
 import {
-  deviceGroups,
-  DomainError,
   pipelines,
   type JsonObject,
   type NewStage,
@@ -16,8 +14,6 @@ import { PROJECT, RunningPlanner } from './running-planner.js';
 /** Who acts in these tests. */
 export const ADA = 7;
 export const BOB = 8;
-
-const TIME = '2025-01-01T00:00:00.000Z';
 
 export type ListKey = { project_id: string; pipeline_id: string; target_list_id: string };
 

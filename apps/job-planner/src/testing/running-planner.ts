@@ -88,7 +88,7 @@ export class RunningPlanner {
     });
     service.answer(deviceGroups.getGroup, ({ id }) => {
       const members = this.groups.get(id);
-      if (!members) throw new DomainError('not_found', `group ${id}`);
+      if (!members) throw new DomainError('not_found', `no group ${id}`);
       const now = new Date().toISOString();
       const group = { parent_id: null, kind: 'list' as const, query: null, device_count: members.length };
       return { id, project_id: PROJECT, name: `group-${id.slice(-4)}`, ...group, created_at: now, updated_at: now };
