@@ -39,8 +39,8 @@ export class JobAct {
       if (action === 'restore') goOn(rollout);
       if (action === 'retry') tryAgain(rollout);
       await rollout.save(tx);
-      if (verdict.to !== job.state)
-        await tx.transition(jobTable, verdict.to, { ids: [key.id], set: { reason, cancelled: false } });
+      if (verdict.to === job.state) await this.jobs.explain(tx, key.id, reason);
+      else await tx.transition(jobTable, verdict.to, { ids: [key.id], set: { reason, cancelled: false } });
       return verdict.to;
     });
     this.wake.wake(key);

@@ -100,3 +100,16 @@ describe('the document of seed 003', () => {
     });
   });
 });
+
+describe('the reason of a job', () => {
+  it('given one that drains after a pause, when it is cancelled, then it says so before it stands still', async () => {
+    const id = await planner.create(planner.nodes(2));
+    const items = await planner.askedFor(id, 2);
+    await planner.act(id, 'pause');
+    expect(await planner.job(id)).toMatchObject({ status: 'Stopping', reason: 'paused' });
+    await planner.act(id, 'cancel');
+    expect(await planner.job(id)).toMatchObject({ status: 'Stopping', reason: 'cancelled' });
+    await planner.answer(id, items, 'CANCELLED');
+    expect((await planner.reached(id, 'Stopped')).reason).toBe('cancelled');
+  });
+});

@@ -26,6 +26,11 @@ export class JobStore {
     return job!;
   }
 
+  /** Says anew why a job is as it is, where its state stays the same. */
+  async explain(tx: Tx, id: string, reason: string): Promise<void> {
+    await tx.query(`UPDATE job SET reason = $3 WHERE project_id = $1 AND id = $2`, [tx.project, id, reason]);
+  }
+
   /** Notes which job brings the devices of this one back. */
   async linkRollback(tx: Tx, id: string, rollback: string): Promise<void> {
     await tx.query(`UPDATE job SET rollback_job_id = $3 WHERE project_id = $1 AND id = $2`, [tx.project, id, rollback]);
