@@ -22,6 +22,10 @@ export const SMALL_WORLD = `
   CREATE TABLE device_state.device_operation (project_id text, id uuid, operation_id uuid, device_id uuid, command_id uuid, state text,
     version int, wanted jsonb);
   CREATE TABLE job_planner.approval (id uuid, state text, version int);
+  CREATE TABLE job_planner.pipeline_run (id uuid, state text, version int);
+  CREATE TABLE job_planner.stage_run (id uuid, state text, version int);
+  CREATE TABLE job_planner.stage_device (id uuid, state text, version int);
+  CREATE TABLE job_planner.target_run (id uuid, state text, version int);
   CREATE TABLE device_state.drift (id uuid, state text, version int);
   CREATE TABLE device_state.deployment (id uuid, state text, version int);
   CREATE TABLE command_dispatcher.lane (project_id text, device_id uuid, in_flight uuid);

@@ -26,6 +26,19 @@ import { RolloutStore } from './rollout/rollout.store.js';
 import { RolloutSupersede } from './rollout/rollout.supersede.js';
 import { RolloutWake } from './rollout/rollout.wake.js';
 import { RolloutWork } from './rollout/rollout.work.js';
+import { RunAct } from './runs/run.act.js';
+import { RunAdvance } from './runs/run.advance.js';
+import { RunRead } from './runs/run.read.js';
+import { RunRunner } from './runs/run.runner.js';
+import { RunStart } from './runs/run.start.js';
+import { RunStore } from './runs/run.store.js';
+import { RunWake } from './runs/run.wake.js';
+import { RunsRpc } from './runs/runs.rpc.js';
+import { StageAct } from './stage-runs/stage.act.js';
+import { StageFamily } from './stage-runs/stage.family.js';
+import { StageRunOperations } from './stage-runs/stage-run-operations.js';
+import { StageTargets } from './stage-runs/stage.targets.js';
+import { TargetRunMoves } from './target-runs/target-run.moves.js';
 import { TargetStore } from './rollout/target.store.js';
 import { TimelineRpc } from './timeline/timeline.rpc.js';
 import { TimelineStore } from './timeline/timeline.store.js';
@@ -34,7 +47,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
 
 @Module({
   imports: [PipelinesModule],
-  controllers: [JobsRpc, ApprovalsRpc, RolloutWork, TimelineRpc, WaitingRpc],
+  controllers: [JobsRpc, RunsRpc, ApprovalsRpc, RolloutWork, TimelineRpc, WaitingRpc],
   providers: [
     Approvals,
     RolloutStore,
@@ -52,6 +65,18 @@ import { WaitingStore } from './waiting/waiting.store.js';
     RolloutNotices,
     RolloutForecast,
     RolloutSupersede,
+    RunWake,
+    RunStore,
+    RunRead,
+    RunAdvance,
+    RunRunner,
+    RunStart,
+    RunAct,
+    StageTargets,
+    StageRunOperations,
+    TargetRunMoves,
+    StageFamily,
+    StageAct,
     JobStore,
     JobTargets,
     JobBefore,

@@ -12,6 +12,12 @@ import { TargetListEntity } from './pipelines/target-list.entity.js';
 import { TargetRemovalEntity } from './pipelines/target-removal.entity.js';
 import { TargetEntity } from './pipelines/target.entity.js';
 import { TaskRemovalEntity } from './retention/task-removal.entity.js';
+import { Runs1700000003700 } from './migrations/1700000003700-runs.js';
+import { PipelineRunEntity } from './runs/pipeline-run.entity.js';
+import { StageDeviceEntity } from './stage-runs/stage-device.entity.js';
+import { StageRunOperationEntity } from './stage-runs/stage-run-operation.entity.js';
+import { StageRunEntity } from './stage-runs/stage-run.entity.js';
+import { TargetRunEntity } from './target-runs/target-run.entity.js';
 import { RolloutEntity } from './rollout/rollout.entity.js';
 import { JobTaskEntity } from './tasks/job-task.entity.js';
 
@@ -23,7 +29,12 @@ export const entities = [
   OperationListEntity,
   PipelineEntity,
   PipelineOperationEntity,
+  PipelineRunEntity,
   RolloutEntity,
+  StageDeviceEntity,
+  StageRunEntity,
+  StageRunOperationEntity,
+  TargetRunEntity,
   StageEntity,
   StageTargetListEntity,
   TargetEntity,
@@ -32,4 +43,4 @@ export const entities = [
   TargetRemovalEntity,
   TaskRemovalEntity,
 ];
-export const migrations = [Jobs1700000003000, Pipelines1700000003500];
+export const migrations = [Jobs1700000003000, Pipelines1700000003500, Runs1700000003700];

@@ -12,6 +12,13 @@ import { jobEntity, jobPlanner, jobProgress, jobTaskEntity, jobWork } from './jo
 import type { NoticeContract } from './notice.js';
 import { deviceOperationEntity, operationEntity, operations, operationWork } from './operations.js';
 import { pipelineRpcs } from './pipelines.js';
+import {
+  pipelineRunEntity,
+  pipelineRuns,
+  stageDeviceEntity,
+  stageRunEntity,
+  targetRunEntity,
+} from './pipeline-runs.js';
 import type { RpcContract } from './rpc.js';
 import { SERVICES, type ServiceName } from './services.js';
 import { timelines } from './timeline.js';
@@ -23,6 +30,10 @@ export const entities: readonly EntityContract[] = [
   jobEntity,
   jobTaskEntity,
   approvalEntity,
+  pipelineRunEntity,
+  stageRunEntity,
+  targetRunEntity,
+  stageDeviceEntity,
   commandEntity,
   deviceEntity,
   driftEntity,
@@ -54,6 +65,7 @@ export const rpcs: readonly RpcContract[] = [
   ...Object.values<RpcContract>(jobPlanner),
   ...Object.values<RpcContract>(approvals),
   ...pipelineRpcs,
+  ...Object.values<RpcContract>(pipelineRuns),
   ...Object.values<RpcContract>(timelines),
   ...Object.values<RpcContract>(waitings),
   ...[...deadLetters.values()].flatMap((questions) => Object.values<RpcContract>(questions)),

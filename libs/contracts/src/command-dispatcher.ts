@@ -234,5 +234,5 @@ export const StepHead = { request_id: Uuid };
 export const StepItem = {
   command_id: Uuid,
   ref: Uuid,
-  step: Type.Enum(['INITIATED', 'ACKNOWLEDGED', 'INPROGRESS', 'HELD', 'REACHABLE']),
+  step: Type.Enum(['QUEUED', 'INITIATED', 'ACKNOWLEDGED', 'INPROGRESS', 'HELD', 'REACHABLE']),
 };

@@ -26,6 +26,7 @@ export * from './operations.js';
 export * from './job-planner.js';
 export * from './approvals.js';
 export * from './pipelines.js';
+export * from './pipeline-runs.js';
 export * from './timeline.js';
 export * from './waiting.js';
 export * from './dead-letters.js';

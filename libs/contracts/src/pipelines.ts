@@ -120,7 +120,8 @@ export const Stage = Type.Object({
 const targetListFields = { name: Name, target_list_type: Type.Enum([...TARGET_LIST_TYPES]) };
 
 export const NewTargetList = Type.Object(targetListFields, closed);
-export const TargetListChange = Type.Partial(Type.Object({ name: Name }), closed);
+/** The type of a list stays what it is; a change may name it so, as the vendor's clients do. */
+export const TargetListChange = Type.Partial(Type.Object(targetListFields), closed);
 /** A list of devices, or of groups of devices, that belongs to a pipeline; any of its stages may use it. */
 export const TargetList = Type.Object({ id: Uuid, pipeline_id: Uuid, ...targetListFields, ...authored });
 
@@ -136,7 +137,8 @@ export const NewTarget = Type.Object(
   },
   closed,
 );
-export const TargetChange = Type.Partial(Type.Object({ device_name: DeviceName, is_active: Type.Boolean() }), closed);
+/** So with the device of a target, and with its alias. */
+export const TargetChange = Type.Partial(Type.Object(targetFields), closed);
 /** A device in a target list; runs leave out those that are not active. */
 export const Target = Type.Object({ id: Uuid, pipeline_id: Uuid, ...targetFields, ...authored });
 /** The devices of one call of `targets-bulk`. */

@@ -11,6 +11,7 @@ import { eventStream } from './entity.js';
 import { jobPlanner, jobWork } from './job-planner.js';
 import { operations, operationWork } from './operations.js';
 import { pipelineRpcs } from './pipelines.js';
+import { pipelineRuns } from './pipeline-runs.js';
 import type { RpcContract } from './rpc.js';
 import type { ServiceName } from './services.js';
 import { timelines } from './timeline.js';
@@ -72,6 +73,7 @@ export const uses: Readonly<Record<ServiceName, Uses>> = {
       ...Object.values<RpcContract>(jobPlanner),
       ...Object.values<RpcContract>(approvals),
       ...pipelineRpcs,
+      ...Object.values<RpcContract>(pipelineRuns),
       ...Object.values<RpcContract>(timelines),
       ...Object.values<RpcContract>(waitings),
       ...lettersOfAll,

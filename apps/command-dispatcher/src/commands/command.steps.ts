@@ -17,7 +17,7 @@ export interface Told {
 }
 
 /** The states that are steps. */
-const STATES: readonly string[] = ['INITIATED', 'ACKNOWLEDGED', 'INPROGRESS'] satisfies Step[];
+const STATES: readonly string[] = ['QUEUED', 'INITIATED', 'ACKNOWLEDGED', 'INPROGRESS'] satisfies Step[];
 
 const bySubject = new Map<string, WorkContract>(works.map((contract) => [contract.subject, contract]));
 
@@ -28,7 +28,10 @@ export class CommandSteps {
 
   /** Tells what the transaction did so far. @param requests those that asked */
   async tell(tx: Tx, requests: ReadonlyMap<string, SharedRequest>): Promise<void> {
-    const moves = [...movesOf(tx, new Set(requests.keys()))].filter(({ to }) => STATES.includes(to));
+    const all = [...movesOf(tx, new Set(requests.keys()))];
+    // What was sent at once waited for nothing.
+    const sent = new Set(all.filter(({ to }) => to === 'INITIATED').map(({ id }) => id));
+    const moves = all.filter(({ id, to }) => STATES.includes(to) && (to !== 'QUEUED' || !sent.has(id)));
     if (moves.length === 0) return;
     const rows = await tx.query<Told & Record<string, unknown>>(
       `SELECT id, ref, request_id, traceparent FROM command JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)`,

@@ -22,6 +22,7 @@ type Step = WorkItem<typeof operationWork.step>;
 
 /** What is held moves nothing, and operations do not ask for that. */
 const STEP_STATES = {
+  QUEUED: undefined,
   INITIATED: 'DISPATCHED',
   ACKNOWLEDGED: 'PROCESSING',
   INPROGRESS: 'PROCESSING',

@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import type { Subject } from '../approvals/approvals.js';
-import type { Family, Item, TargetPage } from '../rollout/family.js';
+import type { Ask, Family, Part, TargetPage } from '../rollout/family.js';
 import type { LockedRollout } from '../rollout/locked-rollout.js';
 import type { RolloutEntity } from '../rollout/rollout.entity.js';
 import { RolloutStore } from '../rollout/rollout.store.js';
@@ -31,6 +31,8 @@ const MAX_PRIORITY = 1_000;
 export class JobFamily implements Family {
   readonly name = 'job';
   readonly table = jobTargets;
+  readonly repeats = false;
+  readonly hearsSteps = false;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -51,8 +53,23 @@ export class JobFamily implements Family {
     return this.had.of(project_id, command, ids);
   }
 
-  item({ deployment_id, args }: Readonly<Record<string, unknown>>): Item {
-    return { args: { ...(deployment_id !== null && { deployment_id }), ...(args as JsonObject | null) } };
+  ask({ id, command, args }: RolloutEntity, { deployment_id, args: own }: Part): Ask {
+    const document = deployment_id === null ? {} : { deployment_id };
+    return { request_id: id, command, args, own: { ...document, ...(own as JsonObject | null) } };
+  }
+
+  // A task is nothing beside its part, so nothing follows from what happens to that.
+
+  async placed(): Promise<void> {}
+
+  async released(): Promise<void> {}
+
+  async stepped(): Promise<void> {}
+
+  async finished(): Promise<void> {}
+
+  goOn<T>(_tx: Tx, _rollout: LockedRollout, ends: readonly T[]): Promise<readonly T[]> {
+    return Promise.resolve(ends);
   }
 
   async subject(tx: Tx, { id }: LockedRollout): Promise<Subject> {

@@ -1,9 +1,12 @@
 import {
+  DomainError,
   invalidField,
   MAX_STAGES,
   pipelines,
+  rolloutFaults,
   Stage,
   STAGE_TIMEOUT_SECONDS,
+  type Rollout,
   type RpcRequest,
   type RpcResponse,
 } from '@muster/contracts';
@@ -29,6 +32,17 @@ const DEFAULTS = {
   rollout: {},
 };
 
+/** @throws DomainError `invalid` naming the field. */
+function checkRollout(rollout: Rollout = {}): void {
+  const errors = rolloutFaults(rollout, Date.now(), {
+    at: 'rollout.',
+    noWayBack: 'a stage has no way back: pause or cancel',
+    noMembership: 'a stage works on the devices that it found at its start',
+  });
+  const [fault] = errors;
+  if (fault) throw new DomainError('invalid', `${fault.field}: ${fault.message}`, { errors });
+}
+
 const toStage = (row: StageEntity): Stage => documentOf<Stage>(Stage, row);
 
 const ofPipeline = ({ project_id, pipeline_id }: { project_id: string; pipeline_id: string }) => ({
@@ -47,6 +61,7 @@ export class StagesRpc {
 
   @Rpc(contracts.create)
   create({ definition, by, ...key }: Request<'create'>): Promise<Stage> {
+    checkRollout(definition.rollout);
     return this.changes.of(key.project_id, key.pipeline_id, async (manager) => {
       const known = await this.store.find(key, manager);
       if (known) return toStage(known);
@@ -70,6 +85,7 @@ export class StagesRpc {
 
   @Rpc(contracts.change)
   change({ change: { order, ...fields }, by, ...key }: Request<'change'>): Promise<Stage> {
+    checkRollout(fields.rollout);
     return this.changes.ofPart(this.store, key, async (manager, stage) => {
       if (order !== undefined) await this.move(manager, stage, order);
       return toStage(await this.store.update(manager, stage, fields, by));

@@ -1,7 +1,7 @@
 import { MAX_TARGET_LISTS, pipelines, TargetList, type RpcRequest, type RpcResponse } from '@muster/contracts';
 import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
-import { checkRoom } from './definition.rules.js';
+import { checkKept, checkRoom } from './definition.rules.js';
 import { PipelineChanges } from './pipeline.changes.js';
 import { PipelineStore } from './pipeline.store.js';
 import { toTargetList } from './target-list.document.js';
@@ -48,9 +48,11 @@ export class TargetListsRpc {
 
   @Rpc(contracts.change)
   change({ change, by, ...key }: Request<'change'>): Promise<TargetList> {
-    return this.changes.ofPart(this.store, key, async (manager, list) =>
-      toTargetList(await this.store.update(manager, list, change, by)),
-    );
+    const { target_list_type, ...rest } = change;
+    return this.changes.ofPart(this.store, key, async (manager, list) => {
+      checkKept(list, { target_list_type });
+      return toTargetList(await this.store.update(manager, list, rest, by));
+    });
   }
 
   @Rpc(contracts.delete)

@@ -5,6 +5,7 @@ import {
   pipelines,
   type NewTarget,
   type TargetChange,
+  type TargetList,
 } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -44,8 +45,11 @@ describe('a target list', () => {
     expect(made).toMatchObject({ id, pipeline_id, name: 'a list', target_list_type: 'GROUPS', created_by: ADA });
     expect(await running.list(pipeline_id, 'GROUPS', id)).toEqual(made);
     const which = { project_id: PROJECT, pipeline_id, id };
-    const changed = await running.call(lists.change, { ...which, change: { name: 'renamed' }, by: BOB });
+    const changeTo = (target_list_type: TargetList['target_list_type'], name: string) =>
+      running.call(lists.change, { ...which, change: { name, target_list_type }, by: BOB });
+    const changed = await changeTo('GROUPS', 'renamed');
     expect(changed).toEqual({ ...made, name: 'renamed', updated_by: BOB, updated_at: changed.updated_at });
+    await expect(changeTo('DEVICES', 'lost')).rejects.toEqual(refusalOf('target_list_type', 'cannot be changed'));
     expect(await running.call(lists.delete, which)).toEqual(changed);
     await expect(running.call(lists.get, which)).rejects.toEqual(NOT_FOUND);
   });
@@ -103,9 +107,14 @@ describe('a target', () => {
     const key = await running.listOfDevices();
     const [device] = running.planner.nodes(1);
     const made = await add(key, { device_id: device!, device_alias: 'kept' });
-    const changed = await change(key, made.id, { device_name: 'renamed', is_active: false });
+    const same = { device_id: device!.toUpperCase(), device_alias: 'kept' };
+    const changed = await change(key, made.id, { ...same, device_name: 'renamed', is_active: false });
     const { updated_at } = changed;
     expect(changed).toEqual({ ...made, device_name: 'renamed', is_active: false, updated_by: BOB, updated_at });
+    for (const other of [{ device_id: uuid() }, { device_alias: 'another' }]) {
+      const refusal = refusalOf(Object.keys(other)[0]!, 'cannot be changed');
+      await expect(change(key, made.id, { ...other, device_name: 'lost' })).rejects.toEqual(refusal);
+    }
     expect(await running.call(contracts.delete, { ...key, id: made.id })).toEqual(changed);
     await expect(change(key, made.id, {})).rejects.toEqual(NOT_FOUND);
     expect(await add(key, { device_id: device! })).toMatchObject({ device_id: device });

@@ -11,7 +11,7 @@ import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { documentOf } from './definition.document.js';
-import { checkRoom } from './definition.rules.js';
+import { checkKept, checkRoom } from './definition.rules.js';
 import { PipelineChanges } from './pipeline.changes.js';
 import { checkListType, targetListKey } from './target-list.rules.js';
 import { TargetListStore } from './target-list.store.js';
@@ -87,9 +87,12 @@ export class TargetsRpc {
 
   @Rpc(contracts.change)
   change({ change, by, ...key }: Request<'change'>): Promise<Target> {
-    return this.changes.ofPart(this.lists, targetListKey(key), async (manager) =>
-      toTarget(await this.store.update(manager, await this.store.get(key, manager), change, by)),
-    );
+    const { device_id, device_alias, ...rest } = change;
+    return this.changes.ofPart(this.lists, targetListKey(key), async (manager) => {
+      const target = await this.store.get(key, manager);
+      checkKept(target, { device_id: device_id?.toLowerCase(), device_alias });
+      return toTarget(await this.store.update(manager, target, rest, by));
+    });
   }
 
   @Rpc(contracts.delete)

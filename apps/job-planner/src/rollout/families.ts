@@ -1,5 +1,8 @@
+import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { JobFamily } from '../jobs/job.family.js';
+import { StageFamily } from '../stage-runs/stage.family.js';
+import { StageRunOperations } from '../stage-runs/stage-run-operations.js';
 import type { Family } from './family.js';
 import type { RolloutEntity } from './rollout.entity.js';
 
@@ -8,8 +11,17 @@ import type { RolloutEntity } from './rollout.entity.js';
 export class Families {
   readonly all: readonly Family[];
 
-  constructor(jobs: JobFamily) {
-    this.all = [jobs];
+  constructor(
+    jobs: JobFamily,
+    stages: StageFamily,
+    private readonly operations: StageRunOperations,
+  ) {
+    this.all = [jobs, stages];
+  }
+
+  /** The rollout that a request belongs to: itself, or the stage run of an operation. */
+  async rolloutOf(tx: Tx, request_id: string): Promise<string> {
+    return (await this.operations.stageRunOf(tx, request_id)) ?? request_id;
   }
 
   of({ family }: Pick<RolloutEntity, 'family'>): Family {

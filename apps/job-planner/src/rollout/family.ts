@@ -1,8 +1,11 @@
-import type { commandWork, JsonObject, WorkItem } from '@muster/contracts';
-import type { Tx } from '@muster/journal';
+import type { jobWork, JsonObject, WorkItem } from '@muster/contracts';
+import type { Created, Tx } from '@muster/journal';
 import type { Subject } from '../approvals/approvals.js';
 import type { LockedRollout } from './locked-rollout.js';
+import type { UnderWay } from './rollout.ask.js';
 import type { RolloutEntity, RolloutFamilyName } from './rollout.entity.js';
+import type { End, Outcome } from './rollout.outcomes.js';
+import type { DeviceEnd } from './tally.js';
 import type { TargetTable } from './target.table.js';
 
 /** A device that gets its part in a rollout. */
@@ -22,8 +25,28 @@ export interface TargetPage {
   last: boolean;
 }
 
-/** What a device is asked, beside what all of its rollout are. */
-export type Item = Pick<WorkItem<typeof commandWork.request>, 'args'>;
+/** What a part's device is told. The parts that are told the same share one request. */
+export interface Ask {
+  request_id: string;
+  command: string;
+  /** What all of them are told. */
+  args: JsonObject;
+  /** What this one is told beside it. */
+  own: JsonObject;
+}
+
+/** A row of a family's table, with the columns of `table.item`. */
+export type Part = Readonly<Record<string, unknown>>;
+
+/** A part that has ended. */
+export interface EndedPart {
+  id: string;
+  end: DeviceEnd;
+  reason: string;
+}
+
+/** What command-dispatcher says of a command before its end. */
+export type Step = WorkItem<typeof jobWork.step>;
 
 /** What is rolled out: says which devices there are, what each is asked, and what the rollout means for its own state. */
 export interface Family {
@@ -36,8 +59,23 @@ export interface Family {
   /** What the devices with these parts have, to be brought back to; those left out are not known. Asked without any lock. */
   before(rollout: RolloutEntity, ids: readonly string[]): Promise<ReadonlyMap<string, JsonObject>>;
 
-  /** What a released device is asked. */
-  item(row: Readonly<Record<string, unknown>>): Item;
+  /** A device may come up twice while the devices are planned. */
+  readonly repeats: boolean;
+  /** It hears of each step of its commands. */
+  readonly hearsSteps: boolean;
+
+  /** What the device of a part is told. */
+  ask(rollout: RolloutEntity, part: Part): Ask;
+  /** These parts were made. */
+  placed(tx: Tx, rollout: LockedRollout, parts: readonly Created[]): Promise<void>;
+  /** These parts were released. */
+  released(tx: Tx, rollout: LockedRollout, parts: readonly UnderWay[]): Promise<void>;
+  /** Steps of commands that are under way. */
+  stepped(tx: Tx, rollout: LockedRollout, steps: readonly Step[]): Promise<void>;
+  /** Of what commands came to, what ends its part; with the others the part goes on. */
+  goOn(tx: Tx, rollout: LockedRollout, ends: readonly (End & Outcome)[]): Promise<readonly (End & Outcome)[]>;
+  /** These parts have ended. */
+  finished(tx: Tx, rollout: LockedRollout, parts: readonly EndedPart[]): Promise<void>;
 
   /** What asks for approvals. */
   subject(tx: Tx, rollout: LockedRollout): Promise<Subject>;

@@ -1,18 +1,18 @@
 import { commandWork, jobWork, ROLLOUT_TIMEOUTS, type WorkHead, type WorkItem } from '@muster/contracts';
 import type { Moved, Tx } from '@muster/journal';
-import type { Family } from './family.js';
+import type { Ask, Family, Part } from './family.js';
 import type { LockedRollout } from './locked-rollout.js';
 import type { RolloutEntity } from './rollout.entity.js';
 import { windowsOf } from './rollout.windows.js';
 import type { Askable } from './target.store.js';
 
-type Asking = Pick<RolloutEntity, 'id' | 'spec' | 'command' | 'args' | 'reason'>;
+type RequestHead = WorkHead<typeof commandWork.request>;
 
-/** What the commands of a rollout share: the rollout is the request. */
-export function requestHead({ id, spec, command, args }: Asking): WorkHead<typeof commandWork.request> {
+/** What the commands of one request of a rollout share. */
+function requestHead({ spec }: RolloutEntity, family: Family, { request_id, command, args }: Ask): RequestHead {
   const { timeout = {}, priority = 0, evidence } = spec;
   return {
-    request_id: id,
+    request_id,
     command,
     args,
     in_progress_seconds: timeout.in_progress_seconds ?? ROLLOUT_TIMEOUTS.in_progress_seconds,
@@ -20,6 +20,7 @@ export function requestHead({ id, spec, command, args }: Asking): WorkHead<typeo
     priority,
     reply_to: jobWork.outcome.subject,
     holds_to: jobWork.step.subject,
+    ...(family.hearsSteps && { steps_to: jobWork.step.subject }),
     ...(evidence && { proof_path: evidence.path }),
   };
 }
@@ -37,17 +38,20 @@ export const underWay = ({ id, row }: Pick<Moved, 'id' | 'row'>): UnderWay => ({
 /** Asks for the commands of devices. None is sent after the window of its device has closed. */
 export function request(tx: Tx, { row, now }: LockedRollout, family: Family, parts: readonly UnderWay[]): void {
   const { open } = windowsOf(row, now);
-  const items = parts.map((part): WorkItem<typeof commandWork.request> => {
-    const item = {
-      command_id: part.command_id,
-      device_id: part.device_id,
-      ref: part.id,
-      turn: part.releases,
-      ...family.item(part),
-    };
-    return open ? { ...item, expires_at: closingOf(part, open, now).toISOString() } : item;
-  });
-  tx.work(commandWork.request, requestHead(row), items, row.traceparent ?? undefined);
+  for (const [, asked] of byRequest(row, family, parts)) {
+    const items = asked.map(({ part, ask }): WorkItem<typeof commandWork.request> => {
+      const { command_id, device_id, id: ref, releases: turn } = part;
+      const item = { command_id, device_id, ref, turn, args: ask.own };
+      return open ? { ...item, expires_at: closingOf(part, open, now).toISOString() } : item;
+    });
+    tx.work(commandWork.request, requestHead(row, family, asked[0]!.ask), items, row.traceparent ?? undefined);
+  }
+}
+
+/** Parts with what they are told, those of one request together. */
+function byRequest<P extends Part>(row: RolloutEntity, family: Family, parts: readonly P[]) {
+  const asked = parts.map((part) => ({ part, ask: family.ask(row, part) }));
+  return Map.groupBy(asked, ({ ask }) => ask.request_id);
 }
 
 /** By when the command of a device must have been sent: until its window closes, or its time to be contacted is over. */
@@ -60,15 +64,13 @@ function closingOf({ timezone, contact_by }: UnderWay, open: ReadonlyMap<string,
 export function cancel(
   tx: Tx,
   { row }: LockedRollout,
-  parts: readonly { id: string; command_id: string }[],
+  family: Family,
+  parts: readonly (Part & { id: string; command_id: string })[],
   { reason = row.reason, waiting_only = false }: { reason?: string; waiting_only?: boolean } = {},
 ): void {
-  const items = parts.map(({ id, command_id }) => ({ command_id, ref: id }));
-  const head = {
-    request_id: row.id,
-    reason,
-    reply_to: jobWork.outcome.subject,
-    ...(waiting_only && { waiting_only }),
-  };
-  tx.work(commandWork.cancel, head, items, row.traceparent ?? undefined);
+  for (const [request_id, asked] of byRequest(row, family, parts)) {
+    const items = asked.map(({ part: { id, command_id } }) => ({ command_id, ref: id }));
+    const head = { request_id, reason, reply_to: jobWork.outcome.subject, ...(waiting_only && { waiting_only }) };
+    tx.work(commandWork.cancel, head, items, row.traceparent ?? undefined);
+  }
 }

@@ -1,13 +1,11 @@
-import type { jobWork, WorkItem } from '@muster/contracts';
 import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { Families } from './families.js';
+import type { Step } from './family.js';
 import type { LockedRollout } from './locked-rollout.js';
-import { cancel } from './rollout.ask.js';
+import { cancel, underWay } from './rollout.ask.js';
 import { noteInWaves } from './rollout.waves.js';
 import { FIRST_ASK_AT, TargetStore } from './target.store.js';
-
-type Step = WorkItem<typeof jobWork.step>;
 
 /** Takes in that the commands of devices are held, because they are offline, and that they are back. The rollout is locked. */
 @Injectable()
@@ -20,6 +18,7 @@ export class RolloutHolds {
   async apply(tx: Tx, rollout: LockedRollout, steps: readonly Step[]): Promise<void> {
     // Of what came in one batch for one command the last word counts.
     const last = [...new Map(steps.map((step) => [step.command_id, step])).values()];
+    await this.families.of(rollout.row).stepped(tx, rollout, steps);
     await this.hold(
       tx,
       rollout,
@@ -35,7 +34,8 @@ export class RolloutHolds {
   /** Their slots are free: they wait for their devices, or are passed over. */
   private async hold(tx: Tx, rollout: LockedRollout, held: readonly Step[]): Promise<void> {
     if (held.length === 0) return;
-    const { table } = this.families.of(rollout.row);
+    const family = this.families.of(rollout.row);
+    const { table } = family;
     const skips = rollout.row.spec.offline === 'skip';
     const moved = await tx.transition(table.states, skips ? 'Stopped' : 'Waiting', {
       ids: held.map(({ ref }) => ref),
@@ -46,15 +46,19 @@ export class RolloutHolds {
         ? { reason: 'skipped: the device is offline', outcome: 'cancelled' }
         : { reason: 'the device is offline', waits_for: 'offline', asks: 0 },
       ...(!skips && { compute: { ask_at: FIRST_ASK_AT } }),
-      returning: ['place', 'command_id'],
+      returning: ['place', 'command_id', ...table.item],
     });
     const places = moved.map(({ row }) => row['place'] as number);
     rollout.count({ in_flight: -moved.length, [skips ? 'cancelled' : 'offline']: moved.length });
     noteInWaves(rollout, places, skips ? 'left_out' : 'offline', 1);
-    if (skips) {
-      const parts = moved.map(({ id, row }) => ({ id, command_id: row['command_id'] as string }));
-      cancel(tx, rollout, parts, { reason: 'skipped: the device is offline' });
-    }
+    if (!skips) return;
+    const reason = 'skipped: the device is offline';
+    cancel(tx, rollout, family, moved.map(underWay), { reason });
+    await family.finished(
+      tx,
+      rollout,
+      moved.map(({ id }) => ({ id, end: 'cancelled', reason })),
+    );
   }
 
   /** They are next to begin, as far as there are slots. */

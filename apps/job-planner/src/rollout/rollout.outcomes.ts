@@ -48,6 +48,7 @@ export class RolloutOutcomes {
       end: endOf(outcome),
       reason: outcome.reason || outcome.code,
     }));
+    ends = [...(await this.families.of(rollout.row).goOn(tx, rollout, ends))];
     const { evidence } = spec;
     if (evidence) {
       const [shown, unproven] = split(
@@ -63,7 +64,8 @@ export class RolloutOutcomes {
 
   /** Ends devices whose command is the one named, and moves the counts by those that really did. */
   async end(tx: Tx, rollout: LockedRollout, ends: readonly End[]): Promise<void> {
-    const { table } = this.families.of(rollout.row);
+    const family = this.families.of(rollout.row);
+    const { table } = family;
     const hasWaves = rollout.row.waves.length > 0;
     const keepsSent = bringsBack(rollout.row.spec);
     const changes: Tally = { ...EMPTY_TALLY };
@@ -86,6 +88,12 @@ export class RolloutOutcomes {
           ...(end === 'succeeded' ? (['took'] as const) : []),
         ],
       });
+      const reasons = new Map(some.map(({ ref, reason }) => [ref, reason]));
+      await family.finished(
+        tx,
+        rollout,
+        moved.map(({ id }) => ({ id, end, reason: reasons.get(id)! })),
+      );
       addTo(changes, { ...endsAs(end, moved.length) });
       addTo(changes, leaving(moved));
       if (hasWaves) this.noteWaves(rollout, moved, end);

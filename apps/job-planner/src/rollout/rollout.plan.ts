@@ -59,6 +59,18 @@ export class RolloutPlan {
     return true;
   }
 
+  /** Further devices join a rollout that goes on, as part of its last wave. @returns whether it goes on. */
+  join(project_id: string, id: string, targets: readonly NewTarget[]): Promise<boolean> {
+    return this.journal.transaction(project_id, async (tx) => {
+      const rollout = await this.rollouts.lock(tx, id);
+      if (!rollout || rollout.row.at_rest || rollout.row.wish !== 'run') return false;
+      await this.place(tx, rollout, this.families.of(rollout.row), targets);
+      if (rollout.row.planned) growLastWave(rollout);
+      await rollout.save(tx);
+      return true;
+    });
+  }
+
   /** Gives the devices of a page their parts, in its order; the first of them under way already, as far as there are slots. */
   private async place(tx: Tx, rollout: LockedRollout, family: Family, page: readonly NewTarget[]): Promise<void> {
     const targets = await this.unplaced(tx, rollout, family, page);
@@ -73,7 +85,11 @@ export class RolloutPlan {
         returning: [...UNDER_WAY, ...family.table.item],
       },
     );
-    const waiting = await tx.create(family.table.states, this.rowsOf(rollout, targets.slice(starting), starting));
+    const waiting = await tx.create(family.table.states, this.rowsOf(rollout, targets.slice(starting), starting), {
+      returning: family.table.item,
+    });
+    await family.placed(tx, rollout, [...started, ...waiting]);
+    if (started.length > 0) await family.released(tx, rollout, started.map(underWay));
     request(tx, rollout, family, started.map(underWay));
     rollout.count({ pending: waiting.length, in_flight: started.length });
     const zones = rollout.row.spec.window ? targets.map(({ timezone }) => timezone) : [];
@@ -93,7 +109,8 @@ export class RolloutPlan {
     family: Family,
     targets: readonly NewTarget[],
   ): Promise<readonly NewTarget[]> {
-    if (row.placed === 0 || (passesOf(row.spec).length === 1 && row.spec.membership !== 'continuous')) return targets;
+    const comesOnce = passesOf(row.spec).length === 1 && row.spec.membership !== 'continuous' && !family.repeats;
+    if (row.placed === 0 || comesOnce) return targets;
     const placed = await this.targets.placed(
       tx,
       family.table,
@@ -139,12 +156,7 @@ export class RolloutPlan {
     if (waves && row.waves.length === 0) {
       const placed = new Map(Object.entries(row.query_waves).map(([index, place]) => [Number(index), place]));
       rollout.set({ waves: placesOf(waves, placed, begins, row.placed).map(newWave) });
-    } else if (row.waves.length > 0) {
-      // Who joins later is part of the last wave.
-      rollout.set({
-        waves: row.waves.map((wave, at) => (at === row.waves.length - 1 ? { ...wave, to: row.placed } : wave)),
-      });
-    }
+    } else growLastWave(rollout);
     if (row.spec.membership === 'continuous') {
       const took = rollout.now - (row.rescan_at?.getTime() ?? rollout.now);
       const next = rollout.now + Math.max(RESCAN_MS, RESCAN_SHARE * took);
@@ -152,6 +164,13 @@ export class RolloutPlan {
       rollout.set({ rescan_at: new Date(Math.min(next, ends)) });
     }
   }
+}
+
+/** Who joins later is part of the last wave. */
+function growLastWave(rollout: LockedRollout): void {
+  const { waves, placed } = rollout.row;
+  if (waves.length > 0)
+    rollout.set({ waves: waves.map((wave, at) => (at === waves.length - 1 ? { ...wave, to: placed } : wave)) });
 }
 
 /** How many of `created` parts begin as they are made: as many as there are slots for, unless older ones wait or the rollout is not to go on. */

@@ -49,6 +49,7 @@ export class RolloutReconcile {
       cancel(
         tx,
         rollout,
+        family,
         silent.filter((part) => part.state === 'Stopping'),
       );
       return silent.length === BATCH_SIZE;

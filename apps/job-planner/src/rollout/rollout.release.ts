@@ -65,6 +65,7 @@ export class RolloutRelease {
       returning: [...UNDER_WAY, ...family.table.item],
     });
     request(tx, rollout, family, moved.map(underWay));
+    if (moved.length > 0) await family.released(tx, rollout, moved.map(underWay));
     rollout.count({ pending: -moved.length, in_flight: moved.length });
     if (paidUntil) rollout.set({ paid_until: new Date(paidUntil(moved.length)) });
     if (moved.length > 0 && !row.began_at) {

@@ -2,7 +2,7 @@ import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { Families } from './families.js';
 import type { LockedRollout } from './locked-rollout.js';
-import { cancel } from './rollout.ask.js';
+import { cancel, underWay } from './rollout.ask.js';
 import { noteInWaves } from './rollout.waves.js';
 import { addTo, endsAs, STATE_OF, type DeviceEnd, type Tally } from './tally.js';
 import { FIRST_ASK_AT, TargetStore } from './target.store.js';
@@ -40,20 +40,26 @@ export class RolloutStop {
     end: DeviceEnd,
     reason: string,
   ): Promise<number> {
-    const { table } = this.families.of(rollout.row);
+    const family = this.families.of(rollout.row);
+    const { table } = family;
     const moved = await tx.transition(table.states, STATE_OF[end], {
       ids,
       from: ['Waiting'],
       set: { reason, outcome: end },
-      returning: ['waits_for', 'place', 'command_id'],
+      returning: ['waits_for', 'place', 'command_id', ...table.item],
     });
     const rows = moved.map(({ id, row }) => ({ id, ...row }) as WaitingPart);
     const offline = rows.filter((row) => row.waits_for === 'offline');
     rollout.count({ pending: offline.length - rows.length, offline: -offline.length, ...endsAs(end, rows.length) });
     noteInWaves(rollout, offline.map(placeOf), 'offline', -1);
     noteInWaves(rollout, rows.map(placeOf), end === 'cancelled' ? 'left_out' : 'lost', 1);
-    const held = rows.flatMap(({ id, command_id }) => (command_id === null ? [] : [{ id, command_id }]));
-    cancel(tx, rollout, held, { reason });
+    const held = moved.filter(({ row }) => row['command_id'] !== null).map(underWay);
+    cancel(tx, rollout, family, held, { reason });
+    await family.finished(
+      tx,
+      rollout,
+      moved.map(({ id }) => ({ id, end, reason })),
+    );
     return rows.length;
   }
 
@@ -61,17 +67,19 @@ export class RolloutStop {
   async stopInFlight(tx: Tx, rollout: LockedRollout): Promise<void> {
     const { table } = this.families.of(rollout.row);
     const ids = await this.targets.running(tx, table, rollout.id);
-    const moved = await tx.transition(table.states, 'Stopping', {
+    await this.cancelParts(tx, rollout, ids, rollout.row.reason);
+  }
+
+  /** The commands of these parts are cancelled, of those that are under way. */
+  async cancelParts(tx: Tx, rollout: LockedRollout, ids: readonly string[], reason: string): Promise<void> {
+    const family = this.families.of(rollout.row);
+    const moved = await tx.transition(family.table.states, 'Stopping', {
       ids,
-      set: { reason: rollout.row.reason, asks: 0, waits_for: '' },
+      set: { reason, asks: 0, waits_for: '' },
       compute: { ask_at: FIRST_ASK_AT },
-      returning: ['command_id'],
+      returning: ['command_id', ...family.table.item],
     });
-    cancel(
-      tx,
-      rollout,
-      moved.map(({ id, row }) => ({ id, command_id: row['command_id'] as string })),
-    );
+    cancel(tx, rollout, family, moved.map(underWay), { reason });
     rollout.count({ stopping: moved.length });
   }
 

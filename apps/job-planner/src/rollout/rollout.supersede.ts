@@ -41,10 +41,8 @@ export class RolloutSupersede {
       const parts = await this.targets.unsent(tx, family.table, id, devices);
       const waiting = parts.filter(({ state }) => state === 'Waiting').map((part) => part.id);
       await this.stop.endParts(tx, other, waiting, 'cancelled', reason);
-      const queued = parts.flatMap(({ id: ref, state, command_id }) =>
-        state === 'Running' && command_id !== null ? [{ id: ref, command_id }] : [],
-      );
-      cancel(tx, other, queued, { reason, waiting_only: true });
+      const queued = parts.filter(({ state }) => state === 'Running');
+      cancel(tx, other, family, queued, { reason, waiting_only: true });
       await other.save(tx);
     });
     this.wake.wake({ project_id, id });

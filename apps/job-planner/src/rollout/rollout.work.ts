@@ -2,6 +2,7 @@ import { jobWork, type WorkBatch } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { Work } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
+import { Families } from './families.js';
 import type { LockedRollout } from './locked-rollout.js';
 import { RolloutHolds } from './rollout.holds.js';
 import { RolloutOutcomes } from './rollout.outcomes.js';
@@ -16,6 +17,7 @@ export class RolloutWork {
     private readonly rollouts: RolloutStore,
     private readonly outcomes: RolloutOutcomes,
     private readonly holds: RolloutHolds,
+    private readonly families: Families,
     private readonly wake: RolloutWake,
   ) {}
 
@@ -31,15 +33,18 @@ export class RolloutWork {
 
   private async apply(
     project_id: string,
-    id: string,
+    request_id: string,
     change: (tx: Tx, rollout: LockedRollout) => Promise<void>,
   ): Promise<void> {
-    await this.journal.transaction(project_id, async (tx) => {
-      const rollout = await this.rollouts.lock(tx, id);
-      if (!rollout) return;
+    const id = await this.journal.transaction(project_id, async (tx) => {
+      const rollout =
+        (await this.rollouts.lock(tx, request_id)) ??
+        (await this.rollouts.lock(tx, await this.families.rolloutOf(tx, request_id)));
+      if (!rollout) return undefined;
       await change(tx, rollout);
       await rollout.save(tx);
+      return rollout.id;
     });
-    this.wake.wake({ project_id, id });
+    if (id !== undefined) this.wake.wake({ project_id, id });
   }
 }

@@ -261,9 +261,9 @@ export class TargetStore {
     table: TargetTable,
     rollout: string,
     devices: readonly string[],
-  ): Promise<{ id: string; state: JobTaskStatus; command_id: string | null }[]> {
+  ): Promise<(Pick<Askable, 'id' | 'state' | 'command_id'> & Record<string, unknown>)[]> {
     return tx.query(
-      `SELECT t.id, t.state, t.command_id FROM ${batch(['$3::uuid[]'], ['device_id'])}
+      `SELECT ${['id', 'state', 'command_id', ...table.item].map((name) => `t.${name}`).join(', ')} FROM ${batch(['$3::uuid[]'], ['device_id'])}
        JOIN ${table.states.table} t USING (project_id, device_id)
        WHERE t.${table.owner} = $2 AND t.state IN ('Waiting', 'Running') AND t.waits_for <> 'proof'`,
       [tx.project, rollout, devices],

@@ -177,7 +177,7 @@ export class RunningPlanner {
   }
 
   /** Tells of commands that they are held, or of their devices that they are back. */
-  async step(job_id: string, items: readonly Asked[], step: 'HELD' | 'REACHABLE'): Promise<void> {
+  async step(job_id: string, items: readonly Asked[], step: WorkItem<typeof jobWork.step>['step']): Promise<void> {
     const steps = items.map(({ command_id, ref }) => ({ command_id, ref, step }));
     await this.service.ask(jobWork.step, { project_id: PROJECT, head: { request_id: job_id }, items: steps });
   }

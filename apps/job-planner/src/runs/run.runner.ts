@@ -1,0 +1,34 @@
+import { LOGGER, Runner, type Logger } from '@muster/service';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { RunAdvance } from './run.advance.js';
+import { RunStore } from './run.store.js';
+import { RunWake } from './run.wake.js';
+
+/** Keeps runs of pipelines going. */
+@Injectable()
+export class RunRunner implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly runner: Runner;
+
+  constructor(runs: RunStore, advance: RunAdvance, wake: RunWake, @Inject(LOGGER) logger: Logger) {
+    this.runner = new Runner(
+      {
+        name: 'run',
+        makeDue: () => runs.makeDue(),
+        claimDue: (limit, seconds) => runs.claimDue(limit, seconds),
+        // What a run waits for asks again by itself: the rollouts of its stages.
+        askAgain: () => Promise.resolve(),
+        advance: (key) => advance.advance(key),
+      },
+      logger,
+    );
+    wake.listen((key) => this.runner.wake(key));
+  }
+
+  onApplicationBootstrap(): Promise<void> {
+    return this.runner.start();
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.runner.stop();
+  }
+}

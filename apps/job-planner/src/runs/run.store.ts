@@ -1,0 +1,184 @@
+import type { RunState, StageMeta, StageRunState } from '@muster/contracts';
+import type { Tx } from '@muster/journal';
+import type { RunnerKey } from '@muster/service';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { RunWish } from './run.decide.js';
+
+/** A run as its lock gives it, with the time of the database. */
+export interface LockedRun {
+  id: string;
+  state: RunState;
+  reason: string;
+  wish: RunWish;
+  waits: boolean;
+  promoted: number;
+  pipeline_id: string;
+  late: boolean;
+  traceparent: string | null;
+}
+
+/** A stage's part in a run, as the run's next step needs it. */
+export interface StageOfRun {
+  id: string;
+  state: StageRunState;
+  place: number;
+  meta: StageMeta;
+  paused: boolean;
+  operations: number;
+}
+
+/** What a stage of a pipeline is when a run of it starts. */
+export interface StageSnapshot {
+  id: string;
+  meta: StageMeta;
+  target_list_ids: string[];
+}
+
+/** The statements on runs that are no transition. */
+@Injectable()
+export class RunStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Locks the run until the transaction ends: everything that moves it does this first. */
+  async lock(tx: Tx, id: string): Promise<LockedRun | undefined> {
+    const [run] = await tx.query<LockedRun & Record<string, unknown>>(
+      `SELECT id, state, reason, wish, waits, promoted, pipeline_id, traceparent, deadline <= clock_timestamp() AS late
+       FROM pipeline_run WHERE project_id = $1 AND id = $2 FOR UPDATE`,
+      [tx.project, id],
+    );
+    return run;
+  }
+
+  /** The stages of a run, in their order. */
+  async stages(tx: Tx, run: string): Promise<StageOfRun[]> {
+    return tx.query<StageOfRun & Record<string, unknown>>(
+      `SELECT s.id, s.state, s.place, s.meta, coalesce(r.at_rest AND r.wish = 'pause', false) AS paused,
+         (SELECT count(*)::integer FROM stage_run_operation o WHERE o.project_id = s.project_id AND o.stage_run_id = s.id) AS operations
+       FROM stage_run s LEFT JOIN rollout r USING (project_id, id)
+       WHERE s.project_id = $1 AND s.pipeline_run_id = $2 ORDER BY s.place`,
+      [tx.project, run],
+    );
+  }
+
+  /** Locks the pipeline. Undefined where there is none. */
+  async lockPipeline(
+    tx: Tx,
+    id: string,
+  ): Promise<{ name: string; is_active: boolean; timeout_seconds: number } | undefined> {
+    const [pipeline] = await tx.query<{ name: string; is_active: boolean; timeout_seconds: number }>(
+      `SELECT name, is_active, timeout_seconds FROM pipeline WHERE project_id = $1 AND id = $2 FOR UPDATE`,
+      [tx.project, id],
+    );
+    return pipeline;
+  }
+
+  /** The number of the pipeline's last run, and the one that has not ended. The pipeline is locked. */
+  async before(tx: Tx, pipeline: string): Promise<{ last: number; open: string | null }> {
+    const [row] = await tx.query<{ last: number; open: string | null }>(
+      `SELECT coalesce(max(run_number), 0)::integer AS last,
+         (SELECT id FROM pipeline_run WHERE project_id = $1 AND pipeline_id = $2 AND due_at IS NOT NULL LIMIT 1) AS open
+       FROM pipeline_run WHERE project_id = $1 AND pipeline_id = $2`,
+      [tx.project, pipeline],
+    );
+    return row!;
+  }
+
+  /** The stages of a pipeline as they are, in their order. The pipeline is locked. */
+  async snapshot(tx: Tx, pipeline: string): Promise<StageSnapshot[]> {
+    return tx.query<StageSnapshot & Record<string, unknown>>(
+      `SELECT s.id, jsonb_build_object('name', s.name, 'description', s.description, 'created_by', s.created_by, 'order', s."order",
+           'timeout_seconds', s.timeout_seconds, 'promotion', s.promotion, 'on_failure', s.on_failure, 'rollout', s.rollout) AS meta,
+         ARRAY(SELECT l.target_list_id FROM stage_target_list l
+               WHERE l.project_id = s.project_id AND l.stage_id = s.id ORDER BY 1) AS target_list_ids
+       FROM stage s WHERE s.project_id = $1 AND s.pipeline_id = $2 ORDER BY s."order"`,
+      [tx.project, pipeline],
+    );
+  }
+
+  /** Keeps the operations of a stage as they are for its run. The pipeline is locked. */
+  async copyOperations(tx: Tx, stage: string, stageRun: string): Promise<void> {
+    await tx.query(
+      `INSERT INTO stage_run_operation (project_id, id, stage_run_id, step, operation_type, args, created_by, updated_by, created_at, updated_at)
+       SELECT project_id, gen_random_uuid(), $3, (row_number() OVER (ORDER BY place) - 1)::integer, operation_type, args,
+         created_by, updated_by, created_at, updated_at
+       FROM pipeline_operation WHERE project_id = $1 AND stage_id = $2`,
+      [tx.project, stage, stageRun],
+    );
+  }
+
+  async operations(
+    tx: Tx,
+    stageRun: string,
+  ): Promise<{ id: string; command: string; args: Record<string, unknown> }[]> {
+    return tx.query(
+      `SELECT id, operation_type AS command, args FROM stage_run_operation
+       WHERE project_id = $1 AND stage_run_id = $2 ORDER BY step`,
+      [tx.project, stageRun],
+    );
+  }
+
+  /** What is wanted of the run, where its state stays as it is. */
+  async save(
+    tx: Tx,
+    id: string,
+    values: Partial<Pick<LockedRun, 'wish' | 'waits' | 'promoted'>>,
+    by: number | null,
+  ): Promise<void> {
+    const names = Object.keys(values);
+    await tx.query(
+      `UPDATE pipeline_run SET ${names.map((name, at) => `${name} = $${at + 4}, `).join('')}updated_at = now(),
+         updated_by = coalesce($3, updated_by), due_at = now() WHERE project_id = $1 AND id = $2`,
+      [tx.project, id, by, ...Object.values(values)],
+    );
+  }
+
+  /** Has the run looked at when so many seconds are over. */
+  async lookBy(tx: Tx, id: string, seconds: number): Promise<void> {
+    await tx.query(
+      `UPDATE pipeline_run SET due_at = least(due_at, now() + make_interval(secs => $3)) WHERE project_id = $1 AND id = $2`,
+      [tx.project, id, seconds],
+    );
+  }
+
+  /** All that belongs to the run goes with it. */
+  async delete(project: string, id: string): Promise<void> {
+    await this.dataSource.query(
+      `WITH stages AS (DELETE FROM stage_run WHERE project_id = $1 AND pipeline_run_id = $2 RETURNING id),
+         operations AS (DELETE FROM stage_run_operation o USING stages s WHERE o.project_id = $1 AND o.stage_run_id = s.id),
+         devices AS (DELETE FROM stage_device d USING stages s WHERE d.project_id = $1 AND d.stage_run_id = s.id),
+         targets AS (DELETE FROM target_run t USING stages s WHERE t.project_id = $1 AND t.stage_run_id = s.id),
+         rollouts AS (DELETE FROM rollout r USING stages s WHERE r.project_id = $1 AND r.id = s.id),
+         asked AS (DELETE FROM approval a USING stages s WHERE a.project_id = $1 AND a.subject_id = s.id)
+       DELETE FROM pipeline_run WHERE project_id = $1 AND id = $2`,
+      [project, id],
+    );
+  }
+
+  async makeDue(): Promise<void> {
+    await this.dataSource.query(`UPDATE pipeline_run SET due_at = now() WHERE due_at > now()`);
+  }
+
+  /** Runs that the sweep has to look at, of every project; each is claimed until its time is up at the latest. */
+  async claimDue(limit: number, seconds: number): Promise<RunnerKey[]> {
+    const [rows] = await this.dataSource.query<[RunnerKey[], number]>(
+      `UPDATE pipeline_run SET due_at = least(now() + make_interval(secs => $2), CASE WHEN deadline > now() THEN deadline END,
+         (SELECT min(s.deadline) FROM stage_run s
+          WHERE s.project_id = pipeline_run.project_id AND s.pipeline_run_id = pipeline_run.id AND s.deadline > now()))
+       FROM (SELECT project_id, id FROM pipeline_run WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) AS due
+       WHERE pipeline_run.project_id = due.project_id AND pipeline_run.id = due.id
+       RETURNING pipeline_run.project_id, pipeline_run.id`,
+      [limit, seconds],
+    );
+    return rows;
+  }
+
+  /** The rollouts of this run's stages whose time is up. */
+  async lateStages({ project_id, id }: RunnerKey): Promise<string[]> {
+    const rows = await this.dataSource.query<{ id: string }[]>(
+      `SELECT id FROM stage_run WHERE project_id = $1 AND pipeline_run_id = $2 AND deadline <= now() AND ending IS NULL`,
+      [project_id, id],
+    );
+    return rows.map((row) => row.id);
+  }
+}

@@ -1,0 +1,131 @@
+import {
+  DomainError,
+  type pipelineRuns,
+  type RpcRequest,
+  type TargetRun,
+  type TargetRunCommand,
+} from '@muster/contracts';
+import { Journal, type Tx } from '@muster/journal';
+import { isEnd } from '@muster/lifecycle';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { LockedRollout } from '../rollout/locked-rollout.js';
+import { RolloutPlan } from '../rollout/rollout.plan.js';
+import { RolloutStop } from '../rollout/rollout.stop.js';
+import { RolloutStore } from '../rollout/rollout.store.js';
+import { RolloutWake } from '../rollout/rollout.wake.js';
+import { RunRead } from '../runs/run.read.js';
+import { TargetRunMoves } from '../target-runs/target-run.moves.js';
+import { StageRunEntity } from './stage-run.entity.js';
+import { stageRunLifecycle } from './stage-run.lifecycle.js';
+import { StageTargets } from './stage.targets.js';
+
+type Contracts = typeof pipelineRuns;
+type TargetRunKey = RpcRequest<Contracts['getTargetRun']>;
+
+/** The part of a target run's device. */
+interface PartOf {
+  id: string;
+  state: string;
+  step: number;
+  target_run_id: string;
+}
+
+/** What users do to the target runs of a stage run. */
+@Injectable()
+export class StageAct {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly journal: Journal,
+    private readonly read: RunRead,
+    private readonly rollouts: RolloutStore,
+    private readonly plan: RolloutPlan,
+    private readonly stop: RolloutStop,
+    private readonly targets: StageTargets,
+    private readonly moves: TargetRunMoves,
+    private readonly wake: RolloutWake,
+  ) {}
+
+  /**
+   * A further device takes part: that of a target of the pipeline, or the one named.
+   * @throws DomainError `not_found`, `invalid` where the stage run is not under way or the device does not exist.
+   */
+  async add({
+    project_id,
+    stage_run_id,
+    target_id,
+    device_alias = '',
+  }: RpcRequest<Contracts['addTargetRuns']>): Promise<TargetRun[]> {
+    const stage = await this.dataSource.getRepository(StageRunEntity).findOneBy({ project_id, id: stage_run_id });
+    if (!stage) throw new DomainError('not_found', `no stage run ${stage_run_id}`);
+    const [listed] = await this.dataSource.query<{ id: string; device_id: string; device_alias: string }[]>(
+      `SELECT id, device_id, device_alias FROM target WHERE project_id = $1 AND pipeline_id = $2 AND id = $3`,
+      [project_id, stage.pipeline_id, target_id],
+    );
+    const wanted = listed ?? { id: target_id, device_id: target_id, device_alias };
+    const [target] = await this.targets.known(project_id, [wanted]);
+    if (!target) throw refused('target_id', `no target and no device ${target_id}`);
+    const joins = stage.state !== 'pending' && !isEnd(stageRunLifecycle, stage.state);
+    if (!joins || !(await this.plan.join(project_id, stage_run_id, [target])))
+      throw refused('target_id', `the stage run is ${stage.state}: nothing joins it`);
+    this.wake.wake({ project_id, id: stage_run_id });
+    return this.read.ofDevice(project_id, stage_run_id, target.device_id);
+  }
+
+  /**
+   * A target run that was not dispatched is cancelled, with those that follow it on its device.
+   * @throws DomainError `not_found`, `invalid` for one that was dispatched or has ended.
+   */
+  async cancel({ project_id, stage_run_id, id }: TargetRunKey): Promise<TargetRun> {
+    await this.read.targetRun({ project_id, stage_run_id, id });
+    await this.inRollout(project_id, stage_run_id, id, async (tx, rollout, part) => {
+      const run = await this.read.targetRun({ project_id, stage_run_id, id });
+      if (run.status === 'cancelled') return;
+      if (!['pending', 'queued', 'processing'].includes(run.status))
+        throw refused('status', `a target run that is ${run.status} cannot be set to cancelled`);
+      if (part.target_run_id === id && part.state === 'Waiting')
+        await this.stop.endParts(tx, rollout, [part.id], 'cancelled', 'cancelled');
+      else if (part.target_run_id === id) await this.stop.cancelParts(tx, rollout, [part.id], 'cancelled');
+      else await this.moves.giveUp(tx, [id], 'cancelled', 'cancelled');
+    });
+    return this.read.targetRun({ project_id, stage_run_id, id });
+  }
+
+  /** The command of a target run is cancelled. @throws DomainError `not_found`, `invalid` where it has ended. */
+  async cancelCommand(request: RpcRequest<Contracts['cancelTargetRunCommand']>): Promise<TargetRunCommand> {
+    const { project_id, stage_run_id, target_run_id, command_id } = request;
+    const command = await this.read.command({ project_id, stage_run_id, target_run_id });
+    if (command.request_id !== command_id.toLowerCase()) throw new DomainError('not_found', `no command ${command_id}`);
+    await this.inRollout(project_id, stage_run_id, target_run_id, async (tx, rollout, part) => {
+      if (part.target_run_id !== target_run_id || !['Waiting', 'Running', 'Stopping'].includes(part.state))
+        throw refused('request_status', `the command is ${command.request_status}, and cannot be cancelled`);
+      if (part.state === 'Waiting') await this.stop.endParts(tx, rollout, [part.id], 'cancelled', 'cancelled');
+      else await this.stop.cancelParts(tx, rollout, [part.id], 'cancelled');
+    });
+    return this.read.command({ project_id, stage_run_id, target_run_id });
+  }
+
+  private async inRollout(
+    project_id: string,
+    stage_run_id: string,
+    target_run_id: string,
+    change: (tx: Tx, rollout: LockedRollout, part: PartOf) => Promise<void>,
+  ): Promise<void> {
+    await this.journal.transaction(project_id, async (tx) => {
+      const rollout = await this.rollouts.lock(tx, stage_run_id);
+      const [part] = await tx.query<PartOf & Record<string, unknown>>(
+        `SELECT d.id, d.state, d.step, d.target_run_id FROM target_run r
+         JOIN stage_device d ON d.project_id = r.project_id AND d.id = r.stage_device_id
+         WHERE r.project_id = $1 AND r.id = $2`,
+        [project_id, target_run_id],
+      );
+      if (!rollout || !part) return;
+      await change(tx, rollout, part);
+      await rollout.save(tx);
+    });
+    this.wake.wake({ project_id, id: stage_run_id });
+  }
+}
+
+const refused = (field: string, message: string) =>
+  new DomainError('invalid', `${field}: ${message}`, { errors: [{ field, message }] });

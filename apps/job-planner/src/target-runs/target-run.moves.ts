@@ -1,0 +1,86 @@
+import type { TargetRunState } from '@muster/contracts';
+import { batch, type Tx } from '@muster/journal';
+import { Injectable } from '@nestjs/common';
+import { targetRunTable } from './target-run.table.js';
+
+/** A target run that is asked for, with the command of its present try. */
+export interface Requested {
+  id: string;
+  command_id: string;
+  attempts: number;
+}
+
+/** How a target run ends, in words. */
+export interface TargetRunEnd {
+  id: string;
+  /** SUCCESS, FAILURE, TIMEOUT or CANCELLED, as its command; empty where it never had one. */
+  command_status: string;
+  reason: string;
+}
+
+/** Moves target runs along their table; what has passed a state already is left where it is. */
+@Injectable()
+export class TargetRunMoves {
+  /** It is their turn. */
+  async queue(tx: Tx, ids: readonly string[]): Promise<void> {
+    await tx.transition(targetRunTable, 'queued', { ids, compute: { updated_at: 'now()' } });
+  }
+
+  /** Their commands were asked for, for the first time or once more. */
+  async request(tx: Tx, runs: readonly Requested[]): Promise<void> {
+    const ids = runs.map(({ id }) => id);
+    await this.queue(tx, ids);
+    await tx.transition(targetRunTable, 'processing', { ids, compute: { updated_at: 'now()', started_at: 'now()' } });
+    await tx.query(
+      `UPDATE target_run t SET command_id = i.command, attempts = i.attempts, command_status = 'QUEUED', updated_at = now()
+       FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::integer[]'], ['id', 'command', 'attempts'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.command_id IS DISTINCT FROM i.command`,
+      [tx.project, ids, runs.map(({ command_id }) => command_id), runs.map(({ attempts }) => attempts)],
+    );
+  }
+
+  /** Their commands wait in the queues of their devices. */
+  async dispatch(tx: Tx, ids: readonly string[]): Promise<void> {
+    await tx.transition(targetRunTable, 'dispatched', { ids, compute: { updated_at: 'now()' } });
+  }
+
+  /** Their commands were sent. */
+  async run(tx: Tx, ids: readonly string[], command_status: string): Promise<void> {
+    await this.dispatch(tx, ids);
+    await tx.transition(targetRunTable, 'running', { ids, compute: { updated_at: 'now()' } });
+    await tx.query(
+      `UPDATE target_run t SET command_status = $3 FROM ${batch(['$2::uuid[]'], ['id'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = 'running'`,
+      [tx.project, ids, command_status],
+    );
+  }
+
+  /** Their commands have ended; those that never reached their devices were at least queued for them. */
+  async complete(tx: Tx, ends: readonly TargetRunEnd[], to: 'success' | 'failure'): Promise<void> {
+    const ids = ends.map(({ id }) => id);
+    await this.dispatch(tx, ids);
+    if (to === 'success') await tx.transition(targetRunTable, 'running', { ids, compute: { updated_at: 'now()' } });
+    await tx.transition(targetRunTable, 'complete', {
+      ids,
+      each: { command_status: ends.map((end) => end.command_status), reason: ends.map(({ reason }) => reason) },
+      compute: { updated_at: 'now()', ended_at: 'now()' },
+    });
+    await tx.transition(targetRunTable, to, { ids, each: { reason: ends.map(({ reason }) => reason) } });
+  }
+
+  /** They never come to anything; those that were dispatched are left alone. */
+  async giveUp(
+    tx: Tx,
+    ids: readonly string[],
+    to: Extract<TargetRunState, 'cancelled' | 'invalid' | 'timeout'>,
+    reason: string,
+  ): Promise<string[]> {
+    const moved = await tx.transition(targetRunTable, to, {
+      ids,
+      ...(to !== 'timeout' && { from: to === 'invalid' ? ['pending', 'queued'] : ['pending', 'queued', 'processing'] }),
+      set: { reason },
+      compute: { updated_at: 'now()', ended_at: 'now()' },
+    });
+    return moved.map(({ id }) => id);
+  }
+}
