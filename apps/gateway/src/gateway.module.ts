@@ -21,11 +21,16 @@ import { DeviceOperationsController } from './families/operations/device-operati
 import { OperationsController } from './families/operations/operations.controller.js';
 import { OperationListsController } from './families/pipelines/operation-lists.controller.js';
 import { PipelineOperationsController } from './families/pipelines/pipeline-operations.controller.js';
+import { PipelineRunsController } from './families/pipelines/pipeline-runs.controller.js';
 import { PipelinesController } from './families/pipelines/pipelines.controller.js';
+import { StageRunOperationsController } from './families/pipelines/stage-run-operations.controller.js';
+import { StageRunsController } from './families/pipelines/stage-runs.controller.js';
 import { StageTargetListsController } from './families/pipelines/stage-target-lists.controller.js';
 import { StagesController } from './families/pipelines/stages.controller.js';
 import { TargetListDeviceGroupsController } from './families/pipelines/target-list-device-groups.controller.js';
 import { TargetListsController } from './families/pipelines/target-lists.controller.js';
+import { TargetRunCommandsController } from './families/pipelines/target-run-commands.controller.js';
+import { TargetRunsController } from './families/pipelines/target-runs.controller.js';
 import { TargetsController } from './families/pipelines/targets.controller.js';
 import { Idempotency } from './idempotency/idempotency.js';
 import { IdempotencyStore } from './idempotency/idempotency.store.js';
@@ -62,6 +67,11 @@ import { WaitingOfAll } from './waiting/waiting.of-all.js';
     OperationListsController,
     PipelineOperationsController,
     ProjectController,
+    PipelineRunsController,
+    StageRunsController,
+    StageRunOperationsController,
+    TargetRunsController,
+    TargetRunCommandsController,
     TimelineController,
     TokensController,
     WaitingController,

@@ -29,7 +29,8 @@ export function createRequestOf(
     throw new DomainError('invalid', `${HEADER}: ${message}`, { errors: [{ field: HEADER, message }] });
   }
   const path = request.url.split('?', 1)[0]!.replace(/\/$/, '');
-  const asked = `${request.method} ${path}\n${JSON.stringify(request.body)}`;
+  // A body that may be left out is the same as an empty object.
+  const asked = `${request.method} ${path}\n${JSON.stringify(request.body ?? {})}`;
   const hash = createHash('sha256').update(asked).digest('hex');
   return { project: request.principal?.project ?? '', key, hash };
 }

@@ -18,7 +18,7 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     .addTag('batch-jobs', 'Batch jobs over many devices')
     .addTag('operations', 'Operations, device operations and commands')
-    .addTag('pipelines', 'Pipelines, their stages, targets and operations')
+    .addTag('pipelines', 'Pipelines, their stages, targets, operations and runs')
     .addTag('fleet', 'Devices, tokens and dead letters')
     .addTag('operation', 'Health, metrics and documents of the installation')
     .addSecurity('bearer', { type: 'http', scheme: 'bearer' })

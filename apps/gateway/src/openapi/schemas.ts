@@ -31,18 +31,15 @@ import {
   Operation,
   OperationDeviceQuery,
   OperationList,
-  OperationListChange,
-  PipelineChange,
   PipelineOperation,
-  PipelineOperationChange,
   Progress,
   Rollout,
   ScheduleArgs,
-  StageChange,
+  StageRunOperation,
   Target,
-  TargetChange,
   TargetList,
   TargetListDeviceGroup,
+  TargetRun,
 } from '@muster/contracts';
 import type { ApiResponseSchemaHost } from '@nestjs/swagger';
 import type { TSchema } from 'typebox';
@@ -53,6 +50,15 @@ import { OperationsError } from '../families/operations/operations.dialect.js';
 import { PipelinesError } from '../families/pipelines/pipelines.dialect.js';
 import { Pipeline, Stage } from '../families/pipelines/pipelines.dto.js';
 import { BulkAnswer, IssuedToken, NewToken, Project, ProjectPatch, Token } from '../families/fleet/fleet.dto.js';
+import {
+  OperationListPut,
+  PipelineOperationPut,
+  PipelinePut,
+  StagePut,
+  TargetListPut,
+  TargetPut,
+} from '../families/pipelines/pipelines.puts.js';
+import { NewTargetRuns, PipelineRun, StageRun, TargetRunCommand } from '../families/pipelines/runs.dto.js';
 
 export type OpenApiSchema = ApiResponseSchemaHost['schema'];
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -93,16 +99,18 @@ const NAMED: Readonly<Record<string, TSchema>> = {
   NewStage,
   NewTarget,
   NewTargetList,
+  NewTargetRuns,
   NewToken,
   Operation,
   OperationDeviceQuery,
   OperationList,
-  OperationListChange,
+  OperationListPut,
   OperationsError,
   Pipeline,
-  PipelineChange,
   PipelineOperation,
-  PipelineOperationChange,
+  PipelineOperationPut,
+  PipelinePut,
+  PipelineRun,
   PipelinesError,
   Problem,
   Progress,
@@ -111,11 +119,16 @@ const NAMED: Readonly<Record<string, TSchema>> = {
   Rollout,
   ScheduleArgs,
   Stage,
-  StageChange,
+  StagePut,
+  StageRun,
+  StageRunOperation,
   Target,
-  TargetChange,
   TargetList,
   TargetListDeviceGroup,
+  TargetListPut,
+  TargetPut,
+  TargetRun,
+  TargetRunCommand,
   Token,
 };
 

@@ -1,4 +1,4 @@
-import { DomainError, pipelineRpcs, type RpcContract } from '@muster/contracts';
+import { DomainError, invalidField, pipelineRpcs, type RpcContract } from '@muster/contracts';
 import type { NatsConnection } from 'nats';
 import { answerRpc } from './services.fake.js';
 
@@ -10,7 +10,7 @@ type Row = Record<string, unknown> & { id: string };
 
 /**
  * The definitions of job-planner as far as their contracts are alike: a create keeps what it was given below the ids in its path, creates
- * are idempotent by id, lists have all of their kind in the project.
+ * are idempotent by id, lists have all of their kind in the project, the type of a target list stays.
  */
 export class FakePipelines {
   /** Every question with its method. */
@@ -37,7 +37,7 @@ export class FakePipelines {
     if (method === 'addTargets') return this.add(request);
     const row = this.find(kind, { ...request, id: request.id ?? request['target_list_id'] });
     if (verb === 'delete') this.rows.delete(row.id);
-    if (verb === 'change') Object.assign(row, request['change'], { updated_by: request['by'] });
+    if (verb === 'change') this.change(row, request);
     return row;
   }
 
@@ -46,6 +46,12 @@ export class FakePipelines {
     const known = this.rows.get(ids.id);
     if (!known) this.rows.set(ids.id, { kind, project, row: { ...ids, ...(definition as object), ...audit } });
     return this.find(kind, { project_id: project, id: ids.id });
+  }
+
+  private change(row: Row, { change, by }: Asked): void {
+    const { target_list_type = row['target_list_type'] } = change as Partial<Row>;
+    if (target_list_type !== row['target_list_type']) throw invalidField('target_list_type', 'cannot be changed');
+    Object.assign(row, change, { updated_by: by });
   }
 
   private list(kind: string, { project_id, limit, offset, device_ids }: Asked) {

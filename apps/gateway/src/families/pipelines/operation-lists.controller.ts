@@ -1,4 +1,4 @@
-import { NewOperationList, OperationList, OperationListChange, pipelines } from '@muster/contracts';
+import { NewOperationList, OperationList, OperationListChange, pipelines, type JsonObject } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Controller, Delete, Get, Post, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
@@ -9,6 +9,7 @@ import { offsetOf, offsetPage } from '../../common/offset.page.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
 import { ListParts, OperationListPage, type OperationListPath } from './pipelines.dto.js';
 import { Answers } from './pipelines.endpoint.js';
+import { changeIn, OperationListPut } from './pipelines.puts.js';
 
 const { operationList: contracts } = pipelines;
 
@@ -76,16 +77,16 @@ export class OperationListsController {
   @Answers({
     access: 'write',
     summary: 'Change an operation list; what is not named stays',
-    body: OperationListChange,
+    body: OperationListPut,
     content: OperationList,
     refuses: [404],
   })
   async change(
     @Caller() caller: Principal,
     @PathIds() path: OperationListPath,
-    @JsonBody(OperationListChange) change: OperationListChange,
+    @JsonBody(OperationListPut) body: JsonObject,
   ) {
-    const asked = { ...keyOf(caller, path), change, by: caller.actorNumber };
+    const asked = { ...keyOf(caller, path), change: changeIn(OperationListChange, body), by: caller.actorNumber };
     return enveloped(await this.rpc.call(contracts.change, asked));
   }
 

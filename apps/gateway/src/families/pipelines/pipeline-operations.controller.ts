@@ -1,4 +1,10 @@
-import { NewPipelineOperation, PipelineOperation, PipelineOperationChange, pipelines } from '@muster/contracts';
+import {
+  NewPipelineOperation,
+  PipelineOperation,
+  PipelineOperationChange,
+  pipelines,
+  type JsonObject,
+} from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Controller, Delete, Get, Post, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
@@ -9,6 +15,7 @@ import { offsetOf, offsetPage } from '../../common/offset.page.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
 import { ListPipelineOperations, PipelineOperationPage, type OperationPath } from './pipelines.dto.js';
 import { Answers } from './pipelines.endpoint.js';
+import { changeIn, PipelineOperationPut } from './pipelines.puts.js';
 
 const { operation: contracts } = pipelines;
 
@@ -80,16 +87,16 @@ export class PipelineOperationsController {
   @Answers({
     access: 'write',
     summary: 'Change an operation; what is not named stays',
-    body: PipelineOperationChange,
+    body: PipelineOperationPut,
     content: PipelineOperation,
     refuses: [404],
   })
   async change(
     @Caller() caller: Principal,
     @PathIds() path: OperationPath,
-    @JsonBody(PipelineOperationChange) change: PipelineOperationChange,
+    @JsonBody(PipelineOperationPut) body: JsonObject,
   ) {
-    const asked = { ...keyOf(caller, path), change, by: caller.actorNumber };
+    const asked = { ...keyOf(caller, path), change: changeIn(PipelineOperationChange, body), by: caller.actorNumber };
     return enveloped(await this.rpc.call(contracts.change, asked));
   }
 

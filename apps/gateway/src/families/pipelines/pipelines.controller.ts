@@ -1,4 +1,4 @@
-import { NewPipeline, PipelineChange, pipelines } from '@muster/contracts';
+import { NewPipeline, PipelineChange, pipelines, type JsonObject } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Controller, Delete, Get, Post, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
@@ -9,6 +9,7 @@ import { offsetOf, offsetPage } from '../../common/offset.page.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
 import { ListPipelines, Pipeline, PipelinePage, toPipeline } from './pipelines.dto.js';
 import { Answers } from './pipelines.endpoint.js';
+import { changeIn, PipelinePut } from './pipelines.puts.js';
 
 const { pipeline: contracts } = pipelines;
 
@@ -61,16 +62,17 @@ export class PipelinesController {
   @Answers({
     access: 'write',
     summary: 'Change a pipeline; what is not named stays',
-    body: PipelineChange,
+    body: PipelinePut,
     content: Pipeline,
     refuses: [404],
   })
   async change(
     @Caller() { project, projectUuid, actorNumber }: Principal,
     @PathId('pipeline_id') id: string,
-    @JsonBody(PipelineChange) change: PipelineChange,
+    @JsonBody(PipelinePut) body: JsonObject,
   ) {
-    const changed = await this.rpc.call(contracts.change, { project_id: project, id, change, by: actorNumber });
+    const asked = { project_id: project, id, change: changeIn(PipelineChange, body), by: actorNumber };
+    const changed = await this.rpc.call(contracts.change, asked);
     return enveloped(toPipeline(changed, projectUuid));
   }
 

@@ -15,7 +15,15 @@ import { OffsetPage, offsetParameters } from '../../common/offset.page.js';
 
 const closed = { additionalProperties: false };
 
-const enterprise = { enterprise_id: Type.String({ format: 'uuid', description: 'of the project' }) };
+/** Whose a document is, as the vendor says it. */
+export const enterprise = { enterprise_id: Type.String({ format: 'uuid', description: 'of the project' }) };
+
+/** A document of the project with this UUID, which the vendor's documents have after their id. */
+export const inEnterprise = <Document extends { id: string }>({ id, ...rest }: Document, enterprise_id: string) => ({
+  id,
+  enterprise_id,
+  ...rest,
+});
 
 const { id: pipelineId, ...ofPipeline } = PipelineDefinition.properties;
 
@@ -30,10 +38,8 @@ export const Pipeline = Type.Object({
 export type Pipeline = Static<typeof Pipeline>;
 
 /** The vendor's words for a pipeline of the project with this UUID. */
-export const toPipeline = ({ id, ...rest }: PipelineDefinition, enterprise_id: string): Pipeline => ({
-  id,
-  enterprise_id,
-  ...rest,
+export const toPipeline = (pipeline: PipelineDefinition, enterprise_id: string): Pipeline => ({
+  ...inEnterprise(pipeline, enterprise_id),
   is_visible: true,
   is_archived: false,
 });
@@ -42,14 +48,6 @@ const { id: stageId, ...ofStage } = StageDefinition.properties;
 
 /** A stage as the vendor shows it; `order`, `promotion`, `on_failure` and `rollout` are ours. */
 export const Stage = Type.Object({ id: stageId, ...enterprise, ...ofStage });
-export type Stage = Static<typeof Stage>;
-
-/** The vendor's words for a stage of the project with this UUID. */
-export const toStage = ({ id, ...rest }: StageDefinition, enterprise_id: string): Stage => ({
-  id,
-  enterprise_id,
-  ...rest,
-});
 
 /** What `targets-bulk` answers: the vendor's counts and, ours, the targets of all devices that were named, in their order. */
 export const AddedTargets = Type.Object({

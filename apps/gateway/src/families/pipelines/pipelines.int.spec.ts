@@ -142,11 +142,12 @@ describe('given the pipelines family', () => {
     expect(lastAsked().request).toMatchObject({ limit: 20, offset: 0 });
   });
 
-  it('when each kind is read, changed and deleted, then the object is the content, with or without a slash', async () => {
+  /** A change of one of each kind, with those above later. */
+  async function changes(): Promise<[path: string, change: object][]> {
     const { pipeline, stageId, list, stage, operationsId, operations } = await whole();
     const target = `${list}/targets/${await create(`${list}/targets/`, { device_id: uuid() })}`;
     const operation = `${operations}/${await create(operations, { operation_type: 'REBOOT', args: { a: 1 } })}`;
-    const things: [path: string, change: object][] = [
+    return [
       [operation, { args: { b: 2 } }],
       [`${stage}/operationlists/${operationsId}`, { description: 'd' }],
       [target, { is_active: false }],
@@ -154,7 +155,10 @@ describe('given the pipelines family', () => {
       [`${pipeline}/stages/${stageId}`, { order: 1, promotion: 'manual', rollout: { max_in_flight: 3 } }],
       [pipeline, { is_active: false }],
     ];
-    for (const [path, change] of things) {
+  }
+
+  it('when each kind is read, changed and deleted, then the object is the content, with or without a slash', async () => {
+    for (const [path, change] of await changes()) {
       const changed = await ask('PUT', `${path}/`, { body: change });
       expect([path, changed]).toMatchObject([
         path,
@@ -165,6 +169,50 @@ describe('given the pipelines family', () => {
       expect(await ask('DELETE', `${path}/`)).toEqual(shown);
       expect((await ask('GET', `${path}/`)).status).toBe(404);
     }
+  });
+
+  it('when a whole document is sent back, then it changes what may change, and the rest of it is ignored', async () => {
+    const at = '2019-08-24T14:15:22Z';
+    const read = { id: NOWHERE, pipeline_id: NOWHERE, created_by: -1, updated_by: -1, created_at: at, updated_at: at };
+    const { pipeline_id: _, ...ofPipeline } = {
+      ...read,
+      enterprise_id,
+      is_valid: true,
+      is_visible: true,
+      is_archived: false,
+    };
+    const device = { device_id: NOWHERE, device_name: 'd', device_alias: 'a', is_active: true };
+    const settings = { promotion: 'auto', on_failure: 'stop', rollout: {}, order: 2 };
+    const described = { name: 'n', description: 'd' };
+    const documents = [
+      [
+        { ...read, operation_list_id: NOWHERE },
+        { operation_type: 'WIPE', args: { c: [3] } },
+      ],
+      [{ ...read, stage_id: NOWHERE }, described],
+      [read, device],
+      [read, { name: 'n', target_list_type: 'DEVICES' }],
+      [
+        { ...read, enterprise_id },
+        { ...described, timeout_seconds: 9, ...settings },
+      ],
+      [ofPipeline, { ...described, timeout_seconds: 9, is_active: true, is_default: false }],
+    ] as const;
+    for (const [place, [path]] of (await changes()).entries()) {
+      const [rest, change] = documents[place]!;
+      const { status, content } = await ask('PUT', path, { body: { ...rest, ...change } });
+      expect([path, status, content]).toMatchObject([path, 200, { ...change, updated_by: actor }]);
+      expect(lastAsked().request['change']).toEqual(change);
+    }
+  });
+
+  it('when a target list comes back with another type, then 400 names it', async () => {
+    const { list } = await whole();
+    const { content: read } = await ask('GET', list);
+    const body = { name: 'lost', target_list_type: 'GROUPS' };
+    const { status, content } = await ask<Refused['content']>('PUT', list, { body });
+    expect([status, content.errors.map(({ field }) => field)]).toEqual([400, ['target_list_type']]);
+    expect((await ask('GET', list)).content).toEqual(read);
   });
 
   it('when a target list is linked with a stage and unlinked, then the list is the content', async () => {
@@ -307,9 +355,12 @@ describe('given what is not as it should be', () => {
     ['PUT', stage, 'on_failure', { on_failure: 'retry' }],
     ['POST', `pipelines/${NOWHERE}/targetlists/`, 'target_list_type', { name }],
     ['POST', `pipelines/${NOWHERE}/targetlists/`, 'target_list_type', { name, target_list_type: 'COLLECTIONS' }],
-    ['PUT', `pipelines/${NOWHERE}/targetlists/${NOWHERE}`, 'target_list_type', { target_list_type: 'GROUPS' }],
+    ['PUT', `pipelines/${NOWHERE}/targetlists/${NOWHERE}`, 'target_list_type', { target_list_type: 'COLLECTIONS' }],
+    ['PUT', `pipelines/${NOWHERE}`, 'is_archived', { is_archived: true }],
+    ['PUT', `pipelines/${NOWHERE}`, 'created_by', { created_by: 'me' }],
+    ['PUT', `pipelines/${NOWHERE}`, 'stage_id', { stage_id: NOWHERE }],
     ['POST', targets, 'device_id', { device_name: name }],
-    ['PUT', targets + NOWHERE, 'device_id', { device_id: NOWHERE }],
+    ['PUT', targets + NOWHERE, 'device_id', { device_id: 'x' }],
     ['POST', `pipelines/${NOWHERE}/targetlists/${NOWHERE}/devicegroups/`, 'device_group_id', { device_group_id: 'x' }],
     ['POST', `stages/${NOWHERE}/targetlists/`, 'target_list_id', {}],
     ['POST', `stages/${NOWHERE}/operationlists/`, 'stage_id', { name, stage_id: NOWHERE }],

@@ -1,4 +1,4 @@
-import { NewStage, pipelines, StageChange } from '@muster/contracts';
+import { NewStage, pipelines, StageChange, type JsonObject } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Controller, Delete, Get, Post, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
@@ -7,8 +7,9 @@ import { enveloped } from '../../common/envelope.js';
 import { JsonBody, PathIds, QueryParameters } from '../../common/input.js';
 import { offsetOf, offsetPage } from '../../common/offset.page.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
-import { ListParts, Stage, StagePage, toStage, type PipelinePath, type StagePath } from './pipelines.dto.js';
+import { inEnterprise, ListParts, Stage, StagePage, type PipelinePath, type StagePath } from './pipelines.dto.js';
 import { Answers } from './pipelines.endpoint.js';
+import { changeIn, StagePut } from './pipelines.puts.js';
 
 const { stage: contracts } = pipelines;
 
@@ -44,7 +45,7 @@ export class StagesController {
     return this.idempotency.create(creating, async (id) => {
       const key = { project_id: project, pipeline_id, id };
       const made = await this.rpc.call(contracts.create, { ...key, definition, by: actorNumber });
-      return enveloped(toStage(made, projectUuid));
+      return enveloped(inEnterprise(made, projectUuid));
     });
   }
 
@@ -64,31 +65,31 @@ export class StagesController {
   ) {
     const place = offsetOf(query);
     const { count, results } = await this.rpc.call(contracts.list, { project_id: project, pipeline_id, ...place });
-    return enveloped(offsetPage(url, place, { count, results: results.map((one) => toStage(one, projectUuid)) }));
+    return enveloped(offsetPage(url, place, { count, results: results.map((one) => inEnterprise(one, projectUuid)) }));
   }
 
   @Get(':stage_id')
   @Answers({ access: 'read', summary: 'Show a stage', content: Stage, refuses: [404] })
   async show(@Caller() caller: Principal, @PathIds() path: StagePath) {
-    return enveloped(toStage(await this.rpc.call(contracts.get, keyOf(caller, path)), caller.projectUuid));
+    return enveloped(inEnterprise(await this.rpc.call(contracts.get, keyOf(caller, path)), caller.projectUuid));
   }
 
   @Put(':stage_id')
   @Answers({
     access: 'write',
     summary: 'Change a stage; what is not named stays, and the others make room for its order',
-    body: StageChange,
+    body: StagePut,
     content: Stage,
     refuses: [404],
   })
-  async change(@Caller() caller: Principal, @PathIds() path: StagePath, @JsonBody(StageChange) change: StageChange) {
-    const asked = { ...keyOf(caller, path), change, by: caller.actorNumber };
-    return enveloped(toStage(await this.rpc.call(contracts.change, asked), caller.projectUuid));
+  async change(@Caller() caller: Principal, @PathIds() path: StagePath, @JsonBody(StagePut) body: JsonObject) {
+    const asked = { ...keyOf(caller, path), change: changeIn(StageChange, body), by: caller.actorNumber };
+    return enveloped(inEnterprise(await this.rpc.call(contracts.change, asked), caller.projectUuid));
   }
 
   @Delete(':stage_id')
   @Answers({ access: 'write', summary: 'Delete a stage with its operation lists', content: Stage, refuses: [404] })
   async delete(@Caller() caller: Principal, @PathIds() path: StagePath) {
-    return enveloped(toStage(await this.rpc.call(contracts.delete, keyOf(caller, path)), caller.projectUuid));
+    return enveloped(inEnterprise(await this.rpc.call(contracts.delete, keyOf(caller, path)), caller.projectUuid));
   }
 }

@@ -1,4 +1,4 @@
-import { NewTargetList, pipelines, TargetList, TargetListChange } from '@muster/contracts';
+import { NewTargetList, pipelines, TargetList, TargetListChange, type JsonObject } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Controller, Delete, Get, Post, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
@@ -9,6 +9,7 @@ import { offsetOf, offsetPage } from '../../common/offset.page.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
 import { ListParts, TargetListPage, type PipelinePath, type TargetListPath } from './pipelines.dto.js';
 import { Answers } from './pipelines.endpoint.js';
+import { changeIn, TargetListPut } from './pipelines.puts.js';
 
 const { targetList: contracts } = pipelines;
 
@@ -76,16 +77,16 @@ export class TargetListsController {
   @Answers({
     access: 'write',
     summary: 'Rename a target list',
-    body: TargetListChange,
+    body: TargetListPut,
     content: TargetList,
     refuses: [404],
   })
   async change(
     @Caller() caller: Principal,
     @PathIds() path: TargetListPath,
-    @JsonBody(TargetListChange) change: TargetListChange,
+    @JsonBody(TargetListPut) body: JsonObject,
   ) {
-    const asked = { ...keyOf(caller, path), change, by: caller.actorNumber };
+    const asked = { ...keyOf(caller, path), change: changeIn(TargetListChange, body), by: caller.actorNumber };
     return enveloped(await this.rpc.call(contracts.change, asked));
   }
 

@@ -6,6 +6,7 @@ import {
   renamed,
   Target,
   TargetChange,
+  type JsonObject,
 } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Controller, Delete, Get, Post, Put, Req } from '@nestjs/common';
@@ -25,6 +26,7 @@ import {
   type TargetPath,
 } from './pipelines.dto.js';
 import { Answers } from './pipelines.endpoint.js';
+import { changeIn, TargetPut } from './pipelines.puts.js';
 
 const { target: contracts } = pipelines;
 
@@ -108,12 +110,12 @@ export class TargetsController {
   @Answers({
     access: 'write',
     summary: 'Rename a device in a target list, or have runs leave it out',
-    body: TargetChange,
+    body: TargetPut,
     content: Target,
     refuses: [404],
   })
-  async change(@Caller() caller: Principal, @PathIds() path: TargetPath, @JsonBody(TargetChange) change: TargetChange) {
-    const asked = { ...keyOf(caller, path), change, by: caller.actorNumber };
+  async change(@Caller() caller: Principal, @PathIds() path: TargetPath, @JsonBody(TargetPut) body: JsonObject) {
+    const asked = { ...keyOf(caller, path), change: changeIn(TargetChange, body), by: caller.actorNumber };
     return enveloped(await this.rpc.call(contracts.change, asked));
   }
 
