@@ -1,11 +1,11 @@
 import type { Job } from '@muster/contracts';
 import { CloudEvent } from 'cloudevents';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byEntity, gaps, readEvents, readNotices, type BusEvent, type BusNotice } from './events.js';
+import { executionsOf, repetitions } from './executions.js';
 import golden from './golden/job.json' with { type: 'json' };
 import { Stack } from '../harness/stack.js';
 
@@ -18,13 +18,6 @@ beforeAll(async () => {
   stack = await Stack.start();
 });
 afterAll(() => stack.stop());
-
-/** Executions that the simulated devices noted, one line each. */
-const executions = async (file: string) =>
-  (await readFile(file, 'utf8'))
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { device_id: string; command_id: string; fence: number });
 
 const inState = (events: readonly BusEvent[], state: string) =>
   [...byEntity(events).values()].filter((own) => own.at(-1)?.data.to === state).length;
@@ -149,10 +142,8 @@ describe('a job over 2,000 devices of which a tenth fails', () => {
       const again = await stack.reached(id, 'Partially_successful', 'Successful');
       expect(again.task_success_count).toBeGreaterThan(succeeded);
 
-      fleet.kill('SIGTERM');
-      await new Promise((resolve) => fleet.once('exit', resolve));
-      const ran = await executions(log);
-      expect(new Set(ran.map((run) => `${run.command_id} ${run.fence}`)).size).toBe(ran.length);
+      const ran = await executionsOf(fleet, log);
+      expect(repetitions(ran)).toEqual([]);
       expect(ran).toHaveLength(DEVICES + failed);
     },
   );
@@ -184,10 +175,8 @@ describe('a bus that loses what it acknowledged', () => {
     await client.end();
 
     expect((await stack.job(id)).progress).toMatchObject({ targeted: 500, succeeded: 500 });
-    fleet.kill('SIGTERM');
-    await new Promise((resolve) => fleet.once('exit', resolve));
-    const ran = await executions(log);
-    expect(new Set(ran.map((run) => `${run.command_id} ${run.fence}`)).size).toBe(ran.length);
+    const ran = await executionsOf(fleet, log);
+    expect(repetitions(ran)).toEqual([]);
     expect(ran).toHaveLength(500);
   });
 });

@@ -17,27 +17,43 @@ export type BusEvent = CloudEvent<{ from: string | null; to: string; version: nu
 /** The event of a notice. */
 export type BusNotice = CloudEvent<{ number: number }>;
 
-const isTransition = (event: BusEvent | BusNotice): event is BusEvent => 'version' in event.data;
+/** The event of a transition, and its place in the stream of its service, which is the order of the commits. */
+export interface PlacedEvent {
+  place: number;
+  event: BusEvent;
+}
+
+interface Placed {
+  place: number;
+  event: BusEvent | BusNotice;
+}
+
+const isTransition = (placed: Placed): placed is PlacedEvent => 'version' in placed.event.data;
 
 /** Reads every transition that a filter of `muster.evt` has kept, as another system would. */
 export const readEvents = async (connection: NatsConnection, filter: string): Promise<BusEvent[]> =>
+  (await readPlaced(connection, filter)).map(({ event }) => event);
+
+/** {@link readEvents}, each with its place. */
+export const readPlaced = async (connection: NatsConnection, filter: string): Promise<PlacedEvent[]> =>
   (await readAll(connection, filter)).filter(isTransition);
 
 /** Reads every notice that a filter of `muster.evt` has kept, each once, in the order of its number. */
 export async function readNotices(connection: NatsConnection, filter: string): Promise<BusNotice[]> {
-  const notices = (await readAll(connection, filter)).filter((event): event is BusNotice => !isTransition(event));
-  return [...new Map(notices.map((event) => [event.id, event])).values()].sort((a, b) => a.data.number - b.data.number);
+  const notices = (await readAll(connection, filter)).filter((placed) => !isTransition(placed));
+  const events = notices.map(({ event }) => event as BusNotice);
+  return [...new Map(events.map((event) => [event.id, event])).values()].sort((a, b) => a.data.number - b.data.number);
 }
 
-async function readAll(connection: NatsConnection, filter: string): Promise<(BusEvent | BusNotice)[]> {
+async function readAll(connection: NatsConnection, filter: string): Promise<Placed[]> {
   const manager = await connection.jetstreamManager();
   const stream = await manager.streams.find(filter.replace(/^muster\.evt\.\*/, 'muster.evt.demo'));
   const consumer = await connection.jetstream().consumers.get(stream, { filterSubjects: filter });
   const { num_pending } = await consumer.info();
-  const events: (BusEvent | BusNotice)[] = [];
+  const events: Placed[] = [];
   if (num_pending === 0) return events;
   for await (const message of await consumer.fetch({ max_messages: num_pending, expires: 10_000 }))
-    events.push(message.json<BusEvent | BusNotice>());
+    events.push({ place: message.seq, event: message.json<BusEvent | BusNotice>() });
   return events;
 }
 
