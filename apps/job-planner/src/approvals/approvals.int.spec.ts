@@ -19,6 +19,11 @@ const asked = (job: string): Promise<string> =>
     return page.approvals.find(({ subject }) => subject.id === job)?.id;
   });
 
+const reject = (id: string) => {
+  const decision = { project_id: PROJECT, id, decision: 'reject', comment: 'not on a Friday' } as const;
+  return planner.service.call(approvals.decideApproval, { ...decision, by: APPROVER, own_allowed: false });
+};
+
 describe('an approval of a job that is paused', () => {
   it('given that it is rejected, then the job is cancelled as any other, and says why', async () => {
     const id = await planner.create(planner.nodes(3), { rollout: { waves: [{ count: 1 }, { approval: true }] } });
@@ -26,12 +31,27 @@ describe('an approval of a job that is paused', () => {
     const approval = await asked(id);
     await planner.act(id, 'pause');
     await planner.reached(id, 'Stopped');
-    const decision = { project_id: PROJECT, id: approval, decision: 'reject', comment: 'not on a Friday' } as const;
-    await planner.service.call(approvals.decideApproval, { ...decision, by: APPROVER, own_allowed: false });
+    await reject(approval);
     await expect.poll(async () => (await planner.job(id)).reason).toBe('wave 2 was not approved: not on a Friday');
     expect(await planner.reached(id, 'Stopped')).toMatchObject({ progress: { succeeded: 1, cancelled: 2 } });
     await vi.waitUntil(() => planner.service.statesOf(id).length === 6);
     expect(planner.service.statesOf(id).slice(-2)).toEqual(['Stopping', 'Stopped']);
+  });
+
+  it('given that it is rejected while devices come to their end, then the job says so at once', async () => {
+    const waves = [{ count: 2, success_threshold: 50 }, { approval: true }];
+    const id = await planner.create(planner.nodes(3), { rollout: { waves } });
+    const [first, second] = await planner.askedFor(id, 2);
+    await planner.answer(id, [first!]);
+    const approval = await asked(id);
+    expect(await planner.act(id, 'pause')).toMatchObject({ status: 'Stopping' });
+    await reject(approval);
+    expect(await planner.job(id)).toMatchObject({
+      status: 'Stopping',
+      reason: 'wave 2 was not approved: not on a Friday',
+    });
+    await planner.answer(id, [second!], 'CANCELLED');
+    await planner.reached(id, 'Stopped');
   });
 });
 

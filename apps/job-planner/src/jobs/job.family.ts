@@ -82,7 +82,8 @@ export class JobFamily implements Family {
   }
 
   async stopping(tx: Tx, { id, row }: LockedRollout): Promise<void> {
-    await tx.transition(jobTable, 'Stopping', { ids: [id], set: { reason: row.reason } });
+    const moved = await tx.transition(jobTable, 'Stopping', { ids: [id], set: { reason: row.reason } });
+    if (moved.length === 0) await this.jobs.explain(tx, id, row.reason);
   }
 
   async rested(tx: Tx, { id, row }: LockedRollout): Promise<void> {
