@@ -41,4 +41,12 @@ export class PipelineStore extends DefinitionStore<PipelineEntity, PipelineRow> 
     ]);
     if (rows.length === 0) throw new DomainError('not_found', `no pipeline ${id}`);
   }
+  /** Its run that has not ended, if there is one. The pipeline is locked. */
+  async openRun(manager: EntityManager, { project_id, id }: PipelineRow): Promise<string | undefined> {
+    const [run] = await manager.query<{ id: string }[]>(
+      `SELECT id FROM pipeline_run WHERE project_id = $1 AND pipeline_id = $2 AND due_at IS NOT NULL LIMIT 1`,
+      [project_id, id],
+    );
+    return run?.id;
+  }
 }

@@ -338,8 +338,12 @@ describe('runs', () => {
     const [one] = (await stageRuns(run)) as [StageRun];
     const { operation, items } = await askedFor(one, 0, 1);
     await expect(remove()).rejects.toMatchObject({ kind: 'invalid' });
+    const removePipeline = () => running.call(pipelines.pipeline.delete, { project_id: PROJECT, id: pipeline });
+    await expect(removePipeline()).rejects.toMatchObject({ kind: 'conflict' });
     await running.planner.answer(operation, items);
     await reached(run, 'success');
+    await removePipeline();
+    expect((await runOf(run.id)).pipeline_name).toBe('release');
     expect((await remove()).id).toBe(run.id);
     await expect(runOf(run.id)).rejects.toMatchObject({ kind: 'not_found' });
     await expect(targetRuns(one.id)).rejects.toMatchObject({ kind: 'not_found' });

@@ -79,9 +79,9 @@ export class PipelinesController {
   @Delete(':pipeline_id')
   @Answers({
     access: 'write',
-    summary: 'Delete a pipeline with all that belongs to it',
+    summary: 'Delete a pipeline with all that belongs to it but its runs, none of which may be under way',
     content: Pipeline,
-    refuses: [404],
+    refuses: [404, 409],
   })
   async delete(@Caller() { project, projectUuid }: Principal, @PathId('pipeline_id') id: string) {
     return enveloped(toPipeline(await this.rpc.call(contracts.delete, { project_id: project, id }), projectUuid));
