@@ -12,3 +12,4 @@ export { Metrics } from './metrics.js';
 export { onceInAWhile } from './once-in-a-while.js';
 export { inRequestSpan } from './telemetry.js';
 export { CONFIG, LOGGER, NATS } from './tokens.js';
+export { Wake } from './wake.js';
