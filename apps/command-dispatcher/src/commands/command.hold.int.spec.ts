@@ -16,8 +16,11 @@ beforeAll(async () => {
 });
 afterAll(() => dispatcher.service.stop());
 
+/** That it waits in the queue says nothing of whether it is held. */
 const stepsOf = (id: string) =>
-  steps.flatMap((batch) => batch.items.filter((item) => item.command_id === id).map((item) => item.step));
+  steps.flatMap((batch) =>
+    batch.items.filter((item) => item.command_id === id && item.step !== 'QUEUED').map((item) => item.step),
+  );
 const toldSteps = (id: string, told: string[]) => expect.poll(() => stepsOf(id)).toEqual(told);
 const sentOf = (id: string) => dispatcher.sent.filter((message) => message.command_id === id);
 
@@ -45,6 +48,22 @@ const accept = (items: ReturnType<typeof newItem>[], terms: Partial<CommandReque
     },
     items,
   );
+
+describe('a command whose asker hears of its steps', () => {
+  it('given that it waits behind another, then its asker hears that it is queued, and of the other only that it was sent', async () => {
+    const device = dispatcher.device();
+    const [first, second] = [newItem(device), newItem(device)];
+    const { ask } = holding();
+    await ask(first);
+    await dispatcher.sentTo(device, 1);
+    await ask(second);
+    const told = () => steps.flatMap(({ items }) => items).filter(({ command_id }) => command_id === second.command_id);
+    await expect.poll(() => told().map(({ step }) => step)).toEqual(['QUEUED']);
+    await toldSteps(first.command_id, ['INITIATED']);
+    const ofFirst = steps.flatMap(({ items }) => items).filter(({ command_id }) => command_id === first.command_id);
+    expect(ofFirst.map(({ step }) => step)).toEqual(['INITIATED']);
+  });
+});
 
 describe('a command that is to be held while its device is offline', () => {
   it('given an online device, then it is sent at once as any other', async () => {
