@@ -5,6 +5,7 @@ import {
   type CommandRequest,
   type DeviceQuery,
   type FieldError,
+  invalidField,
   type NewCommandRequest,
 } from '@muster/contracts';
 import { firstOpening, scheduleFaults } from '@muster/schedule';
@@ -105,7 +106,5 @@ export function queryOf(body: NewCommandRequest): DeviceQuery {
 /** The refusal of the query that stands for the request's devices, as whoever asked for these knows it. Any other error as it is. */
 export function ofTargets(error: unknown, { groups }: NewCommandRequest): unknown {
   const [first] = (groups && error instanceof DomainError && error.details.errors) || [];
-  if (!first) return error;
-  const { message } = first;
-  return new DomainError('invalid', `groups: ${message}`, { errors: [{ field: 'groups', message }] });
+  return first ? invalidField('groups', first.message) : error;
 }

@@ -3,6 +3,7 @@ import {
   deviceState,
   DomainError,
   type CommandRequestDocument,
+  invalidField,
   type NewCommandRequest,
 } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
@@ -87,7 +88,6 @@ export class RequestCreate {
     }
     if (unknown.length === 0) return;
     const more = unknown.length > LISTED ? ` and ${unknown.length - LISTED} more` : '';
-    const message = `no such device: ${unknown.slice(0, LISTED).join(', ')}${more}`;
-    throw new DomainError('invalid', `devices: ${message}`, { errors: [{ field: 'devices', message }] });
+    throw invalidField('devices', `no such device: ${unknown.slice(0, LISTED).join(', ')}${more}`);
   }
 }

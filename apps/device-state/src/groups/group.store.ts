@@ -1,4 +1,4 @@
-import { DomainError } from '@muster/contracts';
+import { invalidField } from '@muster/contracts';
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -209,6 +209,5 @@ export class GroupStore {
 
 function treeOf(nodes: readonly GroupNode[]): GroupTree {
   if (nodes.length <= MAX_GROUPS) return new GroupTree(nodes);
-  const message = `reaches more than ${MAX_GROUPS} groups, those below and within others included`;
-  throw new DomainError('invalid', `query.group: ${message}`, { errors: [{ field: 'query.group', message }] });
+  throw invalidField('query.group', `reaches more than ${MAX_GROUPS} groups, those below and within others included`);
 }

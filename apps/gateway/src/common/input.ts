@@ -1,4 +1,4 @@
-import { DomainError, parse } from '@muster/contracts';
+import { DomainError, invalidField, parse } from '@muster/contracts';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import Type, { type Static, type TObject, type TSchema } from 'typebox';
@@ -57,8 +57,7 @@ export const PathIds = createParamDecorator((_: unknown, context: ExecutionConte
 export function parseQuery<S extends TObject>(schema: S, query: Record<string, string | string[]>): Static<S> {
   const typed = Object.entries(query).map(([name, given]): [string, unknown] => {
     if (typeof given === 'string') return [name, typedAs(schema.properties[name], given)];
-    const message = 'given more than once';
-    throw new DomainError('invalid', `${name}: ${message}`, { errors: [{ field: name, message }] });
+    throw invalidField(name, 'given more than once');
   });
   return parse(schema, Object.fromEntries(typed));
 }

@@ -1,4 +1,4 @@
-import { DomainError, ExactTime, Uuid, validate } from '@muster/contracts';
+import { ExactTime, invalidField, Uuid, validate } from '@muster/contracts';
 
 /** Where a list that is ordered by a time and then by ids goes on. */
 export interface Place<Time extends string | null = string> {
@@ -25,7 +25,4 @@ export function readTimedPlace(after: string): Place {
   return { time, id };
 }
 
-function notAPlace(): DomainError {
-  const message = 'is not the next of a page of this list';
-  return new DomainError('invalid', `after: ${message}`, { errors: [{ field: 'after', message }] });
-}
+const notAPlace = () => invalidField('after', 'is not the next of a page of this list');

@@ -1,4 +1,4 @@
-import { DomainError } from '@muster/contracts';
+import { DomainError, invalidField } from '@muster/contracts';
 import { createParamDecorator, Injectable, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { createHash } from 'node:crypto';
@@ -24,10 +24,8 @@ export function createRequestOf(
   request: Pick<FastifyRequest, 'headers' | 'method' | 'url' | 'body' | 'principal'>,
 ): CreateRequest {
   const key = request.headers[HEADER.toLowerCase()];
-  if (key !== undefined && (typeof key !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(key))) {
-    const message = 'must be 1 to 255 printable ASCII characters';
-    throw new DomainError('invalid', `${HEADER}: ${message}`, { errors: [{ field: HEADER, message }] });
-  }
+  if (key !== undefined && (typeof key !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(key)))
+    throw invalidField(HEADER, 'must be 1 to 255 printable ASCII characters');
   const path = request.url.split('?', 1)[0]!.replace(/\/$/, '');
   // A body that may be left out is the same as an empty object.
   const asked = `${request.method} ${path}\n${JSON.stringify(request.body ?? {})}`;

@@ -1,5 +1,6 @@
 import {
   DomainError,
+  invalidField,
   operations,
   type DeviceOperation,
   type DeviceOperationState,
@@ -35,9 +36,8 @@ export class FakeOperations {
     answerRpc(this.bus, operations.cancelOperation, (request) => {
       this.asked.push(request);
       const operation = this.find(request.project_id, request.id);
-      const message = 'an operation that is SUCCESS cannot be cancelled';
       if (operation.state === 'SUCCESS')
-        throw new DomainError('invalid', `state: ${message}`, { errors: [{ field: 'state', message }] });
+        throw invalidField('state', 'an operation that is SUCCESS cannot be cancelled');
       return { ...operation, state: 'CANCELLED' as const, reason: request.reason };
     });
     answerRpc(this.bus, operations.listDeviceOperations, (request) => {

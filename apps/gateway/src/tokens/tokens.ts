@@ -1,4 +1,4 @@
-import { DomainError, isTimeZone } from '@muster/contracts';
+import { DomainError, invalidField, isTimeZone } from '@muster/contracts';
 import { Injectable } from '@nestjs/common';
 import type { Principal } from '../auth/principal.js';
 import type { Role } from '../auth/roles.js';
@@ -54,14 +54,10 @@ export class Tokens {
     if (project !== caller.project && !caller.installation) {
       throw new DomainError('forbidden', `project: the token may not issue tokens of project ${project}`);
     }
-    if (order.expires_at && Date.parse(order.expires_at) <= Date.now()) {
-      const message = 'must be in the future';
-      throw new DomainError('invalid', `expires_at: ${message}`, { errors: [{ field: 'expires_at', message }] });
-    }
-    if (order.timezone !== undefined && !isTimeZone(order.timezone)) {
-      const message = 'is not an IANA time zone';
-      throw new DomainError('invalid', `timezone: ${message}`, { errors: [{ field: 'timezone', message }] });
-    }
+    if (order.expires_at && Date.parse(order.expires_at) <= Date.now())
+      throw invalidField('expires_at', 'must be in the future');
+    if (order.timezone !== undefined && !isTimeZone(order.timezone))
+      throw invalidField('timezone', 'is not an IANA time zone');
     return this.idempotency.repeat(request, async (id) => {
       const token = request.key === undefined ? newSecret() : repeatableSecret(callerSecret, request.key, id);
       const { name, role, expires_at = null, timezone = 'UTC' } = order;

@@ -3,6 +3,7 @@ import {
   deviceGroups,
   deviceState,
   DomainError,
+  invalidField,
   isStorable,
   jobPlanner,
   MAX_DOCUMENT_DEPTH,
@@ -157,10 +158,7 @@ function argsOf(job_id: string, { job_name, job_type, job_content: { task_data }
   return { job_id, job_name, [DOCUMENT_IN[job_type]]: document };
 }
 
-function invalid(field: string, message: string): DomainError {
-  const path = `job_content.${field}`;
-  return new DomainError('invalid', `${path}: ${message}`, { errors: [{ field: path, message }] });
-}
+const invalid = (field: string, message: string) => invalidField(`job_content.${field}`, message);
 
 const listed = (ids: readonly string[]) =>
   ids.slice(0, LISTED).join(', ') + (ids.length > LISTED ? ` and ${ids.length - LISTED} more` : '');

@@ -1,4 +1,4 @@
-import { DomainError, type PipelineRun, type pipelineRuns, type RpcRequest, type StageRun } from '@muster/contracts';
+import { invalidField, type PipelineRun, type pipelineRuns, type RpcRequest, type StageRun } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { isEnd } from '@muster/lifecycle';
 import { Injectable } from '@nestjs/common';
@@ -105,5 +105,4 @@ export class RunAct {
   }
 }
 
-const invalidStatus = (message: string) =>
-  new DomainError('invalid', `status: ${message}`, { errors: [{ field: 'status', message }] });
+const invalidStatus = (message: string) => invalidField('status', message);

@@ -1,5 +1,6 @@
 import {
   DomainError,
+  invalidField,
   type pipelineRuns,
   type RpcRequest,
   type TargetRun,
@@ -64,10 +65,10 @@ export class StageAct {
     );
     const wanted = listed ?? { id: target_id, device_id: target_id, device_alias };
     const [target] = await this.targets.known(project_id, [wanted]);
-    if (!target) throw refused('target_id', `no target and no device ${target_id}`);
+    if (!target) throw invalidField('target_id', `no target and no device ${target_id}`);
     const joins = stage.state !== 'pending' && !isEnd(stageRunLifecycle, stage.state);
     if (!joins || !(await this.plan.join(project_id, stage_run_id, [target])))
-      throw refused('target_id', `the stage run is ${stage.state}: nothing joins it`);
+      throw invalidField('target_id', `the stage run is ${stage.state}: nothing joins it`);
     this.wake.wake({ project_id, id: stage_run_id });
     return this.read.ofDevice(project_id, stage_run_id, target.device_id);
   }
@@ -82,7 +83,7 @@ export class StageAct {
       const run = await this.read.targetRun({ project_id, stage_run_id, id });
       if (run.status === 'cancelled') return;
       if (!['pending', 'queued', 'processing'].includes(run.status))
-        throw refused('status', `a target run that is ${run.status} cannot be set to cancelled`);
+        throw invalidField('status', `a target run that is ${run.status} cannot be set to cancelled`);
       if (part.target_run_id === id && part.state === 'Waiting')
         await this.stop.endParts(tx, rollout, [part.id], 'cancelled', 'cancelled');
       else if (part.target_run_id === id) await this.stop.cancelParts(tx, rollout, [part.id], 'cancelled');
@@ -98,7 +99,7 @@ export class StageAct {
     if (command.request_id !== command_id.toLowerCase()) throw new DomainError('not_found', `no command ${command_id}`);
     await this.inRollout(project_id, stage_run_id, target_run_id, async (tx, rollout, part) => {
       if (part.target_run_id !== target_run_id || !['Waiting', 'Running', 'Stopping'].includes(part.state))
-        throw refused('request_status', `the command is ${command.request_status}, and cannot be cancelled`);
+        throw invalidField('request_status', `the command is ${command.request_status}, and cannot be cancelled`);
       if (part.state === 'Waiting') await this.stop.endParts(tx, rollout, [part.id], 'cancelled', 'cancelled');
       else await this.stop.cancelParts(tx, rollout, [part.id], 'cancelled');
     });
@@ -126,6 +127,3 @@ export class StageAct {
     this.wake.wake({ project_id, id: stage_run_id });
   }
 }
-
-const refused = (field: string, message: string) =>
-  new DomainError('invalid', `${field}: ${message}`, { errors: [{ field, message }] });
