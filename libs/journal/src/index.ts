@@ -1,6 +1,7 @@
 export { Journal, type FaultPoint, type JournalOptions } from './journal.js';
 export { batch, Tx, type Created, type CreateOptions, type Given, type Moved, type NewRows, type Patch } from './tx.js';
 export * from './state-table.js';
+export { StateRow } from './state-row.js';
 export * from './journal.migration.js';
 export * from './partitions.js';
 export * from './dead-letters.js';

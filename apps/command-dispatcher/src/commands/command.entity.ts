@@ -1,5 +1,6 @@
 import type { CommandState, FailedAttempt, LateAnswer } from '@muster/contracts';
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { StateRow } from '@muster/journal';
+import { Column, Entity, Index } from 'typeorm';
 
 /** One command to one device. Times: `expires_at` ends the wait in the queue, `deadline` the work, `due_at` is when the sweep looks next. */
 @Entity({ name: 'command' })
@@ -10,31 +11,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 @Index('command_of_request', ['project_id', 'request_id', 'id'], { where: 'by_user' })
 @Index('command_of_device', ['project_id', 'device_id', 'id'])
 @Index('command_due', ['due_at'], { where: 'due_at IS NOT NULL' })
-export class CommandEntity {
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'command_pkey' })
-  project_id!: string;
-
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'command_pkey' })
-  id!: string;
-
-  @Column('text')
-  state!: CommandState;
-
-  @Column('text', { nullable: true })
-  from_state!: string | null;
-
-  @Column('integer')
-  version!: number;
-
-  @Column('text', { default: '' })
-  reason!: string;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  state_at!: Date;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  created_at!: Date;
-
+export class CommandEntity extends StateRow<CommandState> {
   @Column('jsonb', { default: [] })
   activity!: { state: string; at: string }[];
 

@@ -1,35 +1,12 @@
 import type { DeployedVersion, Deployment, JsonObject } from '@muster/contracts';
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { StateRow } from '@muster/journal';
+import { Column, Entity, Index } from 'typeorm';
 
 /** One deployment on one device. */
 @Entity({ name: 'deployment' })
 @Index('deployment_device', ['project_id', 'device_id', 'id'])
 @Index('deployment_name', ['project_id', 'name', 'id'], { where: `name <> ''` })
-export class DeploymentEntity {
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'deployment_pkey' })
-  project_id!: string;
-
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'deployment_pkey' })
-  id!: string;
-
-  @Column('text')
-  state!: Deployment['state'];
-
-  @Column('text', { nullable: true })
-  from_state!: string | null;
-
-  @Column('integer')
-  version!: number;
-
-  @Column('text', { default: '' })
-  reason!: string;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  state_at!: Date;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  created_at!: Date;
-
+export class DeploymentEntity extends StateRow<Deployment['state']> {
   @Column('timestamptz', { default: () => 'now()' })
   updated_at!: Date;
 

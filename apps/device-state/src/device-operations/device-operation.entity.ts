@@ -1,5 +1,6 @@
 import type { DeviceOperationState, JsonObject } from '@muster/contracts';
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { StateRow } from '@muster/journal';
+import { Column, Entity, Index } from 'typeorm';
 
 /** One device's part of an operation. */
 @Entity({ name: 'device_operation' })
@@ -11,31 +12,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
   where: `state = 'COMPLETED' OR (wanted IS NOT NULL AND state IN ('INITIATED', 'DISPATCHED', 'PROCESSING'))`,
 })
 @Index('device_operation_proof_due', ['due_at'], { where: `state = 'COMPLETED'` })
-export class DeviceOperationEntity {
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'device_operation_pkey' })
-  project_id!: string;
-
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'device_operation_pkey' })
-  id!: string;
-
-  @Column('text')
-  state!: DeviceOperationState;
-
-  @Column('text', { nullable: true })
-  from_state!: string | null;
-
-  @Column('integer')
-  version!: number;
-
-  @Column('text', { default: '' })
-  reason!: string;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  state_at!: Date;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  created_at!: Date;
-
+export class DeviceOperationEntity extends StateRow<DeviceOperationState> {
   @Column('jsonb', { default: [] })
   activity!: { state: DeviceOperationState; at: string }[];
 

@@ -1,5 +1,6 @@
 import type { Device, JsonObject } from '@muster/contracts';
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { StateRow } from '@muster/journal';
+import { Column, Entity, Index } from 'typeorm';
 import type { Applied } from '../presence/sign.js';
 
 /** One device. `last_seen` is in no index, so that a heartbeat touches the row alone. */
@@ -7,31 +8,7 @@ import type { Applied } from '../presence/sign.js';
 @Index('device_name', ['project_id', 'name'], { unique: true })
 @Index('device_drifted', ['project_id', 'id'], { where: 'drifted' })
 @Index('device_presence_due', ['presence_due'], { where: `state = 'ONLINE'` })
-export class DeviceEntity {
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'device_pkey' })
-  project_id!: string;
-
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'device_pkey' })
-  id!: string;
-
-  @Column('text')
-  state!: Device['state'];
-
-  @Column('text', { nullable: true })
-  from_state!: string | null;
-
-  @Column('integer')
-  version!: number;
-
-  @Column('text', { default: '' })
-  reason!: string;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  state_at!: Date;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  created_at!: Date;
-
+export class DeviceEntity extends StateRow<Device['state']> {
   @Column('timestamptz', { default: () => 'now()' })
   updated_at!: Date;
 

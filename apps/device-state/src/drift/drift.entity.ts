@@ -1,35 +1,12 @@
 import type { Drift } from '@muster/contracts';
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { StateRow } from '@muster/journal';
+import { Column, Entity, Index } from 'typeorm';
 
 /** The drift of one device that drifted once at least; its id follows from the device's. */
 @Entity({ name: 'drift' })
 @Index('drift_due', ['due_at'], { where: 'due_at IS NOT NULL' })
 @Index('drift_open', ['project_id', 'id'], { where: `state = 'DRIFTED'` })
-export class DriftEntity {
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'drift_pkey' })
-  project_id!: string;
-
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'drift_pkey' })
-  id!: string;
-
-  @Column('text')
-  state!: Drift['state'];
-
-  @Column('text', { nullable: true })
-  from_state!: string | null;
-
-  @Column('integer')
-  version!: number;
-
-  @Column('text', { default: '' })
-  reason!: string;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  state_at!: Date;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  created_at!: Date;
-
+export class DriftEntity extends StateRow<Drift['state']> {
   @Column('uuid')
   device_id!: string;
 

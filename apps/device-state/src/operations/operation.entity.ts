@@ -1,5 +1,6 @@
 import type { DeviceQuery, JsonObject, OperationState, ScheduleArgs } from '@muster/contracts';
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { StateRow } from '@muster/journal';
+import { Column, Entity, Index } from 'typeorm';
 import type { Wish } from './operation.decide.js';
 
 const count = () => Column('integer', { default: 0 });
@@ -11,31 +12,7 @@ const count = () => Column('integer', { default: 0 });
 @Index('operation_wake', ['wake_at'], { where: 'wake_at IS NOT NULL' })
 @Index('operation_due', ['project_id', 'due_at', 'id'], { where: 'due_at IS NOT NULL' })
 @Index('operation_finished', { synchronize: false })
-export class OperationEntity {
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'operation_pkey' })
-  project_id!: string;
-
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'operation_pkey' })
-  id!: string;
-
-  @Column('text')
-  state!: OperationState;
-
-  @Column('text', { nullable: true })
-  from_state!: string | null;
-
-  @Column('integer')
-  version!: number;
-
-  @Column('text', { default: '' })
-  reason!: string;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  state_at!: Date;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  created_at!: Date;
-
+export class OperationEntity extends StateRow<OperationState> {
   @Column('jsonb', { default: [] })
   activity!: { state: OperationState; at: string }[];
 

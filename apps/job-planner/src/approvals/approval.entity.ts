@@ -1,35 +1,12 @@
 import type { ApprovalState } from '@muster/contracts';
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { StateRow } from '@muster/journal';
+import { Column, Entity, Index } from 'typeorm';
 
 /** Somebody's word that a wave waits for; its comment is the `reason` of its state. */
 @Entity({ name: 'approval' })
 @Index('approval_of_wave', ['project_id', 'subject_id', 'wave'], { unique: true })
 @Index('approval_pending', ['project_id', 'id'], { where: `state = 'pending'` })
-export class ApprovalEntity {
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'approval_pkey' })
-  project_id!: string;
-
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'approval_pkey' })
-  id!: string;
-
-  @Column('text')
-  state!: ApprovalState;
-
-  @Column('text', { nullable: true })
-  from_state!: string | null;
-
-  @Column('integer')
-  version!: number;
-
-  @Column('text', { default: '' })
-  reason!: string;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  state_at!: Date;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  created_at!: Date;
-
+export class ApprovalEntity extends StateRow<ApprovalState> {
   @Column('text')
   subject_entity!: string;
 

@@ -1,35 +1,12 @@
 import type { DeviceQuery, JobStatus, JobType, TargetType } from '@muster/contracts';
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { StateRow } from '@muster/journal';
+import { Column, Entity, Index } from 'typeorm';
 
 /** A batch job; its counts are those of the rollout with its id. */
 @Entity({ name: 'job' })
 @Index('job_list', ['project_id', 'created_at', 'id'])
 @Index('job_finished', { synchronize: false })
-export class JobEntity {
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'job_pkey' })
-  project_id!: string;
-
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_pkey' })
-  id!: string;
-
-  @Column('text')
-  state!: JobStatus;
-
-  @Column('text', { nullable: true })
-  from_state!: string | null;
-
-  @Column('integer')
-  version!: number;
-
-  @Column('text', { default: '' })
-  reason!: string;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  state_at!: Date;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  created_at!: Date;
-
+export class JobEntity extends StateRow<JobStatus> {
   @Column('jsonb', { default: [] })
   activity!: { state: string; at: string }[];
 

@@ -1,5 +1,6 @@
 import type { RunState } from '@muster/contracts';
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { StateRow } from '@muster/journal';
+import { Column, Entity, Index } from 'typeorm';
 import type { RunWish } from './run.decide.js';
 
 /** A run of a pipeline. Users are the numbers of their tokens. */
@@ -8,31 +9,7 @@ import type { RunWish } from './run.decide.js';
 @Index('pipeline_run_list', ['project_id', 'created_at', 'id'])
 @Index('pipeline_run_open', { synchronize: false })
 @Index('pipeline_run_due', ['due_at'], { where: 'due_at IS NOT NULL' })
-export class PipelineRunEntity {
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'pipeline_run_pkey' })
-  project_id!: string;
-
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'pipeline_run_pkey' })
-  id!: string;
-
-  @Column('text')
-  state!: RunState;
-
-  @Column('text', { nullable: true })
-  from_state!: string | null;
-
-  @Column('integer')
-  version!: number;
-
-  @Column('text', { default: '' })
-  reason!: string;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  state_at!: Date;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  created_at!: Date;
-
+export class PipelineRunEntity extends StateRow<RunState> {
   @Column('text', { nullable: true })
   traceparent!: string | null;
 

@@ -1,35 +1,12 @@
 import type { StageMeta, StageRunState } from '@muster/contracts';
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { StateRow } from '@muster/journal';
+import { Column, Entity, Index } from 'typeorm';
 
 /** A stage's part in a run, with the stage as it was when the run started. Its rollout, once it has begun, has its id. */
 @Entity({ name: 'stage_run' })
 @Index('stage_run_of_run', ['project_id', 'pipeline_run_id', 'place'], { unique: true })
 @Index('stage_run_due', ['deadline'], { where: 'deadline IS NOT NULL' })
-export class StageRunEntity {
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'stage_run_pkey' })
-  project_id!: string;
-
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'stage_run_pkey' })
-  id!: string;
-
-  @Column('text')
-  state!: StageRunState;
-
-  @Column('text', { nullable: true })
-  from_state!: string | null;
-
-  @Column('integer')
-  version!: number;
-
-  @Column('text', { default: '' })
-  reason!: string;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  state_at!: Date;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  created_at!: Date;
-
+export class StageRunEntity extends StateRow<StageRunState> {
   @Column('uuid')
   pipeline_id!: string;
 

@@ -1,35 +1,12 @@
 import type { TargetRunState } from '@muster/contracts';
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { StateRow } from '@muster/journal';
+import { Column, Entity, Index } from 'typeorm';
 
 /** One operation on one device of a stage run. */
 @Entity({ name: 'target_run' })
 @Index('target_run_order', ['project_id', 'stage_run_id', 'stage_device_id', 'step'])
 @Index('target_run_of_device', ['project_id', 'stage_device_id', 'step'], { unique: true })
-export class TargetRunEntity {
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'target_run_pkey' })
-  project_id!: string;
-
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'target_run_pkey' })
-  id!: string;
-
-  @Column('text')
-  state!: TargetRunState;
-
-  @Column('text', { nullable: true })
-  from_state!: string | null;
-
-  @Column('integer')
-  version!: number;
-
-  @Column('text', { default: '' })
-  reason!: string;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  state_at!: Date;
-
-  @Column('timestamptz', { default: () => 'now()' })
-  created_at!: Date;
-
+export class TargetRunEntity extends StateRow<TargetRunState> {
   @Column('uuid')
   stage_run_id!: string;
 
