@@ -11,6 +11,7 @@ import type { EntityContract } from './entity.js';
 import { jobEntity, jobPlanner, jobProgress, jobTaskEntity, jobWork } from './job-planner.js';
 import type { NoticeContract } from './notice.js';
 import { deviceOperationEntity, operationEntity, operations, operationWork } from './operations.js';
+import { operationPartEntity, operationRollouts, operationRolloutWork } from './operation-rollout.js';
 import { pipelineRpcs } from './pipelines.js';
 import {
   pipelineRunEntity,
@@ -34,6 +35,7 @@ export const entities: readonly EntityContract[] = [
   stageRunEntity,
   targetRunEntity,
   stageDeviceEntity,
+  operationPartEntity,
   commandEntity,
   deviceEntity,
   driftEntity,
@@ -59,6 +61,7 @@ export const rpcs: readonly RpcContract[] = [
   ...Object.values<RpcContract>(deviceGroups),
   ...Object.values<RpcContract>(drifts),
   ...Object.values<RpcContract>(operations),
+  ...Object.values<RpcContract>(operationRollouts),
   ...Object.values<RpcContract>(deployments),
   ...Object.values<RpcContract>(deviceCredentials),
   ...Object.values<RpcContract>(commandDispatcher),
@@ -77,4 +80,5 @@ export const works: readonly WorkContract[] = [
   ...Object.values<WorkContract>(deviceWork),
   ...Object.values<WorkContract>(jobWork),
   ...Object.values<WorkContract>(operationWork),
+  ...Object.values<WorkContract>(operationRolloutWork),
 ];

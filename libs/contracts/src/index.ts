@@ -24,6 +24,7 @@ export * from './device-credentials.js';
 export * from './command-dispatcher.js';
 export * from './operations.js';
 export * from './job-planner.js';
+export * from './operation-rollout.js';
 export * from './approvals.js';
 export * from './pipelines.js';
 export * from './pipeline-runs.js';

@@ -3,6 +3,7 @@ import { OutcomeHead, OutcomeItem, StepHead, StepItem } from './command-dispatch
 import { CommandName } from './command.js';
 import { DeviceQuery } from './device-state.js';
 import { defineEntity } from './entity.js';
+import { Progress, Rollout, RolloutPlan } from './rollout.js';
 import { defineRpc } from './rpc.js';
 import { ScheduleArgs, SCHEDULES } from './schedule.js';
 import { JsonObject, ProjectId, Timestamp, Uuid } from './schema.js';
@@ -96,6 +97,7 @@ export const NewOperation = Type.Object(
     operation_device_query: OperationDeviceQuery,
     arguments: Type.Optional(JsonObject),
     reason: Type.Optional(Reason),
+    rollout: Type.Optional(Rollout),
   },
   closed,
 );
@@ -131,6 +133,12 @@ export const Operation = Type.Object({
     Type.Object({ operation_state: Type.Enum([...operationEntity.states]), created_at: Timestamp }),
   ),
   operation_stats: Type.Object({ device_operation_statuses_count: DeviceOperationCounts }),
+  rollout: Type.Optional(Rollout),
+  progress: Type.Optional(
+    Type.Union([Progress, Type.Null()], {
+      description: 'of one operation that has a `rollout`; null until its devices are known',
+    }),
+  ),
 });
 
 /** One device's part of an operation (seed 001). */
@@ -162,12 +170,13 @@ export const DeviceOperationReport = Type.Object(
 export const OPERATION_ORDERINGS = ['created_at', '-created_at', 'updated_at', '-updated_at'] as const;
 
 export type Reconverge = Static<typeof Reconverge>;
-export type NewOperation = Omit<Static<typeof NewOperation>, 'operation_device_query'> & {
+/** What TypeBox does not tell of the types of queries. */
+interface Queries {
   operation_device_query: DeviceQuery;
-};
-export type Operation = Omit<Static<typeof Operation>, 'operation_device_query'> & {
-  operation_device_query: DeviceQuery;
-};
+  rollout?: Rollout;
+}
+export type NewOperation = Omit<Static<typeof NewOperation>, keyof Queries> & Queries;
+export type Operation = Omit<Static<typeof Operation>, keyof Queries> & Queries;
 export type DeviceOperation = Static<typeof DeviceOperation>;
 export type DeviceOperationReport = Static<typeof DeviceOperationReport>;
 export type OperationOrdering = (typeof OPERATION_ORDERINGS)[number];
@@ -185,6 +194,13 @@ export const operations = {
     'createOperation',
     Type.Object({ ...operationKey, operation: NewOperation, created_by: Uuid, timezone: Type.String() }),
     Operation,
+  ),
+  /** What it would do; nothing is written. Refused as its create is. */
+  planOperation: defineRpc(
+    'device-state',
+    'planOperation',
+    Type.Object({ project_id: ProjectId, operation: NewOperation, timezone: Type.String() }),
+    RolloutPlan,
   ),
   getOperation: defineRpc('device-state', 'getOperation', Type.Object(operationKey), Operation),
   listOperations: defineRpc(

@@ -7,6 +7,8 @@ import { isTimeZone } from './time-zone.js';
 export interface RolloutTerms {
   /** Why nothing can be brought back; absent where it can. */
   noWayBack?: string;
+  /** Why it cannot be paused; absent where it can. */
+  noPause?: string;
   /** Why devices cannot join later; absent where they can. */
   noMembership?: string;
   /** Where the rollout stands in its document, for the fields that are named; with a dot at its end. */
@@ -75,10 +77,11 @@ function waveFaults(waves: readonly Wave[] = []): Fault[] {
   return faults;
 }
 
-function ruleFaults({ percent, count, action }: StopRule, { noWayBack }: RolloutTerms): Fault[] {
+function ruleFaults({ percent, count, action }: StopRule, { noWayBack, noPause }: RolloutTerms): Fault[] {
   const faults: Fault[] = [];
   if ((percent === undefined) === (count === undefined)) faults.push(['percent', 'give either percent or count']);
   if (action === 'rollback' && noWayBack !== undefined) faults.push(['action', noWayBack]);
+  if (action === 'pause' && noPause !== undefined) faults.push(['action', noPause]);
   return faults;
 }
 

@@ -10,6 +10,7 @@ import { deviceCredentials } from './device-credentials.js';
 import { eventStream } from './entity.js';
 import { jobPlanner, jobWork } from './job-planner.js';
 import { operations, operationWork } from './operations.js';
+import { operationRollouts, operationRolloutWork } from './operation-rollout.js';
 import { pipelineRpcs } from './pipelines.js';
 import { pipelineRuns } from './pipeline-runs.js';
 import type { RpcContract } from './rpc.js';
@@ -35,8 +36,13 @@ const lettersOfAll = [...deadLetters.values()].flatMap((questions) => Object.val
 /** Who uses what; whoever comes to use more says it here, or the bus refuses it. */
 export const uses: Readonly<Record<ServiceName, Uses>> = {
   'device-state': {
-    asks: [],
-    requests: [commandWork.presence, commandWork.request, commandWork.cancel],
+    asks: [
+      operationRollouts.startOperationRollout,
+      operationRollouts.stopOperationRollout,
+      operationRollouts.operationPartEnds,
+      operationRollouts.planOperationRollout,
+    ],
+    requests: [commandWork.presence, commandWork.request, commandWork.cancel, jobWork.outcome, jobWork.step],
     hears: ['hello', 'heartbeat', 'report'],
     tells: [],
   },
@@ -53,8 +59,9 @@ export const uses: Readonly<Record<ServiceName, Uses>> = {
       deviceState.reportedAt,
       deployments.resolveDeployments,
       deviceGroups.getGroup,
+      operationRollouts.listOperationParts,
     ],
-    requests: [commandWork.request, commandWork.cancel],
+    requests: [commandWork.request, commandWork.cancel, ...Object.values<WorkContract>(operationRolloutWork)],
     hears: [],
     tells: [],
   },
@@ -68,6 +75,7 @@ export const uses: Readonly<Record<ServiceName, Uses>> = {
       ...Object.values<RpcContract>(drifts),
       ...Object.values<RpcContract>(deployments),
       ...Object.values<RpcContract>(operations),
+      operationRollouts.operationProgress,
       ...Object.values<RpcContract>(commandDispatcher),
       ...Object.values<RpcContract>(deviceCredentials),
       ...Object.values<RpcContract>(jobPlanner),

@@ -1,0 +1,111 @@
+import Type, { type Static } from 'typebox';
+import { commandWork } from './command-dispatcher.js';
+import { CommandName } from './command.js';
+import { DeviceQuery } from './device-state.js';
+import { defineEntity } from './entity.js';
+import { jobTaskEntity } from './job-planner.js';
+import { Progress, Rollout, RolloutPlan } from './rollout.js';
+import { defineRpc } from './rpc.js';
+import { ProjectId, Uuid } from './schema.js';
+import { BATCH_SIZE, defineWork } from './work.js';
+
+/**
+ * A device's part in the rollout of an operation, with the id of its device operation: job-planner decides when it begins and how it ends,
+ * device-state asks for its command and keeps what the outside sees. Its words are those of a job's tasks.
+ */
+export const operationPartEntity = defineEntity('operation-part', 'job-planner', jobTaskEntity.states, {
+  operation_id: Uuid,
+  device_id: Uuid,
+});
+
+/** How a part may end. `unknown`: its device said that it succeeded, and did not show it. */
+export const PART_ENDS = [
+  'succeeded',
+  'failed',
+  'timed_out',
+  'never_contacted',
+  'rejected',
+  'unknown',
+  'cancelled',
+] as const;
+
+/** The code of a FAILURE whose device said that it succeeded, and did not show it in time. */
+export const NOT_SHOWN = 'not_shown';
+
+const PartEnd = Type.Object({ ref: Uuid, end: Type.Enum([...PART_ENDS]), reason: Type.String() });
+export type PartEnd = Static<typeof PartEnd>;
+
+const operationKey = { project_id: ProjectId, id: Uuid };
+
+/** Questions about operations that are rolled out. */
+export const operationRollouts = {
+  /** Rolls out an operation whose devices are known. Asking again changes nothing. */
+  startOperationRollout: defineRpc(
+    'job-planner',
+    'startOperationRollout',
+    Type.Object({ ...operationKey, operation: CommandName, requested_by: Uuid, rollout: Rollout }),
+    Type.Object({}),
+  ),
+  /** No further device begins, and the commands under way are cancelled. One that is not known, or has ended, stays as it is. */
+  stopOperationRollout: defineRpc(
+    'job-planner',
+    'stopOperationRollout',
+    Type.Object({ ...operationKey, reason: Type.String() }),
+    Type.Object({}),
+  ),
+  /** Of these parts, those that have ended. `over`: none is open, or the rollout is not known. */
+  operationPartEnds: defineRpc(
+    'job-planner',
+    'operationPartEnds',
+    Type.Object({ ...operationKey, refs: Type.Array(Uuid, { maxItems: BATCH_SIZE }) }),
+    Type.Object({ over: Type.Boolean(), ends: Type.Array(PartEnd) }),
+  ),
+  /** `null`: it has not begun. */
+  operationProgress: defineRpc(
+    'job-planner',
+    'operationProgress',
+    Type.Object(operationKey),
+    Type.Object({ progress: Type.Union([Progress, Type.Null()]) }),
+  ),
+  /** The device operations that have not begun, by the ids of their devices after one of them; `query`: of devices that match it now. */
+  listOperationParts: defineRpc(
+    'device-state',
+    'listOperationParts',
+    Type.Object({
+      ...operationKey,
+      query: Type.Optional(DeviceQuery),
+      after: Type.Optional(Uuid),
+      limit: Type.Integer({ minimum: 1, maximum: BATCH_SIZE }),
+    }),
+    Type.Object({
+      parts: Type.Array(Type.Object({ id: Uuid, device_id: Uuid, timezone: Type.String() })),
+      next: Type.Union([Uuid, Type.Null()]),
+    }),
+  ),
+  /** What the rollout of an operation over the devices that match would do (rollout.md, plan); nothing is written. */
+  planOperationRollout: defineRpc(
+    'job-planner',
+    'planOperationRollout',
+    Type.Object({ project_id: ProjectId, operation: CommandName, query: DeviceQuery, rollout: Rollout }),
+    RolloutPlan,
+  ),
+} as const;
+
+/** What job-planner asks of device-state for the parts of a rollout, in the words in which commands are asked for. */
+export const operationRolloutWork = {
+  /** Of the head, device-state takes the times and the priority; what the device is told is its own. Asking again gives the outcome again. */
+  request: defineWork(
+    'device-state',
+    'operation_part_request',
+    commandWork.request.head.properties,
+    commandWork.request.item.properties,
+  ),
+  cancel: defineWork(
+    'device-state',
+    'operation_part_cancel',
+    commandWork.cancel.head.properties,
+    commandWork.cancel.item.properties,
+  ),
+  /** These parts have ended. `reason`: why no further device begins; empty where they do. */
+  end: defineWork('device-state', 'operation_part_end', { operation_id: Uuid, reason: Type.String() }, PartEnd.properties),
+} as const;
