@@ -9,6 +9,8 @@ import { JobForecast } from './jobs/job.forecast.js';
 import { JobStore } from './jobs/job.store.js';
 import { JobTargets } from './jobs/job.targets.js';
 import { JobsRpc } from './jobs/jobs.rpc.js';
+import { OperationFamily } from './operations/operation.family.js';
+import { OperationRolloutsRpc } from './operations/operation-rollouts.rpc.js';
 import { PipelinesModule } from './pipelines/pipelines.module.js';
 import { TaskRetention } from './retention/task.retention.js';
 import { Families } from './rollout/families.js';
@@ -47,7 +49,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
 
 @Module({
   imports: [PipelinesModule],
-  controllers: [JobsRpc, RunsRpc, ApprovalsRpc, RolloutWork, TimelineRpc, WaitingRpc],
+  controllers: [JobsRpc, RunsRpc, OperationRolloutsRpc, ApprovalsRpc, RolloutWork, TimelineRpc, WaitingRpc],
   providers: [
     Approvals,
     RolloutStore,
@@ -77,6 +79,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
     TargetRunMoves,
     StageFamily,
     StageAct,
+    OperationFamily,
     JobStore,
     JobTargets,
     JobBefore,

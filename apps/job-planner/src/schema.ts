@@ -13,6 +13,8 @@ import { TargetRemovalEntity } from './pipelines/target-removal.entity.js';
 import { TargetEntity } from './pipelines/target.entity.js';
 import { TaskRemovalEntity } from './retention/task-removal.entity.js';
 import { Runs1700000003700 } from './migrations/1700000003700-runs.js';
+import { Operations1700000003800 } from './migrations/1700000003800-operations.js';
+import { OperationPartEntity } from './operations/operation-part.entity.js';
 import { PipelineRunEntity } from './runs/pipeline-run.entity.js';
 import { StageDeviceEntity } from './stage-runs/stage-device.entity.js';
 import { StageRunOperationEntity } from './stage-runs/stage-run-operation.entity.js';
@@ -27,6 +29,7 @@ export const entities = [
   JobEntity,
   JobTaskEntity,
   OperationListEntity,
+  OperationPartEntity,
   PipelineEntity,
   PipelineOperationEntity,
   PipelineRunEntity,
@@ -43,4 +46,4 @@ export const entities = [
   TargetRemovalEntity,
   TaskRemovalEntity,
 ];
-export const migrations = [Jobs1700000003000, Pipelines1700000003500, Runs1700000003700];
+export const migrations = [Jobs1700000003000, Pipelines1700000003500, Runs1700000003700, Operations1700000003800];

@@ -106,6 +106,8 @@ export const operationRolloutWork = {
     commandWork.cancel.head.properties,
     commandWork.cancel.item.properties,
   ),
-  /** These parts have ended. `reason`: why no further device begins; empty where they do. */
-  end: defineWork('device-state', 'operation_part_end', { operation_id: Uuid, reason: Type.String() }, PartEnd.properties),
+  /** These parts have ended. */
+  end: defineWork('device-state', 'operation_part_end', { operation_id: Uuid }, PartEnd.properties),
+  /** These rollouts have no open part any more. `reason`: why not every device has had its turn; empty where all have. */
+  over: defineWork('device-state', 'operation_rollout_over', {}, { operation_id: Uuid, reason: Type.String() }),
 } as const;

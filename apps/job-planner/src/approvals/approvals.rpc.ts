@@ -6,6 +6,7 @@ import { DataSource, MoreThan } from 'typeorm';
 import { Families } from '../rollout/families.js';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
+import { want } from '../rollout/rollout.wish.js';
 import { ApprovalEntity } from './approval.entity.js';
 import { approvalTable } from './approval.table.js';
 
@@ -63,7 +64,7 @@ export class ApprovalsRpc {
         rollout.set({ waves, due_at: rollout.row.at_rest ? null : new Date(rollout.now) });
       } else if (rollout.row.wish === 'run' || rollout.row.wish === 'pause') {
         const reason = `wave ${asked.wave} was not approved${comment && `: ${comment}`}`;
-        rollout.set({ wish: 'cancel', reason, at_rest: false, due_at: new Date(rollout.now) });
+        want(rollout, 'cancel', reason);
         await this.families.of(rollout.row).stopping(tx, rollout);
       }
       await rollout.save(tx);

@@ -6,7 +6,7 @@ import { Approvals } from '../approvals/approvals.js';
 import type { LockedRollout } from '../rollout/locked-rollout.js';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
-import { goOn, tryAgain } from '../rollout/rollout.wish.js';
+import { goOn, tryAgain, want } from '../rollout/rollout.wish.js';
 import { judgeAction } from './job.decide.js';
 import { jobLifecycle } from './job.lifecycle.js';
 import { JobStore, type JobKey, type Standing } from './job.store.js';
@@ -35,7 +35,7 @@ export class JobAct {
       if (verdict === null) return job.state;
       if ('refused' in verdict) throw new DomainError('conflict', verdict.refused);
       const reason = REASONS[action];
-      rollout.set({ wish: verdict.wish, reason, at_rest: false, due_at: new Date(rollout.now) });
+      want(rollout, verdict.wish, reason);
       if (action === 'restore') goOn(rollout);
       if (action === 'retry') tryAgain(rollout);
       await rollout.save(tx);

@@ -1,4 +1,4 @@
-import { jobEntity, type JobType, type JsonObject, type Rollout } from '@muster/contracts';
+import { commandWork, jobEntity, type JobType, type JsonObject, type Rollout } from '@muster/contracts';
 import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -6,6 +6,7 @@ import { v7 as uuid } from 'uuid';
 import type { Subject } from '../approvals/approvals.js';
 import type { Ask, Family, Part, TargetPage } from '../rollout/family.js';
 import type { LockedRollout } from '../rollout/locked-rollout.js';
+import { OneCommandFamily } from '../rollout/one-command.family.js';
 import type { RolloutEntity } from '../rollout/rollout.entity.js';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
@@ -28,11 +29,12 @@ const MAX_PRIORITY = 1_000;
 
 /** Batch jobs as rollouts. */
 @Injectable()
-export class JobFamily implements Family {
+export class JobFamily extends OneCommandFamily implements Family {
   readonly name = 'job';
   readonly table = jobTargets;
+  readonly work = commandWork;
+  readonly canPause = true;
   readonly repeats = false;
-  readonly hearsSteps = false;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -41,7 +43,9 @@ export class JobFamily implements Family {
     private readonly wake: RolloutWake,
     private readonly targets: JobTargets,
     private readonly had: JobBefore,
-  ) {}
+  ) {
+    super();
+  }
 
   async page(rollout: RolloutEntity): Promise<TargetPage | undefined> {
     const { project_id, id } = rollout;
@@ -58,19 +62,8 @@ export class JobFamily implements Family {
     return { request_id: id, command, args, own: { ...document, ...(own as JsonObject | null) } };
   }
 
-  // A task is nothing beside its part, so nothing follows from what happens to that.
-
-  async placed(): Promise<void> {}
-
-  async released(): Promise<void> {}
-
-  async stepped(): Promise<void> {}
-
+  // A task is nothing beside its part, so nothing follows from its end.
   async finished(): Promise<void> {}
-
-  goOn<T>(_tx: Tx, _rollout: LockedRollout, ends: readonly T[]): Promise<readonly T[]> {
-    return Promise.resolve(ends);
-  }
 
   async subject(tx: Tx, { id }: LockedRollout): Promise<Subject> {
     const { job_name, created_by } = await this.jobs.get(tx, id);

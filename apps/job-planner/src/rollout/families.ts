@@ -1,6 +1,7 @@
 import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { JobFamily } from '../jobs/job.family.js';
+import { OperationFamily } from '../operations/operation.family.js';
 import { StageFamily } from '../stage-runs/stage.family.js';
 import { StageRunOperations } from '../stage-runs/stage-run-operations.js';
 import type { Family } from './family.js';
@@ -14,14 +15,15 @@ export class Families {
   constructor(
     jobs: JobFamily,
     stages: StageFamily,
-    private readonly operations: StageRunOperations,
+    operations: OperationFamily,
+    private readonly stageOperations: StageRunOperations,
   ) {
-    this.all = [jobs, stages];
+    this.all = [jobs, stages, operations];
   }
 
   /** The rollout that a request belongs to: itself, or the stage run of an operation. */
   async rolloutOf(tx: Tx, request_id: string): Promise<string> {
-    return (await this.operations.stageRunOf(tx, request_id)) ?? request_id;
+    return (await this.stageOperations.stageRunOf(tx, request_id)) ?? request_id;
   }
 
   of({ family }: Pick<RolloutEntity, 'family'>): Family {

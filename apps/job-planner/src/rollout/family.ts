@@ -1,4 +1,4 @@
-import type { jobWork, JsonObject, WorkItem } from '@muster/contracts';
+import type { commandWork, jobWork, JsonObject, WorkItem } from '@muster/contracts';
 import type { Created, Tx } from '@muster/journal';
 import type { Subject } from '../approvals/approvals.js';
 import type { LockedRollout } from './locked-rollout.js';
@@ -10,6 +10,8 @@ import type { TargetTable } from './target.table.js';
 
 /** A device that gets its part in a rollout. */
 export interface NewTarget {
+  /** The id of its part, where others know it by one. */
+  id?: string;
   target_id: string;
   device_id: string;
   /** IANA name. */
@@ -59,6 +61,10 @@ export interface Family {
   /** What the devices with these parts have, to be brought back to; those left out are not known. Asked without any lock. */
   before(rollout: RolloutEntity, ids: readonly string[]): Promise<ReadonlyMap<string, JsonObject>>;
 
+  /** Whom its devices' commands are asked of. */
+  readonly work: { request: typeof commandWork.request; cancel: typeof commandWork.cancel };
+  /** It may stand still until somebody lets it go on; what cannot is cancelled instead. */
+  readonly canPause: boolean;
   /** A device may come up twice while the devices are planned. */
   readonly repeats: boolean;
   /** It hears of each step of its commands. */

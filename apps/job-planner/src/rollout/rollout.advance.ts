@@ -123,7 +123,7 @@ export class RolloutAdvance {
         return;
       }
       case 'pause':
-        rollout.set({ wish: 'pause', reason: step.reason });
+        rollout.set({ wish: family.canPause ? 'pause' : 'cancel', reason: step.reason });
         return family.stopping(tx, rollout);
       case 'expire':
         return this.stop.expire(tx, rollout);

@@ -1,4 +1,4 @@
-import { commandWork, jobWork, ROLLOUT_TIMEOUTS, type WorkHead, type WorkItem } from '@muster/contracts';
+import { type commandWork, jobWork, ROLLOUT_TIMEOUTS, type WorkHead, type WorkItem } from '@muster/contracts';
 import type { Moved, Tx } from '@muster/journal';
 import type { Ask, Family, Part } from './family.js';
 import type { LockedRollout } from './locked-rollout.js';
@@ -10,12 +10,12 @@ type RequestHead = WorkHead<typeof commandWork.request>;
 
 /** What the commands of one request of a rollout share. */
 function requestHead({ spec }: RolloutEntity, family: Family, { request_id, command, args }: Ask): RequestHead {
-  const { timeout = {}, priority = 0, evidence } = spec;
+  const { priority = 0, evidence } = spec;
   return {
     request_id,
     command,
     args,
-    in_progress_seconds: timeout.in_progress_seconds ?? ROLLOUT_TIMEOUTS.in_progress_seconds,
+    in_progress_seconds: inProgressSeconds(spec),
     offline_seconds: offlineSeconds(spec),
     priority,
     reply_to: jobWork.outcome.subject,
@@ -24,6 +24,10 @@ function requestHead({ spec }: RolloutEntity, family: Family, { request_id, comm
     ...(evidence && { proof_path: evidence.path }),
   };
 }
+
+/** How long a device may work on its command. */
+export const inProgressSeconds = ({ timeout = {} }: RolloutEntity['spec']): number =>
+  timeout.in_progress_seconds ?? ROLLOUT_TIMEOUTS.in_progress_seconds;
 
 /** How long a device may be out of reach. */
 export const offlineSeconds = ({ timeout = {} }: RolloutEntity['spec']): number =>
@@ -44,7 +48,7 @@ export function request(tx: Tx, { row, now }: LockedRollout, family: Family, par
       const item = { command_id, device_id, ref, turn, args: ask.own };
       return open ? { ...item, expires_at: closingOf(part, open, now).toISOString() } : item;
     });
-    tx.work(commandWork.request, requestHead(row, family, asked[0]!.ask), items, row.traceparent ?? undefined);
+    tx.work(family.work.request, requestHead(row, family, asked[0]!.ask), items, row.traceparent ?? undefined);
   }
 }
 
@@ -71,6 +75,6 @@ export function cancel(
   for (const [request_id, asked] of byRequest(row, family, parts)) {
     const items = asked.map(({ part: { id, command_id } }) => ({ command_id, ref: id }));
     const head = { request_id, reason, reply_to: jobWork.outcome.subject, ...(waiting_only && { waiting_only }) };
-    tx.work(commandWork.cancel, head, items, row.traceparent ?? undefined);
+    tx.work(family.work.cancel, head, items, row.traceparent ?? undefined);
   }
 }

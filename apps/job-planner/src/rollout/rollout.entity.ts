@@ -7,8 +7,8 @@ import type { WaveState } from './wave.gate.js';
 
 const count = () => Column('integer', { default: 0 });
 
-/** What is rolled out: a batch job, or a stage of a pipeline. */
-export type RolloutFamilyName = 'job' | 'stage-run';
+/** What is rolled out: a batch job, a stage of a pipeline, or an operation. */
+export type RolloutFamilyName = 'job' | 'stage-run' | 'operation';
 
 /**
  * How a change goes through its devices, with exact counts. It has the id of what is rolled out, and is locked by everything that moves one of its

@@ -7,6 +7,8 @@ import { cancel, underWay } from './rollout.ask.js';
 import { noteInWaves } from './rollout.waves.js';
 import { FIRST_ASK_AT, TargetStore } from './target.store.js';
 
+const SKIPPED = 'skipped: the device is offline';
+
 /** Takes in that the commands of devices are held, because they are offline, and that they are back. The rollout is locked. */
 @Injectable()
 export class RolloutHolds {
@@ -43,7 +45,7 @@ export class RolloutHolds {
       given: { command: { type: 'uuid', values: held.map(({ command_id }) => command_id) } },
       guard: `t.command_id = i.command AND t.waits_for = ''`,
       set: skips
-        ? { reason: 'skipped: the device is offline', outcome: 'cancelled' }
+        ? { reason: SKIPPED, outcome: 'cancelled' }
         : { reason: 'the device is offline', waits_for: 'offline', asks: 0 },
       ...(!skips && { compute: { ask_at: FIRST_ASK_AT } }),
       returning: ['place', 'command_id', ...table.item],
@@ -52,12 +54,11 @@ export class RolloutHolds {
     rollout.count({ in_flight: -moved.length, [skips ? 'cancelled' : 'offline']: moved.length });
     noteInWaves(rollout, places, skips ? 'left_out' : 'offline', 1);
     if (!skips) return;
-    const reason = 'skipped: the device is offline';
-    cancel(tx, rollout, family, moved.map(underWay), { reason });
+    cancel(tx, rollout, family, moved.map(underWay), { reason: SKIPPED });
     await family.finished(
       tx,
       rollout,
-      moved.map(({ id }) => ({ id, end: 'cancelled', reason })),
+      moved.map(({ id }) => ({ id, end: 'cancelled', reason: SKIPPED })),
     );
   }
 

@@ -126,7 +126,7 @@ export class RolloutPlan {
     const ofDevices = row.spec.window !== undefined && isOnDevices(row.spec);
     const names = Object.keys(targets[0]?.own ?? {});
     return {
-      id: all(() => uuid()),
+      id: all(({ id }) => id ?? uuid()),
       [owner]: all(() => row.id),
       target_id: all(({ target_id }) => target_id),
       device_id: all(({ device_id }) => device_id),

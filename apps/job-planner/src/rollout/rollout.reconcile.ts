@@ -1,11 +1,11 @@
-import { BATCH_SIZE, deviceState, ROLLOUT_TIMEOUTS, type Rollout } from '@muster/contracts';
+import { BATCH_SIZE, deviceState, type Rollout } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { RpcClient } from '@muster/messaging';
 import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { isDeepStrictEqual } from 'node:util';
 import { Families } from './families.js';
-import { cancel, request } from './rollout.ask.js';
+import { cancel, inProgressSeconds, request } from './rollout.ask.js';
 import { RolloutHolds } from './rollout.holds.js';
 import { RolloutOutcomes, type End } from './rollout.outcomes.js';
 import { RolloutStore } from './rollout.store.js';
@@ -118,7 +118,6 @@ export class RolloutReconcile {
 }
 
 /** By when a part must have ended; epoch milliseconds. */
-function deadlineOf({ timeout = {} }: Rollout, part: Record<string, unknown>): number {
-  const seconds = timeout.in_progress_seconds ?? ROLLOUT_TIMEOUTS.in_progress_seconds;
-  return (part['released_at'] as number) + seconds * 1000;
+function deadlineOf(spec: Rollout, part: Record<string, unknown>): number {
+  return (part['released_at'] as number) + inProgressSeconds(spec) * 1000;
 }

@@ -1,6 +1,12 @@
 import type { LockedRollout } from './locked-rollout.js';
+import type { Wish } from './rollout.decide.js';
 import { changeWave } from './rollout.waves.js';
 import { gateOf } from './wave.gate.js';
+
+/** Somebody wants something else of a rollout, which is to look at it at once. */
+export function want(rollout: LockedRollout, wish: Wish, reason: string): void {
+  rollout.set({ wish, reason, at_rest: false, due_at: new Date(rollout.now) });
+}
 
 /**
  * Somebody lets a rollout go on that stood still: what had happened by now is no reason to stop it any more, and a wave whose gate was shut counts

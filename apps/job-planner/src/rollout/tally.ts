@@ -1,4 +1,4 @@
-import { REFUSAL_CODES, type CommandOutcome, type JobTaskStatus } from '@muster/contracts';
+import { NOT_SHOWN, REFUSAL_CODES, type PART_ENDS, type CommandOutcome, type JobTaskStatus } from '@muster/contracts';
 
 /** How many devices of a rollout are where; together they are all of them. */
 export interface Tally {
@@ -21,7 +21,7 @@ export interface Tally {
 }
 
 /** How a device may end. */
-export type DeviceEnd = 'succeeded' | 'failed' | 'timed_out' | 'never_contacted' | 'rejected' | 'unknown' | 'cancelled';
+export type DeviceEnd = (typeof PART_ENDS)[number];
 
 export const EMPTY_TALLY: Readonly<Tally> = {
   pending: 0,
@@ -85,6 +85,7 @@ export function endOf({ status, code, sent }: { status: CommandOutcome; code: st
     case 'SUCCESS':
       return 'succeeded';
     case 'FAILURE':
+      if (code === NOT_SHOWN) return 'unknown';
       return REFUSAL_CODES.includes(code) ? 'rejected' : 'failed';
     case 'TIMEOUT':
       return sent ? 'timed_out' : 'never_contacted';

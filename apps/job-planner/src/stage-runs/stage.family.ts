@@ -1,4 +1,4 @@
-import { stageRunEntity, type JsonObject, type StageRunState } from '@muster/contracts';
+import { commandWork, stageRunEntity, type JsonObject, type StageRunState } from '@muster/contracts';
 import { batch, type Created, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -57,6 +57,8 @@ const COMMAND_STATUS = {
 export class StageFamily implements Family {
   readonly name = 'stage-run';
   readonly table = stageTargets;
+  readonly work = commandWork;
+  readonly canPause = true;
   readonly repeats = true;
   readonly hearsSteps = true;
 

@@ -1,0 +1,21 @@
+import { stateTableColumns } from '@muster/journal';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { targetColumns, targetIndexes } from '../rollout/target.table.js';
+
+export class Operations1700000003800 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      CREATE TABLE operation_part (
+        ${stateTableColumns({ activity: false, traced: false })},
+        operation_id uuid NOT NULL,
+        target_id uuid NOT NULL,
+        ${targetColumns},
+        PRIMARY KEY (project_id, id)
+      ) WITH (fillfactor = 70)`);
+    await runner.query(`CREATE INDEX operation_part_of_operation ON operation_part (project_id, operation_id, id)`);
+    for (const index of targetIndexes('operation_part', 'operation_id')) await runner.query(index);
+  }
+
+  // Forward only.
+  async down(): Promise<void> {}
+}

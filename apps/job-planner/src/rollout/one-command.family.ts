@@ -1,0 +1,26 @@
+import type { Created, Tx } from '@muster/journal';
+import type { Step } from './family.js';
+import type { LockedRollout } from './locked-rollout.js';
+import type { UnderWay } from './rollout.ask.js';
+import type { End, Outcome } from './rollout.outcomes.js';
+
+/** A family in which a part is one command, and whose rollouts nobody hears of the steps of: nothing follows before the part has ended. */
+export abstract class OneCommandFamily {
+  readonly hearsSteps = false;
+
+  placed(_tx: Tx, _rollout: LockedRollout, _parts: readonly Created[]): Promise<void> {
+    return Promise.resolve();
+  }
+
+  released(_tx: Tx, _rollout: LockedRollout, _parts: readonly UnderWay[]): Promise<void> {
+    return Promise.resolve();
+  }
+
+  stepped(_tx: Tx, _rollout: LockedRollout, _steps: readonly Step[]): Promise<void> {
+    return Promise.resolve();
+  }
+
+  goOn(_tx: Tx, _rollout: LockedRollout, ends: readonly (End & Outcome)[]): Promise<readonly (End & Outcome)[]> {
+    return Promise.resolve(ends);
+  }
+}
