@@ -176,7 +176,7 @@ export const deviceState = {
   resolve: defineRpc(
     'device-state',
     'resolve',
-    Type.Object({ project_id: ProjectId, query: DeviceQuery, ...keysetPage }),
+    Type.Object({ project_id: ProjectId, query: Type.Optional(DeviceQuery), ...keysetPage }),
     Type.Object({
       devices: Type.Array(Type.Object({ id: Uuid, name: Type.String(), timezone: Type.String() })),
       next: Type.Union([Uuid, Type.Null()]),

@@ -82,11 +82,11 @@ export const operationRollouts = {
       next: Type.Union([Uuid, Type.Null()]),
     }),
   ),
-  /** What the rollout of an operation over the devices that match would do (rollout.md, plan); nothing is written. */
+  /** What the rollout of an operation over the devices that match would do (rollout.md, plan); nothing is written. Without `query`: over every device. */
   planOperationRollout: defineRpc(
     'job-planner',
     'planOperationRollout',
-    Type.Object({ project_id: ProjectId, operation: CommandName, query: DeviceQuery, rollout: Rollout }),
+    Type.Object({ project_id: ProjectId, operation: CommandName, query: Type.Optional(DeviceQuery), rollout: Rollout }),
     RolloutPlan,
   ),
 } as const;

@@ -131,7 +131,7 @@ export class RunningDispatcher {
 
   private answerResolve(): void {
     const resolve = ({ query, after = '', limit }: RpcRequest<typeof deviceState.resolve>) => {
-      const found = [...this.devices.keys()].filter((id) => id > after && this.fits(query, id)).sort();
+      const found = [...this.devices.keys()].filter((id) => id > after && this.fits(query ?? {}, id)).sort();
       const devices = found
         .slice(0, limit)
         .map((id) => ({ id, name: id, timezone: this.devices.get(id)!.timezone ?? 'UTC' }));

@@ -13,6 +13,7 @@ import { DeviceOperationMove } from './device-operation.move.js';
 import { DeviceOperationProof } from './device-operation.proof.js';
 import { DeviceOperationStore, type Standing } from './device-operation.store.js';
 import { wayTo } from './device-operation.way.js';
+import { endedAs, tellOutcomes } from './told.outcomes.js';
 
 /** A device's part of an operation, as a path names it. */
 export interface PartKey {
@@ -77,7 +78,10 @@ export class DeviceOperationChange {
       const why = reason ? `${service_id}: ${reason}` : service_id;
       await this.move.walk(tx, operation.id, [{ id: part.id, way, reason: why }]);
       const over = isEnd(deviceOperationLifecycle, to) || to === 'COMPLETED';
-      if (over && part.state !== 'COMPLETED') this.cancelCommand(tx, operation, part, why);
+      if (!over) return;
+      if (operation.rollout_state !== 'none' && part.command_id !== null && to !== 'COMPLETED')
+        tellOutcomes(tx, operation, [endedAs({ ref: part.id, command_id: part.command_id }, to, why)]);
+      if (part.state !== 'COMPLETED') this.cancelCommand(tx, operation, part, why);
     });
     if (state === 'COMPLETED') await this.proof.check(key.project_id, key.operation_id, [reported.id]);
   }

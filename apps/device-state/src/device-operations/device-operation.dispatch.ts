@@ -36,33 +36,30 @@ export class DeviceOperationDispatch {
         reason: ['already converged', leftOut(desired, reported)].filter(Boolean).join('; '),
       })),
     );
-    const asked = parts.filter(({ wanted }) => wanted === null || !isEmpty(wanted));
-    await this.ask(tx, operation, asked);
+    const asked = parts
+      .filter(({ wanted }) => wanted === null || !isEmpty(wanted))
+      .map((part) => ({ ...part, command_id: uuid() }));
+    await this.initiate(tx, operation.id, asked);
+    const trace = operation.traceparent ?? undefined;
+    tx.work(commandWork.request, requestHead(operation, Date.now()), asked.map(requestItem), trace);
   }
 
-  private async ask(
+  /** These begin with these commands, which are asked for in the same transaction. The operation is locked. */
+  async initiate(
     tx: Tx,
-    operation: LockedOperation,
-    parts: readonly { id: string; timezone: string; wanted: JsonObject | null }[],
+    operationId: string,
+    parts: readonly { id: string; command_id: string; wanted: JsonObject | null }[],
   ): Promise<void> {
     const moved = await tx.transition(deviceOperationTable, 'INITIATED', {
       ids: parts.map(({ id }) => id),
-      each: { command_id: parts.map(() => uuid()), wanted: parts.map(({ wanted }) => wanted) },
+      each: { command_id: parts.map(({ command_id }) => command_id), wanted: parts.map(({ wanted }) => wanted) },
       set: { asks: 0 },
       compute: { ask_at: FIRST_ASK_AT },
-      returning: ['device_id', 'command_id'],
     });
-    const given = new Map(parts.map((part) => [part.id, part]));
-    const items = moved.map(({ id, row }) => {
-      const { timezone, wanted } = given.get(id)!;
-      const { device_id, command_id } = row as { device_id: string; command_id: string };
-      return requestItem({ id, device_id, command_id, timezone, wanted });
-    });
-    tx.work(commandWork.request, requestHead(operation, Date.now()), items, operation.traceparent ?? undefined);
     const changes = countMoves(
       'INITIATED',
       moved.map(({ from }) => ({ from, cancel_requested: false })),
     );
-    await this.operations.count(tx, operation.id, changes);
+    await this.operations.count(tx, operationId, changes);
   }
 }

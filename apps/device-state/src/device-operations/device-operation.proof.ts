@@ -1,13 +1,14 @@
 import { BATCH_SIZE } from '@muster/contracts';
-import { Journal } from '@muster/journal';
+import { Journal, type Tx } from '@muster/journal';
 import { LOGGER, Loop, type Logger } from '@muster/service';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { differenceOf, isEmpty, listed, pathsOf } from '../devices/difference.js';
 import { leftOut, provisions } from '../operations/operation.ask.js';
 import { OperationRunner } from '../operations/operation.runner.js';
-import { OperationStore } from '../operations/operation.store.js';
-import { DeviceOperationMove, type Walk } from './device-operation.move.js';
+import { OperationStore, type LockedOperation } from '../operations/operation.store.js';
+import { DeviceOperationMove, PROOF_SECONDS } from './device-operation.move.js';
 import { DeviceOperationStore, type ProofKey, type Unproven } from './device-operation.store.js';
+import { notShown, shown, tellOutcomes } from './told.outcomes.js';
 
 const SWEEP_MS = 500;
 /** Documents are compared in portions, for each may be large. */
@@ -72,15 +73,43 @@ export class DeviceOperationProof implements OnApplicationBootstrap, OnApplicati
     await this.journal.transaction(project, async (tx) => {
       const operation = await this.operations.lock(tx, operationId);
       if (!operation) return;
-      const walks = (await this.parts.unproven(tx, ids)).flatMap((part) => judge(part, provisions(operation)));
-      await this.move.walk(tx, operationId, walks);
+      const verdicts = (await this.parts.unproven(tx, ids)).flatMap((part) => judge(part, provisions(operation)));
+      if (operation.rollout_state !== 'none') return this.tell(tx, operation, verdicts);
+      await this.move.walk(
+        tx,
+        operationId,
+        verdicts.map(({ id, state, reason }) => ({ id, way: [state], reason })),
+      );
     });
+  }
+
+  /** job-planner says how a device of a rollout ended; what it does not hear is told again. */
+  private async tell(tx: Tx, operation: LockedOperation, verdicts: readonly Verdict[]): Promise<void> {
+    const outcomes = verdicts.flatMap(({ id: ref, command_id, state, reason }) => {
+      if (command_id === null) return [];
+      const named = { ref, command_id };
+      return [state === 'SUCCESS' ? shown(named, reason, true) : notShown(named, reason)];
+    });
+    tellOutcomes(tx, operation, outcomes);
+    await this.parts.lookLater(
+      tx,
+      verdicts.map(({ id }) => id),
+      PROOF_SECONDS,
+    );
   }
 }
 
-function judge({ id, wanted, desired, reported, shown, late }: Unproven, provision: boolean): Walk[] {
+interface Verdict {
+  id: string;
+  command_id: string | null;
+  state: 'SUCCESS' | 'FAILURE';
+  reason: string;
+}
+
+function judge({ id, command_id, wanted, desired, reported, shown, late }: Unproven, provision: boolean): Verdict[] {
   const missing = differenceOf(wanted, reported);
-  if (shown || isEmpty(missing)) return [{ id, way: ['SUCCESS'], reason: provision ? '' : leftOut(desired, reported) }];
+  if (shown || isEmpty(missing))
+    return [{ id, command_id, state: 'SUCCESS', reason: provision ? '' : leftOut(desired, reported) }];
   if (!late) return [];
-  return [{ id, way: ['FAILURE'], reason: `the report does not show it: ${listed(pathsOf(missing))}` }];
+  return [{ id, command_id, state: 'FAILURE', reason: `the report does not show it: ${listed(pathsOf(missing))}` }];
 }

@@ -2,6 +2,7 @@ import { BATCH_SIZE, type DeviceOperationState, type JsonObject } from '@muster/
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { NIL } from 'uuid';
 
 const FIRST_ASK_SECONDS = 60;
 const MOST_ASK_SECONDS = 3_600;
@@ -46,9 +47,16 @@ export interface Silent {
   timezone: string;
 }
 
+/** One whose turn job-planner says has come, with its device. The documents only where they are to be compared. */
+export interface Turn extends Standing, Undispatched {
+  wanted: JsonObject | null;
+}
+
 /** One that awaits the proof of its success. */
 export interface Unproven {
   id: string;
+  /** Null where it needed none. */
+  command_id: string | null;
   wanted: JsonObject;
   desired: JsonObject;
   reported: JsonObject;
@@ -103,6 +111,63 @@ export class DeviceOperationStore {
       `SELECT ${STANDING} FROM device_operation t JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)
        WHERE t.operation_id = $3`,
       [tx.project, ids, operationId],
+    );
+  }
+
+  /** Those of the batch that belong to the operation, with what `compared` needs of their devices. */
+  turns(tx: Tx, operationId: string, ids: readonly string[], compared: boolean): Promise<Turn[]> {
+    const documents = compared
+      ? `coalesce(d.desired, '{}') AS desired, coalesce(d.reported, '{}') AS reported`
+      : `'{}'::jsonb AS desired, '{}'::jsonb AS reported`;
+    return tx.query(
+      `SELECT t.id, t.device_id, t.state, t.command_id, t.cancel_requested, t.wanted, coalesce(d.timezone, 'UTC') AS timezone, ${documents}
+       FROM device_operation t JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)
+       LEFT JOIN device d ON d.project_id = t.project_id AND d.id = t.device_id
+       WHERE t.operation_id = $3`,
+      [tx.project, ids, operationId],
+    );
+  }
+
+  /** Gives these another command, for another try. */
+  async renew(tx: Tx, ids: readonly string[], commands: readonly string[]): Promise<void> {
+    await tx.query(
+      `UPDATE device_operation t SET command_id = i.command, asks = 0, ask_at = ${FIRST_ASK_AT}
+       FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'command'])} WHERE t.project_id = i.project_id AND t.id = i.id`,
+      [tx.project, ids, commands],
+    );
+  }
+
+  /** Of these that await their proof, what was found is told; it is looked at again later, should nobody have heard. */
+  async lookLater(tx: Tx, ids: readonly string[], seconds: number): Promise<void> {
+    await tx.query(
+      `UPDATE device_operation t SET due_at = now() + make_interval(secs => $3)
+       FROM ${batch(['$2::uuid[]'], ['id'])} WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = 'COMPLETED'`,
+      [tx.project, ids, seconds],
+    );
+  }
+
+  /** The page of those that have not begun after a device; `among`: of these devices alone. */
+  unbegun(
+    project: string,
+    operationId: string,
+    { after, among, limit }: { after?: string; among?: readonly string[]; limit: number },
+  ): Promise<{ id: string; device_id: string; timezone: string }[]> {
+    return this.dataSource.query(
+      `SELECT o.id, o.device_id, coalesce(d.timezone, 'UTC') AS timezone
+       FROM device_operation o LEFT JOIN device d ON d.project_id = o.project_id AND d.id = o.device_id
+       WHERE o.project_id = $1 AND o.operation_id = $2 AND o.state = 'CREATED' AND o.device_id > $3
+         AND ($4::uuid[] IS NULL OR o.device_id = ANY($4))
+       ORDER BY o.device_id LIMIT $5`,
+      [project, operationId, after ?? NIL, among ?? null, limit],
+    );
+  }
+
+  /** A batch of those that have not ended. */
+  open(project: string, operationId: string): Promise<{ id: string }[]> {
+    return this.dataSource.query(
+      `SELECT id FROM device_operation WHERE project_id = $1 AND operation_id = $2
+         AND state IN ('CREATED', 'INITIATED', 'DISPATCHED', 'PROCESSING', 'COMPLETED') LIMIT ${BATCH_SIZE}`,
+      [project, operationId],
     );
   }
 
@@ -163,7 +228,7 @@ export class DeviceOperationStore {
   /** Of the batch, those that await their proof, with what their devices report now. What was never asked for is all that is desired. */
   unproven(tx: Tx, ids: readonly string[]): Promise<Unproven[]> {
     return tx.query(
-      `SELECT o.id, coalesce(o.wanted, d.desired, '{}') AS wanted, coalesce(d.desired, '{}') AS desired, coalesce(d.reported, '{}') AS reported,
+      `SELECT o.id, o.command_id, coalesce(o.wanted, d.desired, '{}') AS wanted, coalesce(d.desired, '{}') AS desired, coalesce(d.reported, '{}') AS reported,
               (d.shown ? o.id::text) IS TRUE AS shown, (o.due_at <= now()) IS TRUE AS late
        FROM (
          SELECT t.* FROM device_operation t JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)

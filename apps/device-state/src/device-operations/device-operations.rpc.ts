@@ -1,9 +1,16 @@
-import { operations, type DeviceOperation, type RpcRequest, type RpcResponse } from '@muster/contracts';
+import {
+  operationRollouts,
+  operations,
+  type DeviceOperation,
+  type RpcRequest,
+  type RpcResponse,
+} from '@muster/contracts';
 import { fitting, Rpc } from '@muster/messaging';
 import { NATS } from '@muster/service';
 import { Controller, Inject } from '@nestjs/common';
 import type { NatsConnection } from 'nats';
 import { DataSource, type EntityManager } from 'typeorm';
+import { DeviceSearch } from '../devices/device.search.js';
 import { pageBytes } from '../devices/page.bytes.js';
 import { noSuchOperation } from '../operations/operation.cancel.js';
 import { resolvedCount } from '../operations/operation.decide.js';
@@ -11,8 +18,10 @@ import { OperationEntity } from '../operations/operation.entity.js';
 import { DeviceOperationChange, noSuchPart, refuseDeleted, type PartKey } from './device-operation.change.js';
 import { DOCUMENT_COLUMNS, toDeviceOperation } from './device-operation.document.js';
 import { DeviceOperationEntity } from './device-operation.entity.js';
+import { DeviceOperationStore } from './device-operation.store.js';
 import { countOf } from './device-operation.way.js';
 
+type PartsRequest = RpcRequest<typeof operationRollouts.listOperationParts>;
 type Contracts = typeof operations;
 type Request<M extends keyof Contracts> = RpcRequest<Contracts[M]>;
 type Response<M extends keyof Contracts> = RpcResponse<Contracts[M]>;
@@ -22,6 +31,8 @@ type Response<M extends keyof Contracts> = RpcResponse<Contracts[M]>;
 export class DeviceOperationsRpc {
   constructor(
     private readonly dataSource: DataSource,
+    private readonly parts: DeviceOperationStore,
+    private readonly search: DeviceSearch,
     private readonly changing: DeviceOperationChange,
     @Inject(NATS) private readonly connection: NatsConnection,
   ) {}
@@ -43,6 +54,20 @@ export class DeviceOperationsRpc {
       const count = state ? operation[countOf(state)] : resolvedCount(operation);
       return { count, results: fitting(rows.map(toDeviceOperation), pageBytes(this.connection)) };
     });
+  }
+
+  /** What a query matches now is told from its pages, of which only what belongs to the operation is left. */
+  @Rpc(operationRollouts.listOperationParts)
+  async listOperationParts(request: PartsRequest): Promise<RpcResponse<typeof operationRollouts.listOperationParts>> {
+    const { project_id, id, query, limit } = request;
+    const after = request.after && { after: request.after };
+    if (!query) {
+      const parts = await this.parts.unbegun(project_id, id, { ...after, limit });
+      return { parts, next: parts.length === limit ? parts.at(-1)!.device_id : null };
+    }
+    const { devices, next } = await this.search.resolve({ project_id, query, limit, ...after });
+    const among = devices.map((device) => device.id);
+    return { parts: await this.parts.unbegun(project_id, id, { among, limit }), next };
   }
 
   @Rpc(operations.getDeviceOperation)

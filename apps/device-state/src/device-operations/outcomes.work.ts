@@ -1,11 +1,12 @@
 import {
   commandWork,
+  jobWork,
   operationWork,
   type DeviceOperationState,
   type WorkBatch,
   type WorkItem,
 } from '@muster/contracts';
-import { Journal } from '@muster/journal';
+import { Journal, type Tx } from '@muster/journal';
 import { Work } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
 import { needsProof } from '../operations/operation.advance.js';
@@ -16,11 +17,12 @@ import { DeviceOperationMove, type Walk } from './device-operation.move.js';
 import { DeviceOperationProof } from './device-operation.proof.js';
 import { DeviceOperationStore, type Standing } from './device-operation.store.js';
 import { wasSent, wayTo } from './device-operation.way.js';
+import { tellOutcomes } from './told.outcomes.js';
 
 type Outcome = WorkItem<typeof operationWork.outcome>;
 type Step = WorkItem<typeof operationWork.step>;
 
-/** What is held moves nothing, and operations do not ask for that. */
+/** What is held moves nothing. */
 const STEP_STATES = {
   QUEUED: undefined,
   INITIATED: 'DISPATCHED',
@@ -29,6 +31,9 @@ const STEP_STATES = {
   HELD: undefined,
   REACHABLE: undefined,
 } as const satisfies Record<Step['step'], DeviceOperationState | undefined>;
+
+/** The steps that say whether a device is in reach. */
+const REACH: readonly Step['step'][] = ['HELD', 'REACHABLE'];
 
 /** Where only the device's own word, its command's outcome, leads on. */
 const UNDERWAY: readonly DeviceOperationState[] = ['INITIATED', 'DISPATCHED', 'PROCESSING'];
@@ -48,6 +53,8 @@ export class DeviceOperationOutcomes {
   @Work(operationWork.outcome, { concurrency: 3 })
   async onOutcome({ project_id, head, items }: WorkBatch<typeof operationWork.outcome>): Promise<void> {
     const operation = await this.apply(project_id, head.request_id, items, (item, part, locked) => {
+      if (locked.rollout_state !== 'none' && !awaitsProof(item, locked))
+        return item.sent && part.state === 'INITIATED' ? { id: part.id, way: ['DISPATCHED'], reason: '' } : undefined;
       const to = endOf(item, locked);
       const way = wayTo(part.state, to, wasSent(item.status, item.code));
       return way && { id: part.id, way, reason: item.status === 'SUCCESS' ? item.reason : item.reason || item.code };
@@ -91,6 +98,7 @@ export class DeviceOperationOutcomes {
         if (walk && walk.way.length > (walks.get(part.id)?.way.length ?? 0)) walks.set(part.id, walk);
       }
       await this.move.walk(tx, operationId, [...walks.values()]);
+      if (locked.rollout_state !== 'none') this.tell(tx, locked, items, standing);
       // Their cancel was lost, or is on its way.
       const needless = items.filter((item) => isSentInVain(item, standing.get(item.ref)));
       const cancels = needless.map(({ ref, command_id }) => cancelItem({ id: ref, command_id }));
@@ -105,7 +113,29 @@ export class DeviceOperationOutcomes {
     if (operation) this.runner.wake({ project_id: project, id: operationId });
     return operation;
   }
+
+  /** What job-planner decides by: what became of commands, and which devices are out of reach. */
+  private tell(
+    tx: Tx,
+    operation: LockedOperation,
+    items: readonly (Outcome | Step)[],
+    standing: ReadonlyMap<string, Standing>,
+  ): void {
+    const isAwaited = (item: Outcome) =>
+      awaitsProof(item, operation) && standing.get(item.ref)?.command_id === item.command_id;
+    tellOutcomes(
+      tx,
+      operation,
+      items.filter((item): item is Outcome => 'status' in item && !isAwaited(item)),
+    );
+    const steps = items.filter((item): item is Step => 'step' in item && REACH.includes(item.step));
+    tx.work(jobWork.step, { request_id: operation.id }, steps, operation.traceparent ?? undefined);
+  }
 }
+
+/** Whether the device has yet to show what its command came to. */
+const awaitsProof = ({ status }: Outcome, operation: LockedOperation): boolean =>
+  status === 'SUCCESS' && needsProof(operation);
 
 /** Whether this tells of the send of a command whose device operation was over by then, by a service's word. */
 const isSentInVain = (item: Outcome | Step, part: Standing | undefined): boolean =>

@@ -24,7 +24,7 @@ export interface LookedAt extends DueDrift {
 
 export type SourceRow = Pick<
   OperationEntity,
-  'id' | 'state' | 'schedule_type' | 'schedule_args' | 'console_timezone' | 'arguments' | 'created_by'
+  'id' | 'state' | 'rollout' | 'schedule_type' | 'schedule_args' | 'console_timezone' | 'arguments' | 'created_by'
 > & { rule: Reconverge | null };
 
 /** The SQL of converging again. No device is locked here: who reports holds its device and then its drift. */
@@ -78,7 +78,7 @@ export class ReconvergeStore {
 
   sources(tx: Tx, ids: readonly string[]): Promise<SourceRow[]> {
     return tx.query(
-      `SELECT t.id, t.state, t.schedule_type, t.schedule_args, t.console_timezone, t.arguments, t.created_by,
+      `SELECT t.id, t.state, t.schedule_type, t.schedule_args, t.console_timezone, t.arguments, t.created_by, t.rollout,
               t.arguments -> 'reconverge' AS rule
        FROM operation t JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)`,
       [tx.project, ids],

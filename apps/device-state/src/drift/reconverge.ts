@@ -1,4 +1,4 @@
-import { BATCH_SIZE, CONVERGE } from '@muster/contracts';
+import { BATCH_SIZE, CONVERGE, type Rollout } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { scheduleFaults } from '@muster/schedule';
 import { LOGGER, Loop, type Logger } from '@muster/service';
@@ -93,7 +93,7 @@ export class Reconverge implements OnApplicationBootstrap, OnApplicationShutdown
 
   /** The drifts as they are now: they know the operation that converges them. */
   private async convergeAgain(tx: Tx, source: SourceRow, drifts: LookedAt[], now: number): Promise<LookedAt[]> {
-    const { schedule_type, schedule_args, console_timezone, created_by } = source;
+    const { schedule_type, schedule_args, console_timezone, created_by, rollout } = source;
     const id = uuid();
     const { reconverge: _rule, ...rest } = source.arguments;
     await this.operations.add(
@@ -101,6 +101,7 @@ export class Reconverge implements OnApplicationBootstrap, OnApplicationShutdown
       {
         ...{ id, operation: CONVERGE, schedule_type, schedule_args, console_timezone, created_by },
         query: { ids: drifts.map(({ device_id }) => device_id) },
+        rollout: rollout && sameWay(rollout),
         arguments: rest,
         purpose: `converges again what drifted from operation ${source.id}`,
         source_id: source.id,
@@ -109,6 +110,12 @@ export class Reconverge implements OnApplicationBootstrap, OnApplicationShutdown
     );
     return drifts.map((drift) => ({ ...drift, repetition_id: id, reason: `converged again by operation ${id}` }));
   }
+}
+
+/** What holds for each device of a rollout whenever its turn comes, without what speaks of all of them and of the first time. */
+function sameWay(rollout: Rollout): Rollout {
+  const { waves: _w, abort: _a, ramp: _r, start_at: _s, end_at: _e, supersedes: _u, ...rest } = rollout;
+  return rest;
 }
 
 const factsOf = ({ id, state, rule, ...source }: SourceRow, now: number): Source => ({

@@ -12,6 +12,8 @@ export class Operations1700000001500 implements MigrationInterface {
         console_timezone text NOT NULL,
         query jsonb NOT NULL,
         refers uuid[] NOT NULL DEFAULT '{}',
+        rollout jsonb,
+        rollout_state text NOT NULL DEFAULT 'none',
         arguments jsonb NOT NULL,
         purpose text NOT NULL,
         source_id uuid,

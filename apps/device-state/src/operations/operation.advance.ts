@@ -12,6 +12,7 @@ import { cancelHead, cancelItem } from './operation.ask.js';
 import { nextStep, type OperationStep } from './operation.decide.js';
 import { OperationEntity } from './operation.entity.js';
 import { OperationResolve } from './operation.resolve.js';
+import { OperationRollout } from './operation.rollout.js';
 import { OperationStore, type LockedOperation } from './operation.store.js';
 import { operationTable } from './operation.table.js';
 
@@ -26,6 +27,7 @@ export class OperationAdvance {
     private readonly resolve: OperationResolve,
     private readonly dispatch: DeviceOperationDispatch,
     private readonly move: DeviceOperationMove,
+    private readonly rollout: OperationRollout,
   ) {}
 
   /** Takes steps until the operation has to wait for others. */
@@ -36,15 +38,22 @@ export class OperationAdvance {
     if (!operation) return;
     await inSpan('operation advance', SpanKind.INTERNAL, traceContext(operation.traceparent), async () => {
       let cursor: string | null | undefined;
+      let reason = '';
       for (;;) {
-        const step = await this.step(project_id, id, (locked) => (cursor = locked.resolve_cursor));
+        const step = await this.step(project_id, id, (locked) => {
+          cursor = locked.resolve_cursor;
+          reason = locked.reason;
+        });
         if (!step || step.do === 'wait') return;
+        if (step.do === 'hand_over') await this.rollout.handOver({ project_id, id });
+        if (step.do === 'stop_rollout') await this.rollout.stop({ project_id, id }, reason);
+        if (step.do === 'settle') await this.rollout.settle({ project_id, id });
         if (step.do === 'resolve') await this.resolve.nextPage(project_id, operation, cursor ?? null);
       }
     });
   }
 
-  /** One step under the operation's lock; resolving alone is left to the caller, for no lock is held while devices are looked for. */
+  /** One step under the operation's lock; what asks others is left to the caller, for no lock is held while somebody thinks. */
   private step(
     project: string,
     id: string,
@@ -82,6 +91,9 @@ export class OperationAdvance {
         for (const state of step.through) await this.enter(tx, operation, state, step.reason);
         break;
       case 'resolve':
+      case 'hand_over':
+      case 'stop_rollout':
+      case 'settle':
       case 'wait':
         break;
     }

@@ -49,6 +49,20 @@ export function requestHead(operation: Asker, now: number): WorkHead<typeof comm
   };
 }
 
+/** The same where job-planner rolls the operation out, which says how long its devices have, and hears of those that are out of reach. */
+export function rolloutHead(operation: Asker, asked: WorkHead<typeof commandWork.request>) {
+  const { in_progress_seconds, offline_seconds, priority, proof_path } = asked;
+  const { schedule: _, ...head } = requestHead(operation, Date.now());
+  return {
+    ...head,
+    in_progress_seconds,
+    offline_seconds,
+    priority,
+    holds_to: operationWork.step.subject,
+    ...(proof_path !== undefined && { proof_path }),
+  };
+}
+
 /** One device operation's command. `wanted`: of a CONVERGE, what the device has to change. */
 export const requestItem = (part: {
   id: string;

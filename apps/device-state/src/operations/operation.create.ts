@@ -8,6 +8,9 @@ import {
   type NewOperation,
   type operations,
   renamed,
+  type DeviceQuery,
+  type Rollout,
+  rolloutFaults,
   type RpcRequest,
   type WindowSchedule,
   validate,
@@ -28,6 +31,8 @@ import { operationTable } from './operation.table.js';
 
 /** How long the devices of an operation without a window have to come and take its command. */
 const REACHABLE_SECONDS = 604_800;
+/** How long an operation with a rollout may take that says no end: what its waves, windows and offline devices take is not known. */
+const MOST_ROLLOUT_SECONDS = 31_536_000;
 const LOOK_UP = 1_000;
 /** Most ids that an error lists. */
 const LISTED = 20;
@@ -41,6 +46,7 @@ export type SoundOperation = Pick<
   | 'schedule_args'
   | 'console_timezone'
   | 'query'
+  | 'rollout'
   | 'arguments'
   | 'purpose'
   | 'source_id'
@@ -69,21 +75,24 @@ export class OperationCreate {
     const existing = await repository.findOneBy(key);
     if (existing) return existing;
     const now = Date.now();
-    const { schedule_type = 'IMMEDIATE', schedule_args = {}, operation_device_query: query } = operation;
-    if (schedule_type === 'RECURRING')
-      return refuse([{ field: 'schedule_type', message: 'RECURRING is for commands only' }]);
-    refuse([...argumentFaults(operation), ...scheduleFaults(schedule_type, operation.schedule_args, timezone, now)]);
-    await this.checkQuery(project_id, query);
+    await this.check(project_id, operation, timezone, now);
+    const {
+      schedule_type = 'IMMEDIATE',
+      schedule_args = {},
+      operation_device_query: query,
+      rollout = null,
+    } = operation;
     await this.journal.transaction(project_id, (tx) =>
       this.add(
         tx,
         {
           id,
           operation: operation.operation,
-          schedule_type,
+          schedule_type: schedule_type === 'WINDOW' ? 'WINDOW' : 'IMMEDIATE',
           schedule_args,
           console_timezone: timezone,
           query,
+          rollout,
           arguments: operation.arguments ?? {},
           purpose: operation.reason ?? '',
           source_id: null,
@@ -95,15 +104,30 @@ export class OperationCreate {
     return repository.findOneByOrFail(key);
   }
 
+  /** @throws DomainError `invalid` naming the field. `timezone`: its maker's; `now`: epoch ms. */
+  async check(project: string, operation: NewOperation, timezone: string, now: number): Promise<void> {
+    const { schedule_type = 'IMMEDIATE', schedule_args, operation_device_query: query, rollout = {} } = operation;
+    if (schedule_type === 'RECURRING') refuseField('schedule_type', 'RECURRING is for commands only');
+    refuse([
+      ...argumentFaults(operation),
+      ...scheduleFaults(schedule_type, schedule_args, timezone, now),
+      ...rolloutFaultsOf(operation, now),
+    ]);
+    await this.checkQuery(project, query);
+    for (const [index, wave] of (rollout.waves ?? []).entries())
+      if (wave.query) await this.mayMatch(project, wave.query, `rollout.waves.${index}.query`);
+  }
+
   /** Adds an operation that is known to be sound; it begins once the transaction has committed. `now`: epoch ms. */
   async add(tx: Tx, operation: SoundOperation, now: number): Promise<void> {
-    const { id, schedule_type, schedule_args, console_timezone } = operation;
+    const { id, schedule_type, schedule_args, console_timezone, rollout } = operation;
     const schedule: WindowSchedule | null =
       schedule_type === 'WINDOW' ? { schedule: schedule_type, args: schedule_args, console_timezone } : null;
     const opensAt = schedule && firstOpening(schedule, now);
     const opens = opensAt === null ? null : new Date(opensAt).toISOString();
-    const deadline = deadlineOf(schedule, now).toISOString();
-    const refers = groupsNamedBy(operation.query);
+    const deadline = deadlineOf(schedule, rollout, now).toISOString();
+    const queries = [operation.query, ...(rollout?.waves ?? []).flatMap((wave) => wave.query ?? [])];
+    const refers = [...new Set(queries.flatMap(groupsNamedBy))];
     if (refers.length > 0) await this.holdGroups(tx, refers);
     await tx.create(
       operationTable,
@@ -115,6 +139,8 @@ export class OperationCreate {
         console_timezone: [console_timezone],
         query: [operation.query],
         refers: [refers],
+        rollout: [rollout],
+        rollout_state: [rollout ? 'new' : 'none'],
         arguments: [operation.arguments],
         purpose: [operation.purpose],
         source_id: [operation.source_id],
@@ -136,12 +162,17 @@ export class OperationCreate {
     if (gone !== undefined) refuseField('operation_device_query.group', `no group ${gone}`);
   }
 
-  private async checkQuery(project: string, query: NewOperation['operation_device_query']): Promise<void> {
+  /** @throws DomainError `invalid` naming the field where the query means nothing; it need not match any device. */
+  private async mayMatch(project: string, query: DeviceQuery, field: string): Promise<void> {
     try {
       await this.search.resolve({ project_id: project, query, limit: 1 });
     } catch (error) {
-      throw renamed(error, 'query', 'operation_device_query');
+      throw renamed(error, 'query', field);
     }
+  }
+
+  private async checkQuery(project: string, query: NewOperation['operation_device_query']): Promise<void> {
+    await this.mayMatch(project, query, 'operation_device_query');
     const ids = [...new Set(query.ids?.map((id) => id.toLowerCase()))];
     const unknown: string[] = [];
     for (let at = 0; at < ids.length; at += LOOK_UP) {
@@ -157,6 +188,19 @@ export class OperationCreate {
   }
 }
 
+function rolloutFaultsOf({ schedule_type, rollout }: NewOperation, now: number): FieldError[] {
+  if (!rollout) return [];
+  const faults = rolloutFaults(rollout, now, {
+    at: 'rollout.',
+    noWayBack: 'an operation has no way back: cancel',
+    noPause: 'an operation cannot be paused: cancel',
+    noMembership: 'an operation has the devices that it resolved, so that none can join',
+  });
+  if (schedule_type !== 'WINDOW') return faults;
+  const message = 'an operation with a rollout has its window there: give rollout.window, start_at and end_at';
+  return [{ field: 'schedule_type', message }, ...faults];
+}
+
 function argumentFaults({ operation, arguments: given = {} }: NewOperation): FieldError[] {
   const fault = documentFault(given);
   if (fault) return [{ field: 'arguments', message: DOCUMENT_FAULTS[fault] }];
@@ -164,9 +208,11 @@ function argumentFaults({ operation, arguments: given = {} }: NewOperation): Fie
   return validate(ConvergeArguments, given).map(({ field, message }) => ({ field: `arguments.${field}`, message }));
 }
 
-/** A command may be sent until the schedule's end, and is then given its time. */
-function deadlineOf(schedule: WindowSchedule | null, now: number): Date {
-  const end = schedule?.args.end_datetime;
-  const lastSend = end === undefined ? now + REACHABLE_SECONDS * 1000 : Date.parse(end);
-  return new Date(Math.min(lastSend + (IN_PROGRESS_SECONDS + LAST_WORDS_SECONDS) * 1000, LAST_TIME));
+/** A command may be sent until the end of the schedule or the rollout, and is then given its time. */
+function deadlineOf(schedule: WindowSchedule | null, rollout: Rollout | null, now: number): Date {
+  const end = rollout ? rollout.end_at : schedule?.args.end_datetime;
+  const reachable = rollout ? MOST_ROLLOUT_SECONDS : REACHABLE_SECONDS;
+  const lastSend = end === undefined ? now + reachable * 1000 : Date.parse(end);
+  const worked = rollout?.timeout?.in_progress_seconds ?? IN_PROGRESS_SECONDS;
+  return new Date(Math.min(lastSend + (worked + LAST_WORDS_SECONDS) * 1000, LAST_TIME));
 }

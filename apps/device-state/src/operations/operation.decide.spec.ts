@@ -13,13 +13,14 @@ interface World extends OperationFacts {
   asked: number;
 }
 
-const newWorld = (total: number, open: boolean): World => ({
+const newWorld = (total: number, open: boolean, rolledOut = false): World => ({
   state: 'CREATED',
   wish: 'run',
   open,
   late: false,
   resolved: false,
   fault: '',
+  rollout_state: rolledOut ? 'new' : 'none',
   unresolved: total,
   total,
   been: ['CREATED'],
@@ -68,6 +69,27 @@ function apply(world: World, page: number): boolean {
       world.asked += count;
       return true;
     }
+    case 'hand_over':
+      expect(world.rollout_state).toBe('new');
+      world.rollout_state = 'given';
+      return true;
+    case 'stop_rollout':
+      expect(world.rollout_state).toBe('given');
+      world.rollout_state = 'stopped';
+      return true;
+    case 'settle': {
+      const before = world.in_created + inFlight(world);
+      expect(before).toBeGreaterThan(0);
+      const open = ['in_created', 'in_initiated', 'in_dispatched', 'in_processing', 'in_completed'] as const;
+      for (let left = page; left > 0; left--) {
+        const from = open.find((name) => world[name] > 0);
+        if (!from) break;
+        world[from]--;
+        world.in_cancelled++;
+      }
+      world.stopping = Math.min(world.stopping, inFlight(world));
+      return true;
+    }
     case 'time_out':
       world.wish = 'time_out';
       return true;
@@ -92,7 +114,9 @@ const settle = (world: World, page: number) => {
   for (let steps = 0; apply(world, page); steps++) expect(steps).toBeLessThan(10_000);
 };
 
-type Happening = 'step' | 'take' | 'succeed' | 'prove' | 'fail' | 'lose' | 'cancelled' | 'open' | 'late' | 'cancel';
+/** `turn`: the rollout lets a device begin; `over`: it has ended, or stopped. */
+type Happening =
+  'turn' | 'over' | 'step' | 'take' | 'succeed' | 'prove' | 'fail' | 'lose' | 'cancelled' | 'open' | 'late' | 'cancel';
 
 const end = (
   world: World,
@@ -116,6 +140,15 @@ function happen(world: World, what: Happening): void {
     if (to === 'in_dispatched') world.sent++;
   };
   switch (what) {
+    case 'turn':
+      if (world.rollout_state !== 'given' || world.wish !== 'run' || world.in_created === 0) return;
+      world.in_created--;
+      world.in_initiated++;
+      world.asked++;
+      return;
+    case 'over':
+      if (world.rollout_state === 'given' || world.rollout_state === 'stopped') world.rollout_state = 'over';
+      return;
     case 'step':
       return move('in_initiated', 'in_dispatched');
     case 'take':
@@ -141,7 +174,7 @@ function happen(world: World, what: Happening): void {
   }
 }
 
-const usual: Happening[] = ['step', 'take', 'succeed', 'prove', 'fail', 'lose', 'cancelled', 'open'];
+const usual: Happening[] = ['turn', 'step', 'take', 'succeed', 'prove', 'fail', 'lose', 'cancelled', 'open'];
 const happenings = (...others: Happening[]) => fc.array(fc.constantFrom(...usual, ...others), { maxLength: 60 });
 
 /** Lets everything that is open end, as devices and the dispatcher do in the end. */
@@ -149,20 +182,20 @@ function drain(world: World, page: number): void {
   world.open = true;
   settle(world, page);
   for (let left = 0; left <= 5 * world.total && !isEnd(operationLifecycle, world.state); left++) {
-    for (const what of ['step', 'take', 'succeed', 'prove'] as const) happen(world, what);
+    for (const what of ['turn', 'step', 'take', 'succeed', 'prove'] as const) happen(world, what);
     settle(world, page);
   }
   expect(isEnd(operationLifecycle, world.state)).toBe(true);
   expect(inFlight(world) + world.in_created).toBe(0);
 }
 
-const sizes = [fc.integer({ min: 0, max: 20 }), fc.integer({ min: 1, max: 7 }), fc.boolean()] as const;
+const sizes = [fc.integer({ min: 0, max: 20 }), fc.integer({ min: 1, max: 7 }), fc.boolean(), fc.boolean()] as const;
 
 describe('the next step of an operation', () => {
   it('given anything at any moment, then it moves only as its lifecycle says, loses no device, and comes to an end', () => {
     fc.assert(
-      fc.property(...sizes, happenings('cancel', 'late'), (total, page, open, events) => {
-        const world = newWorld(total, open);
+      fc.property(...sizes, happenings('cancel', 'late', 'over'), (total, page, open, rolled, events) => {
+        const world = newWorld(total, open, rolled);
         settle(world, page);
         for (const event of events) {
           happen(world, event);
@@ -176,8 +209,8 @@ describe('the next step of an operation', () => {
 
   it('given a cancel at any moment, even between two steps, then no further device is asked and it ends CANCELLED', () => {
     fc.assert(
-      fc.property(...sizes, happenings(), fc.nat(40), (total, page, open, events, steps) => {
-        const world = newWorld(total, open);
+      fc.property(...sizes, happenings(), fc.nat(40), (total, page, open, rolled, events, steps) => {
+        const world = newWorld(total, open, rolled);
         for (const event of events) {
           happen(world, event);
           for (let i = 0; i < steps % 4; i++) apply(world, page);
@@ -194,8 +227,8 @@ describe('the next step of an operation', () => {
 
   it('given nobody who stops it, then it succeeds if and only if every device did, and there is one', () => {
     fc.assert(
-      fc.property(...sizes, happenings(), (total, page, open, events) => {
-        const world = newWorld(total, open);
+      fc.property(...sizes, happenings(), (total, page, open, rolled, events) => {
+        const world = newWorld(total, open, rolled);
         settle(world, page);
         for (const event of events) {
           happen(world, event);
@@ -205,6 +238,28 @@ describe('the next step of an operation', () => {
         expect(world.state).toBe(total > 0 && world.in_success === total ? 'SUCCESS' : 'FAILURE');
         const ways = ['CREATED', ...(open ? [] : ['SCHEDULED']), 'RESOLVING', 'RESOLVED', 'DISPATCHING', 'DISPATCHED'];
         expect(world.been).toEqual([...ways, 'PROCESSING', 'COMPLETED', world.state]);
+      }),
+    );
+  });
+
+  it('given a rollout that is over, then what it left open ends, and no device is asked any more', () => {
+    fc.assert(
+      fc.property(...sizes, happenings(), (total, page, open, _rolled, events) => {
+        const world = newWorld(total, open, true);
+        settle(world, page);
+        for (const event of events) {
+          happen(world, event);
+          settle(world, page);
+        }
+        if (world.rollout_state !== 'given') return;
+        happen(world, 'over');
+        const { asked } = world;
+        settle(world, page);
+        expect([isEnd(operationLifecycle, world.state), world.asked, inFlight(world) + world.in_created]).toEqual([
+          true,
+          asked,
+          0,
+        ]);
       }),
     );
   });

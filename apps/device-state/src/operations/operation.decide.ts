@@ -6,6 +6,12 @@ import { operationLifecycle } from './operation.lifecycle.js';
 /** What is wanted of an operation. */
 export type Wish = 'run' | 'cancel' | 'time_out';
 
+/**
+ * Where an operation with a rollout stands with job-planner, which decides when each device's part begins and how it ends: it has yet to hear of
+ * it, has it in hand, was told to stop, or has no open part any more.
+ */
+export type RolloutState = 'none' | 'new' | 'given' | 'stopped' | 'over';
+
 /** All that the next step of an operation depends on. */
 export interface OperationFacts extends Counts {
   state: OperationState;
@@ -16,8 +22,9 @@ export interface OperationFacts extends Counts {
   late: boolean;
   /** All devices have their device operation. */
   resolved: boolean;
-  /** Why not all of its devices could be resolved; empty when they could. */
+  /** Why not every one of its devices has its turn, be it resolved or not; empty when all do. */
   fault: string;
+  rollout_state: RolloutState;
 }
 
 /** The next thing to do; every step touches at most a batch of device operations. */
@@ -25,6 +32,10 @@ export type OperationStep =
   | { do: 'enter'; state: OperationState }
   | { do: 'resolve' }
   | { do: 'dispatch' }
+  /** job-planner is told of its rollout, or that this is to stop; or it has ended there, and what is open here ends as it did there. */
+  | { do: 'hand_over' }
+  | { do: 'stop_rollout' }
+  | { do: 'settle' }
   | { do: 'time_out' }
   | { do: 'stop_created' }
   | { do: 'stop_in_flight' }
@@ -40,6 +51,7 @@ export function nextStep(operation: OperationFacts): OperationStep {
   if (isEnd(operationLifecycle, operation.state)) return WAIT;
   if (operation.wish !== 'run') return stop(operation, operation.wish === 'cancel' ? 'CANCELLED' : 'TIMEOUT');
   if (operation.late) return { do: 'time_out' };
+  if (operation.rollout_state === 'over' && openCount(operation) > 0) return { do: 'settle' };
   switch (operation.state) {
     case 'CREATED':
       return enter(operation.open ? 'RESOLVING' : 'SCHEDULED');
@@ -48,9 +60,10 @@ export function nextStep(operation: OperationFacts): OperationStep {
     case 'RESOLVING':
       return operation.resolved ? enter('RESOLVED') : { do: 'resolve' };
     case 'RESOLVED':
-      return enter('DISPATCHING');
+      return operation.rollout_state === 'new' && openCount(operation) > 0 ? { do: 'hand_over' } : enter('DISPATCHING');
     case 'DISPATCHING':
-      return operation.in_created > 0 ? { do: 'dispatch' } : enter('DISPATCHED');
+      if (operation.in_created === 0) return enter('DISPATCHED');
+      return operation.rollout_state === 'none' ? { do: 'dispatch' } : WAIT;
     case 'DISPATCHED':
       if (operation.sent > 0 || inFlight(operation) === 0) return enter('PROCESSING');
       return WAIT;
@@ -63,8 +76,10 @@ export function nextStep(operation: OperationFacts): OperationStep {
 export const inFlight = (counts: Counts): number =>
   counts.in_initiated + counts.in_dispatched + counts.in_processing + counts.in_completed;
 
+const openCount = (counts: Counts): number => counts.in_created + inFlight(counts);
+
 /** How many device operations there are. */
-export const resolvedCount = (counts: Counts): number => counts.in_created + inFlight(counts) + endedCount(counts);
+export const resolvedCount = (counts: Counts): number => openCount(counts) + endedCount(counts);
 
 const endedCount = (counts: Counts): number =>
   counts.in_success + counts.in_failure + counts.in_timeout + counts.in_cancelled;
@@ -73,6 +88,8 @@ function stop(operation: OperationFacts, as: 'CANCELLED' | 'TIMEOUT'): Operation
   if (operation.in_created > 0) return { do: 'stop_created' };
   const open = inFlight(operation);
   if (open > operation.stopping) return { do: 'stop_in_flight' };
+  if (operation.rollout_state === 'given') return { do: 'stop_rollout' };
+  if (operation.rollout_state === 'over' && open > 0) return { do: 'settle' };
   return open === 0 ? { do: 'end', through: [as] } : WAIT;
 }
 

@@ -29,6 +29,7 @@ export function toOperation(row: OperationEntity): Operation {
         success_device_count: row.in_success,
       },
     },
+    ...(row.rollout && { rollout: row.rollout }),
   };
 }
 

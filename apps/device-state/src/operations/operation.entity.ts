@@ -1,7 +1,7 @@
-import type { DeviceQuery, JsonObject, OperationState, ScheduleArgs } from '@muster/contracts';
+import type { DeviceQuery, JsonObject, OperationState, Rollout, ScheduleArgs } from '@muster/contracts';
 import { StateRow } from '@muster/journal';
 import { Column, Entity, Index } from 'typeorm';
-import type { Wish } from './operation.decide.js';
+import type { RolloutState, Wish } from './operation.decide.js';
 
 const count = () => Column('integer', { default: 0 });
 
@@ -39,6 +39,13 @@ export class OperationEntity extends StateRow<OperationState> {
   /** The groups that its query names. */
   @Column('uuid', { array: true, default: [] })
   refers!: string[];
+
+  /** How it goes through its devices; null: through all of them at once. */
+  @Column('jsonb', { nullable: true })
+  rollout!: Rollout | null;
+
+  @Column('text', { default: 'none' })
+  rollout_state!: RolloutState;
 
   @Column('jsonb')
   arguments!: JsonObject;
@@ -86,7 +93,7 @@ export class OperationEntity extends StateRow<OperationState> {
   @Column('uuid', { nullable: true })
   resolve_cursor!: string | null;
 
-  /** Why not all of its devices could be resolved; empty when they could. */
+  /** Why not every one of its devices has its turn, be it resolved or not; empty when all do. */
   @Column('text', { default: '' })
   fault!: string;
 

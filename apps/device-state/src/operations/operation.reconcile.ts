@@ -5,6 +5,7 @@ import { Injectable } from '@nestjs/common';
 import { DeviceOperationStore } from '../device-operations/device-operation.store.js';
 import { cancelHead, cancelItem, requestHead, requestItem } from './operation.ask.js';
 import { inFlight } from './operation.decide.js';
+import { OperationRollout } from './operation.rollout.js';
 import { OperationStore } from './operation.store.js';
 
 /**
@@ -17,16 +18,18 @@ export class OperationReconcile {
     private readonly journal: Journal,
     private readonly operations: OperationStore,
     private readonly parts: DeviceOperationStore,
+    private readonly rollout: OperationRollout,
   ) {}
 
   async askAgain(key: RunnerKey): Promise<void> {
+    await this.rollout.askAgain(key);
     for (let more = true; more;) more = await this.askPage(key);
   }
 
   private askPage({ project_id, id }: RunnerKey): Promise<boolean> {
     return this.journal.transaction(project_id, async (tx) => {
       const operation = await this.operations.lock(tx, id);
-      if (!operation || inFlight(operation) === 0) return false;
+      if (!operation || operation.rollout_state !== 'none' || inFlight(operation) === 0) return false;
       const silent = await this.parts.claimSilent(tx, id);
       const trace = operation.traceparent ?? undefined;
       const running = silent.filter((part) => !part.cancel_requested);

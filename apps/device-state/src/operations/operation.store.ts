@@ -3,7 +3,7 @@ import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { CountChanges } from '../device-operations/device-operation.way.js';
-import type { OperationFacts, Wish } from './operation.decide.js';
+import type { OperationFacts, RolloutState, Wish } from './operation.decide.js';
 import type { OperationEntity } from './operation.entity.js';
 
 // Without the query: it may name thousands of devices, and only resolving reads it.
@@ -22,6 +22,7 @@ const LOCKED = [
   'resolved',
   'resolve_cursor',
   'fault',
+  'rollout_state',
   'in_created',
   'in_initiated',
   'in_dispatched',
@@ -87,10 +88,20 @@ export class OperationStore {
     );
   }
 
+  /** Where its rollout stands, and why not every device has its turn, where that is so. From `over` nothing leads back. */
+  async saveRollout(tx: Tx, id: string, state: RolloutState, fault = ''): Promise<void> {
+    await tx.query(
+      `UPDATE operation SET rollout_state = $3, fault = CASE WHEN fault = '' THEN $4 ELSE fault END
+       WHERE project_id = $1 AND id = $2 AND rollout_state NOT IN ('none', 'over')`,
+      [tx.project, id, state, fault],
+    );
+  }
+
   /** About how many bytes the document of each takes. */
   async sizes(project: string, ids: readonly string[]): Promise<Map<string, number>> {
     const rows = await this.dataSource.query<{ id: string; bytes: number }[]>(
-      `SELECT id, ${FRAME_BYTES} + octet_length(query::text) + octet_length(arguments::text) + octet_length(activity::text) AS bytes
+      `SELECT id, ${FRAME_BYTES} + octet_length(query::text) + octet_length(arguments::text) + octet_length(activity::text)
+         + coalesce(octet_length(rollout::text), 0) AS bytes
        FROM operation JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)`,
       [project, ids],
     );

@@ -15,6 +15,8 @@ export const operationTable = defineStateTable(operationEntity, {
     console_timezone: 'text',
     query: 'jsonb',
     refers: 'uuid[]',
+    rollout: 'jsonb',
+    rollout_state: 'text',
     arguments: 'jsonb',
     purpose: 'text',
     source_id: 'uuid',

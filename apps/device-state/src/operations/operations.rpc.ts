@@ -1,11 +1,14 @@
 import {
+  operationRollouts,
   operations,
+  type NewOperation,
   type Operation,
   type OperationOrdering,
+  type RolloutPlan,
   type RpcRequest,
   type RpcResponse,
 } from '@muster/contracts';
-import { Rpc } from '@muster/messaging';
+import { Rpc, RpcClient } from '@muster/messaging';
 import { NATS } from '@muster/service';
 import { Controller, Inject } from '@nestjs/common';
 import type { NatsConnection } from 'nats';
@@ -40,12 +43,22 @@ export class OperationsRpc {
     private readonly devices: DeviceStore,
     private readonly creation: OperationCreate,
     private readonly cancellation: OperationCancel,
+    private readonly rpc: RpcClient,
     @Inject(NATS) private readonly connection: NatsConnection,
   ) {}
 
   @Rpc(operations.createOperation)
   async createOperation(request: Request<'createOperation'>): Promise<Operation> {
     return toOperation(await this.creation.create(request));
+  }
+
+  @Rpc(operations.planOperation)
+  async planOperation({ project_id, operation: asked, timezone }: Request<'planOperation'>): Promise<RolloutPlan> {
+    const operation = asked as NewOperation;
+    await this.creation.check(project_id, operation, timezone, Date.now());
+    const { operation: name, operation_device_query: query, rollout = {} } = operation;
+    const given = Object.keys(query).length > 0 && { query };
+    return this.rpc.call(operationRollouts.planOperationRollout, { project_id, operation: name, ...given, rollout });
   }
 
   @Rpc(operations.getOperation)

@@ -58,7 +58,7 @@ export class RunningPlanner {
     service.answer(deviceState.resolve, ({ query, after, limit, project_id }) => {
       const wanted =
         project_id === PROJECT
-          ? this.devices.filter((id) => this.matches(id, query) && (!after || id > after)).sort()
+          ? this.devices.filter((id) => this.matches(id, query ?? {}) && (!after || id > after)).sort()
           : [];
       const page = wanted.slice(0, limit);
       return {

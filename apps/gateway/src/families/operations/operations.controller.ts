@@ -1,4 +1,4 @@
-import { NewOperation, Operation, OPERATION_STATES, operations } from '@muster/contracts';
+import { NewOperation, Operation, OPERATION_STATES, operationRollouts, operations } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Controller, Get, Post, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
@@ -68,8 +68,11 @@ export class OperationsController {
     answers: { status: 200, schema: Operation },
     refuses: [404],
   })
-  show(@Caller() { project }: Principal, @PathId('operation_id') id: string) {
-    return this.rpc.call(operations.getOperation, { project_id: project, id });
+  async show(@Caller() { project: project_id }: Principal, @PathId('operation_id') id: string): Promise<Operation> {
+    const operation = await this.rpc.call(operations.getOperation, { project_id, id });
+    if (!operation.rollout) return operation;
+    const { progress } = await this.rpc.call(operationRollouts.operationProgress, { project_id, id });
+    return { ...operation, progress };
   }
 
   @Put('operations/:operation_id')

@@ -1,0 +1,126 @@
+import { commandWork, CONVERGE, type WorkHead, type WorkItem } from '@muster/contracts';
+import { Journal, type Tx } from '@muster/journal';
+import { isEnd } from '@muster/lifecycle';
+import { Injectable } from '@nestjs/common';
+import { differenceOf, isEmpty } from '../devices/difference.js';
+import { cancelHead, cancelItem, leftOut, provisions, requestItem, rolloutHead } from '../operations/operation.ask.js';
+import { OperationStore, type LockedOperation } from '../operations/operation.store.js';
+import { deviceOperationLifecycle } from './device-operation.lifecycle.js';
+import { DeviceOperationDispatch } from './device-operation.dispatch.js';
+import { DeviceOperationMove } from './device-operation.move.js';
+import { DeviceOperationProof } from './device-operation.proof.js';
+import { DeviceOperationStore, type Turn } from './device-operation.store.js';
+import { endedAs, shown, tellOutcomes } from './told.outcomes.js';
+
+type Head = WorkHead<typeof commandWork.request>;
+type Item = WorkItem<typeof commandWork.request>;
+
+/** Documents of devices are compared in portions, for each may be large. */
+const PORTION = 50;
+
+/** Lets devices begin whose turn has come in the rollout of their operation. */
+@Injectable()
+export class DeviceOperationTurn {
+  constructor(
+    private readonly journal: Journal,
+    private readonly operations: OperationStore,
+    private readonly parts: DeviceOperationStore,
+    private readonly move: DeviceOperationMove,
+    private readonly dispatch: DeviceOperationDispatch,
+    private readonly proof: DeviceOperationProof,
+  ) {}
+
+  async come(project: string, head: Head, items: readonly Item[]): Promise<void> {
+    for (let at = 0; at < items.length; at += PORTION) await this.portion(project, head, items.slice(at, at + PORTION));
+  }
+
+  private async portion(project: string, head: Head, items: readonly Item[]): Promise<void> {
+    const done = await this.journal.transaction(project, async (tx) => {
+      const operation = await this.operations.lock(tx, head.request_id);
+      if (!operation) return [];
+      const turns = await this.parts.turns(
+        tx,
+        operation.id,
+        items.map(({ ref }) => ref),
+        operation.operation === CONVERGE,
+      );
+      const found = new Map(turns.map((turn) => [turn.id, turn]));
+      const by = Map.groupBy(items, (item) => judge(item, found.get(item.ref), operation));
+      const with_ = (verdict: Verdict) => (by.get(verdict) ?? []).map((item) => ({ item, part: found.get(item.ref)! }));
+      const answered = with_('answer').map(({ item, part }) =>
+        endedAs(item, part?.state, 'it had ended before its turn'),
+      );
+      tellOutcomes(tx, operation, answered);
+      await this.begin(tx, operation, head, with_('begin'));
+      const again = with_('try_again');
+      await this.parts.renew(
+        tx,
+        again.map(({ part }) => part.id),
+        again.map(({ item }) => item.command_id),
+      );
+      this.ask(tx, operation, head, [...again, ...with_('ask_again')]);
+      const stopping = with_('stop').map(({ item, part }) => cancelItem({ id: part.id, command_id: item.command_id }));
+      tx.work(commandWork.cancel, cancelHead(operation, 'cancelled'), stopping, operation.traceparent ?? undefined);
+      return with_('look').map(({ part }) => part.id);
+    });
+    await this.proof.check(project, head.request_id, done);
+  }
+
+  /** Of a CONVERGE, a device that is as it should be needs no command. */
+  private async begin(tx: Tx, operation: LockedOperation, head: Head, all: readonly Asked[]): Promise<void> {
+    const converges = operation.operation === CONVERGE;
+    const provision = provisions(operation);
+    const parts = all.map(({ item, part }) => {
+      const wanted = converges ? differenceOf(part.desired, part.reported, { provision }) : null;
+      return { item, part: { ...part, wanted, command_id: item.command_id } };
+    });
+    const needless = parts.filter(({ part }) => part.wanted !== null && isEmpty(part.wanted));
+    await this.parts.renew(
+      tx,
+      needless.map(({ part }) => part.id),
+      needless.map(({ item }) => item.command_id),
+    );
+    await this.move.walk(
+      tx,
+      operation.id,
+      needless.map(({ part }) => ({ id: part.id, way: ['COMPLETED'], reason: '' })),
+    );
+    const outcomes = needless.map(({ item, part }) => {
+      const reason = ['already converged', leftOut(part.desired, part.reported)].filter(Boolean).join('; ');
+      return shown(item, reason, false);
+    });
+    tellOutcomes(tx, operation, outcomes);
+    const asked = parts.filter(({ part }) => part.wanted === null || !isEmpty(part.wanted));
+    await this.dispatch.initiate(
+      tx,
+      operation.id,
+      asked.map(({ part }) => part),
+    );
+    this.ask(tx, operation, head, asked);
+  }
+
+  private ask(tx: Tx, operation: LockedOperation, head: Head, asked: readonly Asked[]): void {
+    const items = asked.map(({ item: { command_id, turn, expires_at }, part }) => ({
+      ...requestItem({ ...part, command_id }),
+      ...(turn !== undefined && { turn }),
+      ...(expires_at !== undefined && { expires_at }),
+    }));
+    tx.work(commandWork.request, rolloutHead(operation, head), items, operation.traceparent ?? undefined);
+  }
+}
+
+interface Asked {
+  item: Item;
+  part: Turn;
+}
+
+type Verdict = 'answer' | 'begin' | 'try_again' | 'ask_again' | 'stop' | 'look';
+
+/** What the turn of a device operation makes of it; `stop`: its cancel was lost; `look`: it awaits its proof. */
+function judge(item: Item, part: Turn | undefined, { wish }: LockedOperation): Verdict {
+  if (!part || isEnd(deviceOperationLifecycle, part.state)) return 'answer';
+  if (part.state === 'COMPLETED') return 'look';
+  if (part.command_id === item.command_id) return part.cancel_requested ? 'stop' : 'ask_again';
+  if (part.cancel_requested || wish !== 'run') return 'answer';
+  return part.state === 'CREATED' ? 'begin' : 'try_again';
+}

@@ -1,0 +1,78 @@
+import { operationRollouts, type PartEnd } from '@muster/contracts';
+import { Journal } from '@muster/journal';
+import { RpcClient } from '@muster/messaging';
+import type { RunnerKey } from '@muster/service';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { DeviceOperationEnds } from '../device-operations/device-operation.ends.js';
+import { DeviceOperationStore } from '../device-operations/device-operation.store.js';
+import { OperationEntity } from './operation.entity.js';
+import { OperationStore } from './operation.store.js';
+
+/** What is settled with job-planner of the rollout of an operation; it is asked without any lock. */
+@Injectable()
+export class OperationRollout {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly journal: Journal,
+    private readonly rpc: RpcClient,
+    private readonly operations: OperationStore,
+    private readonly parts: DeviceOperationStore,
+    private readonly ends: DeviceOperationEnds,
+  ) {}
+
+  /** From here on job-planner says when each device's part begins and how it ends. */
+  async handOver({ project_id, id }: RunnerKey): Promise<void> {
+    const { operation, created_by, rollout } = await this.dataSource
+      .getRepository(OperationEntity)
+      .findOneByOrFail({ project_id, id });
+    await this.rpc.call(operationRollouts.startOperationRollout, {
+      project_id,
+      id,
+      operation,
+      requested_by: created_by,
+      rollout: rollout!,
+    });
+    await this.journal.transaction(project_id, (tx) => this.operations.saveRollout(tx, id, 'given'));
+  }
+
+  /** No further device is to begin. */
+  async stop({ project_id, id }: RunnerKey, reason: string): Promise<void> {
+    await this.rpc.call(operationRollouts.stopOperationRollout, { project_id, id, reason });
+    await this.journal.transaction(project_id, (tx) => this.operations.saveRollout(tx, id, 'stopped'));
+  }
+
+  /** Ends a batch of what is open here although the rollout is over; what that never heard of was cancelled. */
+  async settle(key: RunnerKey): Promise<void> {
+    const refs = (await this.parts.open(key.project_id, key.id)).map(({ id }) => id);
+    await this.end(key, refs, true);
+  }
+
+  /** Heals a word of the rollout that was lost: that it is over, or how parts ended that have been under way for long. */
+  async askAgain(key: RunnerKey): Promise<void> {
+    const silent = await this.journal.transaction(key.project_id, async (tx) => {
+      const operation = await this.operations.lock(tx, key.id);
+      const isOpen = operation?.rollout_state === 'given' || operation?.rollout_state === 'stopped';
+      return isOpen ? this.parts.claimSilent(tx, key.id) : undefined;
+    });
+    if (!silent) return;
+    await this.end(
+      key,
+      silent.map(({ id }) => id),
+      false,
+    );
+  }
+
+  private async end({ project_id, id }: RunnerKey, refs: string[], isOver: boolean): Promise<void> {
+    const known = await this.rpc.call(operationRollouts.operationPartEnds, { project_id, id, refs });
+    const told = new Map(known.ends.map((end) => [end.ref, end]));
+    await this.journal.transaction(project_id, async (tx) => {
+      const operation = await this.operations.lock(tx, id);
+      if (!operation) return;
+      if (known.over) await this.operations.saveRollout(tx, id, 'over');
+      const untold = (ref: string): PartEnd => ({ ref, end: 'cancelled', reason: operation.fault || operation.reason });
+      const ends = refs.flatMap((ref) => told.get(ref) ?? (isOver ? untold(ref) : []));
+      await this.ends.apply(tx, operation, ends);
+    });
+  }
+}
