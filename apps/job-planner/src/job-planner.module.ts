@@ -9,6 +9,8 @@ import { JobForecast } from './jobs/job.forecast.js';
 import { JobStore } from './jobs/job.store.js';
 import { JobTargets } from './jobs/job.targets.js';
 import { JobsRpc } from './jobs/jobs.rpc.js';
+import { OperationForecast } from './operations/operation.forecast.js';
+import { OperationPlanRpc } from './operations/operation.plan.rpc.js';
 import { PipelinesModule } from './pipelines/pipelines.module.js';
 import { TaskRetention } from './retention/task.retention.js';
 import { Families } from './rollout/families.js';
@@ -47,7 +49,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
 
 @Module({
   imports: [PipelinesModule],
-  controllers: [JobsRpc, RunsRpc, ApprovalsRpc, RolloutWork, TimelineRpc, WaitingRpc],
+  controllers: [JobsRpc, RunsRpc, OperationPlanRpc, ApprovalsRpc, RolloutWork, TimelineRpc, WaitingRpc],
   providers: [
     Approvals,
     RolloutStore,
@@ -84,6 +86,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
     JobCreate,
     JobAct,
     JobForecast,
+    OperationForecast,
     TaskRetention,
     TimelineStore,
     WaitingStore,
