@@ -38,6 +38,7 @@ import { RunWake } from './runs/run.wake.js';
 import { RunsRpc } from './runs/runs.rpc.js';
 import { StageAct } from './stage-runs/stage.act.js';
 import { StageFamily } from './stage-runs/stage.family.js';
+import { StageForecast } from './stage-runs/stage.forecast.js';
 import { StageRunOperations } from './stage-runs/stage-run-operations.js';
 import { StageTargets } from './stage-runs/stage.targets.js';
 import { TargetRunMoves } from './target-runs/target-run.moves.js';
@@ -79,6 +80,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
     TargetRunMoves,
     StageFamily,
     StageAct,
+    StageForecast,
     JobStore,
     JobTargets,
     JobBefore,

@@ -8,6 +8,7 @@ import { SpanKind } from '@opentelemetry/api';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
 import { commandOf } from '../stage-runs/stage.command.js';
+import { NO_OPERATION } from '../stage-runs/stage-run.lifecycle.js';
 import { stageRunTable } from '../stage-runs/stage-run.table.js';
 import { pipelineRunLifecycle } from './pipeline-run.lifecycle.js';
 import { pipelineRunTable } from './pipeline-run.table.js';
@@ -106,7 +107,7 @@ export class RunAdvance {
     if (operations === 0) {
       await tx.transition(stageRunTable, 'invalid', {
         ids: [id],
-        set: { reason: 'the stage has no operation', deadline: null },
+        set: { reason: NO_OPERATION, deadline: null },
         compute: { updated_at: 'now()', ended_at: 'now()' },
       });
       return;
