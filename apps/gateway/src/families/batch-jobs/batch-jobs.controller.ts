@@ -4,6 +4,7 @@ import { Controller, Delete, Get, Header, HttpCode, Post } from '@nestjs/common'
 import { Caller, type Principal } from '../../auth/principal.js';
 import { endpointsOf, type EndpointOptions } from '../../common/endpoint.js';
 import { NoBody, JsonBody, PathId, QueryParameters } from '../../common/input.js';
+import { PLAN_MS } from '../../common/plan.js';
 import { SharedReads } from '../../common/shared.reads.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
 import { batchJobs } from './batch-jobs.dialect.js';
@@ -13,9 +14,6 @@ const Endpoint = endpointsOf(batchJobs);
 
 /** Of an answer that is handed on as the text that it is. */
 const JSON_TEXT = 'application/json; charset=utf-8';
-
-/** A plan looks at every device, a million of which take most of a minute. */
-const PLAN_MS = 60_000;
 
 const actionOf = (summary: string): EndpointOptions => ({
   access: 'write',

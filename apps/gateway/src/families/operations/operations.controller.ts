@@ -1,11 +1,12 @@
-import { NewOperation, Operation, OPERATION_STATES, operations } from '@muster/contracts';
+import { NewOperation, Operation, OPERATION_STATES, operations, RolloutPlan } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
-import { Controller, Get, Post, Put, Req } from '@nestjs/common';
+import { Controller, Get, HttpCode, Post, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Caller, type Principal } from '../../auth/principal.js';
 import { endpointsOf } from '../../common/endpoint.js';
 import { JsonBody, PathId, QueryParameters } from '../../common/input.js';
 import { offsetOf, offsetPage } from '../../common/offset.page.js';
+import { PLAN_MS } from '../../common/plan.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
 import { operations as family } from './operations.dialect.js';
 import { ChangeOperation, ListOperations, OffsetQuery, OperationPage, stateOf } from './operations.dto.js';
@@ -36,6 +37,22 @@ export class OperationsController {
     return this.idempotency.create(request, (id) =>
       this.rpc.call(operations.createOperation, { project_id: project, id, operation, created_by: actorId, timezone }),
     );
+  }
+
+  @Post('operations/plan')
+  @HttpCode(200)
+  @Endpoint({
+    access: 'read',
+    summary:
+      'Say what an operation would do: its devices, waves, conflicts, windows, duration and worst case; nothing is written',
+    body: NewOperation,
+    answers: { status: 200, schema: RolloutPlan },
+  })
+  plan(
+    @Caller() { project, timezone }: Principal,
+    @JsonBody(NewOperation) operation: NewOperation,
+  ): Promise<RolloutPlan> {
+    return this.rpc.call(operations.planOperation, { project_id: project, operation, timezone }, PLAN_MS);
   }
 
   @Get('operations')
