@@ -11,6 +11,7 @@ import { JobTargets } from './jobs/job.targets.js';
 import { JobsRpc } from './jobs/jobs.rpc.js';
 import { OperationFamily } from './operations/operation.family.js';
 import { OperationRolloutsRpc } from './operations/operation-rollouts.rpc.js';
+import { OperationForecast } from './operations/operation.forecast.js';
 import { PipelinesModule } from './pipelines/pipelines.module.js';
 import { TaskRetention } from './retention/task.retention.js';
 import { Families } from './rollout/families.js';
@@ -38,6 +39,7 @@ import { RunWake } from './runs/run.wake.js';
 import { RunsRpc } from './runs/runs.rpc.js';
 import { StageAct } from './stage-runs/stage.act.js';
 import { StageFamily } from './stage-runs/stage.family.js';
+import { StageForecast } from './stage-runs/stage.forecast.js';
 import { StageRunOperations } from './stage-runs/stage-run-operations.js';
 import { StageTargets } from './stage-runs/stage.targets.js';
 import { TargetRunMoves } from './target-runs/target-run.moves.js';
@@ -80,6 +82,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
     StageFamily,
     StageAct,
     OperationFamily,
+    StageForecast,
     JobStore,
     JobTargets,
     JobBefore,
@@ -87,6 +90,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
     JobCreate,
     JobAct,
     JobForecast,
+    OperationForecast,
     TaskRetention,
     TimelineStore,
     WaitingStore,

@@ -4,7 +4,7 @@ import { defineEntity } from './entity.js';
 import { jobTaskEntity } from './job-planner.js';
 import { offsetPage } from './operations.js';
 import { Stage } from './pipelines.js';
-import { Progress } from './rollout.js';
+import { Progress, RolloutPlan } from './rollout.js';
 import { defineRpc, type RpcContract } from './rpc.js';
 import { JsonObject, ProjectId, Timestamp, Uuid } from './schema.js';
 
@@ -150,6 +150,17 @@ export const pipelineRuns = {
     'startRun',
     Type.Object({ ...runKey, pipeline_id: Uuid, by: ActorNumber, actor_id: Uuid }),
     PipelineRun,
+  ),
+  /**
+   * What a run of a stage, as it is now, would do (rollout.md, plan); nothing is written. `invalid`, naming `operations` or `targets`, where it has
+   * none and its run would be so. `duration`: after earlier runs of stages with the same operations in the same order, since a device holds its slot
+   * for all of them; of a stage with one operation, after all rollouts of its command.
+   */
+  planStage: defineRpc(
+    'job-planner',
+    'planStage',
+    Type.Object({ project_id: ProjectId, pipeline_id: Uuid, stage_id: Uuid }),
+    RolloutPlan,
   ),
   getRun: defineRpc('job-planner', 'getRun', Type.Object(runKey), PipelineRun),
   /** The latest first. */

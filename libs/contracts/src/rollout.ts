@@ -194,6 +194,9 @@ export type Rollout = Omit<Static<typeof Rollout>, 'waves'> & { waves?: Wave[] }
 export type StopRule = Static<typeof StopRule>;
 export type RolloutRetry = Static<typeof RolloutRetry>;
 export type RolloutWindow = Static<typeof RolloutWindow>;
+/** How long a plan of a rollout may take, in milliseconds: it looks at every device, a million of which take most of a minute. */
+export const PLAN_MS = 60_000;
+
 /** How many targets, and how many devices that are left out, a plan shows. */
 export const SHOWN_TARGETS = 20;
 

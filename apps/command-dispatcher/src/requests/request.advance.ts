@@ -1,6 +1,7 @@
 import { BATCH_SIZE } from '@muster/contracts';
 import { LOGGER, Loop, type Logger } from '@muster/service';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { NIL } from 'uuid';
 import { CommandCancel } from '../commands/command.cancel.js';
 import { CommandJournal } from '../commands/command.journal.js';
 import { RequestExpand } from './request.expand.js';
@@ -12,7 +13,6 @@ const LIMIT = 20;
 const CLAIM_SECONDS = 30;
 /** How long it goes on before those that came after it have their turn; far less than its claim, so that no other replica takes it meanwhile. */
 const TURN_MS = 1_000;
-const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Carries on users' requests with more to do: makes their commands, or cancels them, a page at a time. */
 @Injectable()
@@ -77,7 +77,7 @@ export class RequestAdvance implements OnApplicationBootstrap, OnApplicationShut
   /** Cancels a page of the commands that have not ended. @returns whether there may be more. */
   async cancelPage({ project_id, id, cursor, reason }: UserRequest): Promise<boolean> {
     return this.journal.transaction(project_id, async (tx) => {
-      const open = await this.store.open(tx, id, cursor || FIRST_ID, BATCH_SIZE);
+      const open = await this.store.open(tx, id, cursor || NIL, BATCH_SIZE);
       const isLast = open.length < BATCH_SIZE;
       if (open.length > 0) await this.cancel.cancelOpen(tx, open, reason);
       await this.store.saveCursor(tx, id, open.at(-1)?.id ?? cursor, isLast);

@@ -1,13 +1,13 @@
 import { CONFIG, LOGGER, Loop, type Logger, type ServiceConfig } from '@muster/service';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { setTimeout as delay } from 'node:timers/promises';
+import { NIL } from 'uuid';
 import { CommandRetentionStore } from './command-retention.store.js';
 
 const EVERY_MS = 600_000;
 /** Breath between two pages, which the work at hand needs more. */
 const BREATH_MS = 50;
 const DAY_MS = 86_400_000;
-const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** What one pass deleted. */
 export interface Deleted {
@@ -55,7 +55,7 @@ export class CommandRetention implements OnApplicationBootstrap, OnApplicationSh
     const before = new Date(now - this.config.historyDays * DAY_MS);
     const deleted: Deleted = { commands: 0, requests: 0, marks: 0 };
     for (const project of await this.store.projects()) {
-      for (let after: string | undefined = FIRST_ID; after && !this.stopping; await delay(BREATH_MS)) {
+      for (let after: string | undefined = NIL; after && !this.stopping; await delay(BREATH_MS)) {
         const page = await this.store.deletePage(project, after, before);
         deleted.commands += page.deleted;
         after = page.last;

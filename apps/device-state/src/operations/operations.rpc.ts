@@ -1,6 +1,7 @@
 import {
   operationRollouts,
   operations,
+  PLAN_MS,
   type NewOperation,
   type Operation,
   type OperationOrdering,
@@ -58,7 +59,8 @@ export class OperationsRpc {
     await this.creation.check(project_id, operation, timezone, Date.now());
     const { operation: name, operation_device_query: query, rollout = {} } = operation;
     const given = Object.keys(query).length > 0 && { query };
-    return this.rpc.call(operationRollouts.planOperationRollout, { project_id, operation: name, ...given, rollout });
+    const request = { project_id, operation: name, ...given, rollout };
+    return this.rpc.call(operationRollouts.planOperationRollout, request, PLAN_MS);
   }
 
   @Rpc(operations.getOperation)

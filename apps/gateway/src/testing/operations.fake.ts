@@ -8,7 +8,7 @@ import {
   type Operation,
 } from '@muster/contracts';
 import type { NatsConnection } from 'nats';
-import { answerRpc } from './services.fake.js';
+import { answerRpc, PLAN_OF_NOTHING } from './services.fake.js';
 
 const TIME = '2025-01-01T00:00:00.000Z';
 
@@ -29,6 +29,10 @@ export class FakeOperations {
         this.parts.set(id, partOf(id));
       }
       return this.find(project_id, id);
+    });
+    answerRpc(this.bus, operations.planOperation, (request) => {
+      this.asked.push(request);
+      return PLAN_OF_NOTHING;
     });
     answerRpc(this.bus, operations.getOperation, ({ project_id, id }) => this.find(project_id, id));
     answerRpc(this.bus, operations.listOperations, (request) => this.list(request));

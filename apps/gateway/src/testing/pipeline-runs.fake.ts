@@ -13,7 +13,7 @@ import {
 } from '@muster/contracts';
 import type { NatsConnection } from 'nats';
 import { v7 as uuid } from 'uuid';
-import { answerRpc } from './services.fake.js';
+import { answerRpc, PLAN_OF_NOTHING } from './services.fake.js';
 
 const TIME = '2025-01-01T00:00:00.000Z';
 const ENDS: readonly string[] = ['success', 'failure', 'cancelled', 'timeout', 'invalid'];
@@ -32,7 +32,8 @@ interface OfStageRun {
   stage_run_id: string;
 }
 
-/** The runs of job-planner as far as their contracts can be seen: each has one stage of two operations, and target runs once they are added. */
+/** The runs of job-planner as far as their contracts can be seen: each has one stage of two operations, and target runs once they are added.
+ * A stage whose id begins with `dead` has no operation. */
 export class FakePipelineRuns {
   /** Every question with its method. */
   readonly asked: { method: string; request: object }[] = [];
@@ -42,6 +43,10 @@ export class FakePipelineRuns {
 
   async start(): Promise<void> {
     this.answer(contracts.startRun, (request) => this.startRun(request));
+    this.answer(contracts.planStage, ({ stage_id }) => {
+      if (stage_id.startsWith('dead')) throw invalidField('operations', 'the stage has no operation');
+      return PLAN_OF_NOTHING;
+    });
     this.answer(contracts.getRun, (key) => this.run(key).run);
     this.answer(contracts.listRuns, ({ project_id, pipeline_id, status, ...place }) => {
       const all = [...this.runs.values()].filter(({ project }) => project === project_id).map(({ run }) => run);

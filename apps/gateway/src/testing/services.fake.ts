@@ -8,6 +8,7 @@ import {
   type JobSummary,
   type NewDevice,
   type NewJob,
+  type RolloutPlan,
   type RpcContract,
   type RpcRequest,
   type RpcResponse,
@@ -113,6 +114,12 @@ export class FakeDeviceState {
 
 const detailOf = (device: Device): DeviceDetail => ({ ...device, difference: device.desired });
 
+/** What a rollout would do that has no device. */
+export const PLAN_OF_NOTHING: RolloutPlan = {
+  targets: { count: 0, offline: 0, sample: [], left_out: [] },
+  ...{ waves: [], conflicts: [], windows: [], duration: null, exposure: [] },
+};
+
 interface KnownJob {
   project_id: string;
   job: NewJob;
@@ -139,8 +146,7 @@ export class FakeJobPlanner {
     });
     answerRpc(this.bus, jobPlanner.planJob, (request) => {
       this.asked.push(request);
-      const targets = { count: 0, offline: 0, sample: [], left_out: [] };
-      return { targets, waves: [], conflicts: [], windows: [], duration: null, exposure: [] };
+      return PLAN_OF_NOTHING;
     });
     answerRpc(this.bus, jobPlanner.getJob, ({ project_id, job_id }) => {
       const { summary, job } = this.find(project_id, job_id);

@@ -10,10 +10,10 @@ import {
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { v7 as uuid } from 'uuid';
+import { NIL, v7 as uuid } from 'uuid';
 import type { NewTarget, TargetPage } from '../rollout/family.js';
 import type { RolloutEntity } from '../rollout/rollout.entity.js';
-import { passesOf } from '../rollout/passes.js';
+import { queryOfPass } from '../rollout/passes.js';
 import type { JobEntity } from './job.entity.js';
 
 /** What tells the targets of a job. */
@@ -45,8 +45,7 @@ export class JobTargets {
   /** The page after the rollout's cursor, of its present pass; undefined while it is not known what there is to bring back. */
   async page(rollout: RolloutEntity, job: JobEntity): Promise<TargetPage | undefined> {
     if (job.rollback_of !== null) return this.changed(rollout, job, job.rollback_of);
-    const wave = passesOf(rollout.spec)[rollout.pass] ?? null;
-    return this.find(job, wave === null ? undefined : rollout.spec.waves![wave]!.query, rollout.plan_cursor);
+    return this.find(job, queryOfPass(rollout), rollout.plan_cursor);
   }
 
   /** The page after a cursor of those of the job's targets that fit a query as well. */
@@ -110,7 +109,7 @@ export class JobTargets {
          SELECT * FROM job_task WHERE project_id = $1 AND job_id = $2 AND id > $3 AND sent AND outcome <> 'rejected'
          ORDER BY id LIMIT $4) t ON true
        WHERE r.project_id = $1 AND r.id = $2`,
-      [project_id, original, plan_cursor || '00000000-0000-0000-0000-000000000000', BATCH_SIZE],
+      [project_id, original, plan_cursor || NIL, BATCH_SIZE],
     );
     if (rows.length > 0 && !rows[0]!.at_rest) return undefined;
     const tasks = rows.filter(({ id }) => id !== null);

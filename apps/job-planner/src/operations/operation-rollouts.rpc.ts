@@ -9,6 +9,7 @@ import { RolloutEntity } from '../rollout/rollout.entity.js';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
 import { want } from '../rollout/rollout.wish.js';
+import { OperationForecast } from './operation.forecast.js';
 import { OperationPartEntity } from './operation-part.entity.js';
 import { operationPartLifecycle } from './operation-part.lifecycle.js';
 
@@ -27,6 +28,7 @@ export class OperationRolloutsRpc {
     private readonly journal: Journal,
     private readonly rollouts: RolloutStore,
     private readonly wake: RolloutWake,
+    private readonly forecast: OperationForecast,
   ) {}
 
   @Rpc(operationRollouts.startOperationRollout)
@@ -70,6 +72,11 @@ export class OperationRolloutsRpc {
   async operationProgress({ project_id, id }: Request<'operationProgress'>): Promise<Response<'operationProgress'>> {
     const rollout = await this.find(project_id, id);
     return { progress: rollout && progressOf(rollout, Date.now()) };
+  }
+
+  @Rpc(operationRollouts.planOperationRollout)
+  planOperationRollout(request: Request<'planOperationRollout'>): Promise<Response<'planOperationRollout'>> {
+    return this.forecast.of(request);
   }
 
   private find(project_id: string, id: string) {

@@ -8,6 +8,7 @@ import {
 } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
+import { NIL } from 'uuid';
 import { quantile, type Durations } from './durations.js';
 import { exposures } from './exposure.js';
 import { Families } from './families.js';
@@ -22,7 +23,6 @@ import { placesOf, sizeOf } from './wave.gate.js';
 
 /** Most rollouts under way that a plan names. */
 const SHOWN_CONFLICTS = 100;
-const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /** What is to be rolled out. */
 export interface Intent {
@@ -85,7 +85,7 @@ export class RolloutForecast {
     const { devices } = await this.rpc.call(deviceState.presence, { project_id, ids });
     look.add(targets, new Set(devices.filter(({ online }) => online).map(({ id }) => id)));
     for (const { name, table } of this.families.all)
-      for (const { rollout, devices: count } of await this.targets.under(project_id, table, ids, NOBODY))
+      for (const { rollout, devices: count } of await this.targets.under(project_id, table, ids, NIL))
         look.meets(name, rollout, count);
   }
 

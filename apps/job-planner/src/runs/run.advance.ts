@@ -7,6 +7,8 @@ import { Injectable } from '@nestjs/common';
 import { SpanKind } from '@opentelemetry/api';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
+import { commandOf } from '../stage-runs/stage.command.js';
+import { NO_OPERATION } from '../stage-runs/stage-run.lifecycle.js';
 import { stageRunTable } from '../stage-runs/stage-run.table.js';
 import { pipelineRunLifecycle } from './pipeline-run.lifecycle.js';
 import { pipelineRunTable } from './pipeline-run.table.js';
@@ -105,19 +107,19 @@ export class RunAdvance {
     if (operations === 0) {
       await tx.transition(stageRunTable, 'invalid', {
         ids: [id],
-        set: { reason: 'the stage has no operation', deadline: null },
+        set: { reason: NO_OPERATION, deadline: null },
         compute: { updated_at: 'now()', ended_at: 'now()' },
       });
       return;
     }
     await this.runs.lookBy(tx, run.id, meta.timeout_seconds);
-    const args = { operations: await this.runs.operations(tx, id) };
+    const asked = await this.runs.operations(tx, id);
     await this.rollouts.create(tx, {
       id,
       family: 'stage-run',
       spec: meta.rollout,
-      command: '',
-      args,
+      command: commandOf(asked.map(({ command }) => command)),
+      args: { operations: asked },
       traceparent: run.traceparent,
     });
     tx.afterCommit(() => this.wake.wake({ project_id: tx.project, id }));

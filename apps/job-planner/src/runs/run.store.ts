@@ -1,4 +1,4 @@
-import type { RunState, StageMeta, StageRunState } from '@muster/contracts';
+import type { Rollout, RunState, StageMeta, StageRunState } from '@muster/contracts';
 import type { Tx } from '@muster/journal';
 import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
@@ -34,6 +34,18 @@ export interface StageSnapshot {
   meta: StageMeta;
   target_list_ids: string[];
 }
+
+/** A stage of a pipeline as a run that started now would have it. */
+export interface StageNow {
+  rollout: Rollout;
+  target_list_ids: string[];
+  /** The commands of its operations, in their order. */
+  commands: string[];
+}
+
+/** SQL: the target lists of the stage `s`. */
+const LISTS_OF_STAGE = `ARRAY(SELECT l.target_list_id FROM stage_target_list l
+               WHERE l.project_id = s.project_id AND l.stage_id = s.id ORDER BY 1) AS target_list_ids`;
 
 /** The statements on runs that are no transition. */
 @Injectable()
@@ -89,11 +101,22 @@ export class RunStore {
     return tx.query<StageSnapshot & Record<string, unknown>>(
       `SELECT s.id, jsonb_build_object('name', s.name, 'description', s.description, 'created_by', s.created_by, 'order', s."order",
            'timeout_seconds', s.timeout_seconds, 'promotion', s.promotion, 'on_failure', s.on_failure, 'rollout', s.rollout) AS meta,
-         ARRAY(SELECT l.target_list_id FROM stage_target_list l
-               WHERE l.project_id = s.project_id AND l.stage_id = s.id ORDER BY 1) AS target_list_ids
+         ${LISTS_OF_STAGE}
        FROM stage s WHERE s.project_id = $1 AND s.pipeline_id = $2 ORDER BY s."order"`,
       [tx.project, pipeline],
     );
+  }
+
+  /** One stage of a pipeline as it is. Undefined where there is none. */
+  async stage(project: string, pipeline: string, id: string): Promise<StageNow | undefined> {
+    const [stage] = await this.dataSource.query<StageNow[]>(
+      `SELECT s.rollout, ${LISTS_OF_STAGE},
+         ARRAY(SELECT o.operation_type FROM pipeline_operation o
+               WHERE o.project_id = s.project_id AND o.stage_id = s.id ORDER BY o.place) AS commands
+       FROM stage s WHERE s.project_id = $1 AND s.pipeline_id = $2 AND s.id = $3`,
+      [project, pipeline, id],
+    );
+    return stage;
   }
 
   /** Keeps the operations of a stage as they are for its run. The pipeline is locked. */

@@ -2,6 +2,7 @@ import { pipelineRuns, type RpcRequest } from '@muster/contracts';
 import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
 import { StageAct } from '../stage-runs/stage.act.js';
+import { StageForecast } from '../stage-runs/stage.forecast.js';
 import { RunAct } from './run.act.js';
 import { RunRead } from './run.read.js';
 import { RunStart } from './run.start.js';
@@ -16,12 +17,18 @@ export class RunsRpc {
     private readonly starting: RunStart,
     private readonly action: RunAct,
     private readonly stage: StageAct,
+    private readonly forecast: StageForecast,
     private readonly read: RunRead,
   ) {}
 
   @Rpc(pipelineRuns.startRun)
   startRun(request: Request<'startRun'>) {
     return this.starting.start(request);
+  }
+
+  @Rpc(pipelineRuns.planStage)
+  planStage(request: Request<'planStage'>) {
+    return this.forecast.of(request);
   }
 
   @Rpc(pipelineRuns.getRun)

@@ -18,3 +18,7 @@ export const stageRunLifecycle = defineLifecycle<StageRunState>({
     invalid: { to: [], ends: true },
   },
 });
+
+/** Why a stage run is `invalid`. */
+export const NO_OPERATION = 'the stage has no operation';
+export const NO_DEVICE = 'no device to work on';

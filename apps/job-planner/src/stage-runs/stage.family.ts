@@ -17,6 +17,7 @@ import { TargetRunMoves, type TargetRunEnd } from '../target-runs/target-run.mov
 import { targetRunTable } from '../target-runs/target-run.table.js';
 import { stageTargets } from './stage-device.table.js';
 import { StageRunEntity } from './stage-run.entity.js';
+import { NO_DEVICE } from './stage-run.lifecycle.js';
 import { stageRunTable } from './stage-run.table.js';
 import { StageTargets } from './stage.targets.js';
 
@@ -266,7 +267,7 @@ export class StageFamily implements Family {
 
   async ended(tx: Tx, { id, row }: LockedRollout): Promise<void> {
     const { pipeline_run_id } = await this.stageRun(tx, id);
-    if (row.placed === 0) await this.enter(tx, id, 'invalid', 'no device to work on');
+    if (row.placed === 0) await this.enter(tx, id, 'invalid', NO_DEVICE);
     else {
       if (!row.began_at) await this.enter(tx, id, 'running', '');
       await this.enter(tx, id, 'complete', '');

@@ -1,9 +1,10 @@
-import { BATCH_SIZE, deviceState, type DeviceQuery } from '@muster/contracts';
+import { BATCH_SIZE, deviceState, MAX_TARGET_GROUPS, type DeviceQuery } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { NIL } from 'uuid';
 import type { NewTarget, TargetPage } from '../rollout/family.js';
-import { passesOf } from '../rollout/passes.js';
+import { queryOfPass } from '../rollout/passes.js';
 import type { RolloutEntity } from '../rollout/rollout.entity.js';
 import type { StageRunEntity } from './stage-run.entity.js';
 
@@ -11,6 +12,13 @@ import type { StageRunEntity } from './stage-run.entity.js';
 interface Place {
   list: number;
   after: string;
+}
+
+/** In which target lists devices are looked for, and how many at once. */
+export interface Sought {
+  project_id: string;
+  lists: readonly string[];
+  limit: number;
 }
 
 interface Listed {
@@ -27,20 +35,60 @@ export class StageTargets {
     private readonly rpc: RpcClient,
   ) {}
 
-  /** @param operations how many the stage has: each device gets so many target runs */
+  /**
+   * The page after the rollout's cursor, of its present pass.
+   * @param operations how many the stage has: each device gets so many target runs
+   */
   async page(rollout: RolloutEntity, stageRun: StageRunEntity, operations: number): Promise<TargetPage> {
-    const { list, after } = placeOf(rollout.plan_cursor);
-    const { target_list_ids: lists } = stageRun;
+    const limit = Math.max(1, Math.floor(BATCH_SIZE / Math.max(1, operations)));
+    const { project_id, plan_cursor } = rollout;
+    return this.find({ project_id, lists: stageRun.target_list_ids, limit }, queryOfPass(rollout), plan_cursor);
+  }
+
+  /** As {@link find}, with each device on the first of its lists alone: for who keeps none of those that came before. */
+  async findOnce(sought: Sought, query: DeviceQuery | undefined, cursor: string): Promise<TargetPage> {
+    const { targets, ...place } = await this.find(sought, query, cursor);
+    const ids = targets.map(({ device_id }) => device_id);
+    const earlier = sought.lists.slice(0, placeOf(cursor).list);
+    const seen = await this.onLists(sought.project_id, earlier, ids);
+    return { ...place, targets: targets.filter(({ device_id }) => !seen.has(device_id)) };
+  }
+
+  /** The page after a cursor of those of the devices that fit a query as well. One that is on several lists comes up on each of them. */
+  private async find(
+    { project_id, lists, limit }: Sought,
+    query: DeviceQuery | undefined,
+    cursor: string,
+  ): Promise<TargetPage> {
+    const { list, after } = placeOf(cursor);
     const id = lists[list];
     if (id === undefined) return { targets: [], cursor: '', last: true };
-    const wave = passesOf(rollout.spec)[rollout.pass] ?? null;
-    const query = wave === null ? undefined : rollout.spec.waves![wave]!.query;
-    const limit = Math.max(1, Math.floor(BATCH_SIZE / Math.max(1, operations)));
     const { targets, next } =
-      (await this.ofGroups(rollout.project_id, id, query, after, limit)) ??
-      (await this.ofDevices(rollout.project_id, id, query, after, limit));
+      (await this.ofGroups(project_id, id, query, after, limit)) ??
+      (await this.ofDevices(project_id, id, query, after, limit));
     if (next !== null) return { targets, cursor: `${list} ${next}`, last: false };
     return { targets, cursor: `${list + 1} `, last: list + 1 >= lists.length };
+  }
+
+  /** Of these devices, at most {@link BATCH_SIZE}, those that are on one of the lists. */
+  private async onLists(project_id: string, lists: readonly string[], ids: readonly string[]): Promise<Set<string>> {
+    if (lists.length === 0 || ids.length === 0) return new Set();
+    const listed = await this.dataSource.query<{ device_id: string }[]>(
+      `SELECT device_id FROM target
+       WHERE project_id = $1 AND target_list_id = ANY ($2) AND device_id = ANY ($3) AND is_active`,
+      [project_id, lists, ids],
+    );
+    const found = new Set(listed.map(({ device_id }) => device_id));
+    const groups = await this.groupsOf(project_id, lists);
+    // As many at once as one list may have, for which a query has room.
+    for (let at = 0; at < groups.length; at += MAX_TARGET_GROUPS) {
+      const left = ids.filter((id) => !found.has(id));
+      if (left.length === 0) break;
+      const query = { and: [{ ids: left }, membersOf(groups.slice(at, at + MAX_TARGET_GROUPS))] };
+      const { devices } = await this.rpc.call(deviceState.resolve, { project_id, query, limit: BATCH_SIZE });
+      for (const { id } of devices) found.add(id);
+    }
+    return found;
   }
 
   /** Undefined where the list has no groups. */
@@ -51,12 +99,9 @@ export class StageTargets {
     after: string,
     limit: number,
   ) {
-    const groups = await this.dataSource.query<{ id: string }[]>(
-      `SELECT device_group_id AS id FROM target_list_device_group WHERE project_id = $1 AND target_list_id = $2 ORDER BY 1`,
-      [project_id, list],
-    );
+    const groups = await this.groupsOf(project_id, [list]);
     if (groups.length === 0) return undefined;
-    const members: DeviceQuery = anyOf(groups.map(({ id }) => ({ group: id })));
+    const members = membersOf(groups);
     const { devices, next } = await this.rpc.call(deviceState.resolve, {
       project_id,
       query: query ? { and: [members, query] } : members,
@@ -72,6 +117,16 @@ export class StageTargets {
     return { targets, next };
   }
 
+  /** The device groups of these lists, each once. */
+  private async groupsOf(project_id: string, lists: readonly string[]): Promise<string[]> {
+    const groups = await this.dataSource.query<{ id: string }[]>(
+      `SELECT DISTINCT device_group_id AS id FROM target_list_device_group
+       WHERE project_id = $1 AND target_list_id = ANY ($2) ORDER BY 1`,
+      [project_id, lists],
+    );
+    return groups.map(({ id }) => id);
+  }
+
   private async ofDevices(
     project_id: string,
     list: string,
@@ -82,7 +137,7 @@ export class StageTargets {
     const listed = await this.dataSource.query<Listed[]>(
       `SELECT id, device_id, device_alias FROM target
        WHERE project_id = $1 AND target_list_id = $2 AND is_active AND id > $3 ORDER BY id LIMIT $4`,
-      [project_id, list, after || '00000000-0000-0000-0000-000000000000', limit],
+      [project_id, list, after || NIL, limit],
     );
     const targets = await this.known(project_id, listed, query);
     return { targets, next: listed.length === limit ? listed.at(-1)!.id : null };
@@ -114,6 +169,8 @@ function placeOf(cursor: string): Place {
 
 /** A query takes no more than this many alternatives at once. */
 const ALTERNATIVES = 32;
+
+const membersOf = (groups: readonly string[]): DeviceQuery => anyOf(groups.map((group) => ({ group })));
 
 function anyOf(queries: readonly DeviceQuery[]): DeviceQuery {
   if (queries.length === 1) return queries[0]!;

@@ -1,4 +1,4 @@
-import { Job, jobPlanner, NewJob, RolloutPlan, type JobAction } from '@muster/contracts';
+import { Job, jobPlanner, NewJob, RolloutPlan, type JobAction, PLAN_MS } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Controller, Delete, Get, Header, HttpCode, Post } from '@nestjs/common';
 import { Caller, type Principal } from '../../auth/principal.js';
@@ -13,9 +13,6 @@ const Endpoint = endpointsOf(batchJobs);
 
 /** Of an answer that is handed on as the text that it is. */
 const JSON_TEXT = 'application/json; charset=utf-8';
-
-/** A plan looks at every device, a million of which take most of a minute. */
-const PLAN_MS = 60_000;
 
 const actionOf = (summary: string): EndpointOptions => ({
   access: 'write',

@@ -1,6 +1,14 @@
-import { NewOperation, Operation, OPERATION_STATES, operationRollouts, operations } from '@muster/contracts';
+import {
+  NewOperation,
+  Operation,
+  OPERATION_STATES,
+  operationRollouts,
+  operations,
+  RolloutPlan,
+  PLAN_MS,
+} from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
-import { Controller, Get, Post, Put, Req } from '@nestjs/common';
+import { Controller, Get, HttpCode, Post, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Caller, type Principal } from '../../auth/principal.js';
 import { endpointsOf } from '../../common/endpoint.js';
@@ -36,6 +44,22 @@ export class OperationsController {
     return this.idempotency.create(request, (id) =>
       this.rpc.call(operations.createOperation, { project_id: project, id, operation, created_by: actorId, timezone }),
     );
+  }
+
+  @Post('operations/plan')
+  @HttpCode(200)
+  @Endpoint({
+    access: 'read',
+    summary:
+      'Say what an operation would do: its devices, waves, conflicts, windows, duration and worst case; nothing is written',
+    body: NewOperation,
+    answers: { status: 200, schema: RolloutPlan },
+  })
+  plan(
+    @Caller() { project, timezone }: Principal,
+    @JsonBody(NewOperation) operation: NewOperation,
+  ): Promise<RolloutPlan> {
+    return this.rpc.call(operations.planOperation, { project_id: project, operation, timezone }, PLAN_MS);
   }
 
   @Get('operations')

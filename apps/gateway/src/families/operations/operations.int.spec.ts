@@ -52,6 +52,22 @@ describe('given the operations family', () => {
     expect(other.json()).toEqual({ errors: [], message: expect.any(String) as string, status: 422 });
   });
 
+  it('when one is planned, then device-state is asked what would happen, by the body of a create, and nothing is created', async () => {
+    const before = fake.operations.size;
+    const operation = { ...body, rollout: { waves: [{ percent: 10 }, {}] } };
+    for (const path of [`${OPERATIONS}plan/`, `${OPERATIONS}plan`]) {
+      const answer = await gateway.ask('POST', path, { body: operation });
+      expect([answer.status, answer.json()]).toMatchObject([200, { targets: { count: 0 }, duration: null }]);
+      expect(fake.asked.at(-1)).toEqual({ project_id: 'demo', operation, timezone: 'UTC' });
+    }
+    expect(fake.operations.size).toBe(before);
+  });
+
+  it.each(['viewer', 'operator', 'approver', 'admin', 'service'])('when a %s plans one, then it may', async (role) => {
+    const token = await gateway.token(role);
+    expect((await gateway.ask('POST', `${OPERATIONS}plan/`, { token, body })).status).toBe(200);
+  });
+
   it('when operations are listed, then they are not wrapped, and the neighbours have addresses', async () => {
     for (let i = 0; i < 3; i++) await create();
     const page = (await gateway.ask('GET', `${OPERATIONS}?limit=1&offset=1`)).json<Record<string, unknown>>();
@@ -172,14 +188,17 @@ describe('given what is not as it should be', () => {
     [{ ...body, operation_device_query: { ids: ['x'] } }, 'operation_device_query.ids.0'],
     [{ ...body, arguments: [] }, 'arguments'],
     [{ ...body, surprise: 1 }, 'surprise'],
+    [{ ...body, rollout: { max_in_flight: 0 } }, 'rollout.max_in_flight'],
     [{ operation: 'REBOOT' }, 'operation_device_query'],
     [{ ...body, arguments: { a: ['\0'] } }, 'arguments.a.0'],
     [{ ...body, arguments: { a: '\ud800' } }, 'arguments.a'],
-  ])('when an operation is created by %j, then 400 names %s', async (wrong, field) => {
-    const answer = await gateway.ask('POST', OPERATIONS, { body: wrong });
-    const { errors, status } = answer.json<{ errors: { field: string }[]; status: number }>();
-    expect([answer.status, status]).toEqual([400, 400]);
-    expect(errors.map((error) => error.field)).toContainEqual(expect.stringContaining(field));
+  ])('when an operation is created or planned by %j, then 400 names %s', async (wrong, field) => {
+    for (const path of [OPERATIONS, `${OPERATIONS}plan/`]) {
+      const answer = await gateway.ask('POST', path, { body: wrong });
+      const { errors, status } = answer.json<{ errors: { field: string }[]; status: number }>();
+      expect([answer.status, status]).toEqual([400, 400]);
+      expect(errors.map((error) => error.field)).toContainEqual(expect.stringContaining(field));
+    }
   });
 
   it.each([

@@ -63,6 +63,39 @@ async function started() {
   return { pipeline_id, runs, run, stageRuns, stage_run_id, stageRun, targetRuns, target_id, added, targetRun };
 }
 
+describe('given a stage', () => {
+  const planOf = (stage_id: string, pipeline_id = uuid()) => `/pipelines/${pipeline_id}/stages/${stage_id}/plan`;
+
+  it('when its run is planned, without a body or an empty one, then the envelope has what would happen', async () => {
+    const key = { pipeline_id: uuid(), stage_id: uuid() };
+    const path = planOf(key.stage_id, key.pipeline_id);
+    for (const answer of [await ask('POST', path), await ask('POST', `${path}/`, { body: {} })]) {
+      expect(answer).toMatchObject({ status: 200, code: 0, message: '' });
+      expect(answer.content).toMatchObject({ targets: { count: 0 }, waves: [], duration: null });
+      expect(lastAsked()).toEqual({ method: 'planStage', request: { project_id: 'demo', ...key } });
+    }
+  });
+
+  it('when there is something in the body, then 400 names it', async () => {
+    const answer = await ask<Refused>('POST', planOf(uuid()), { body: { force: true } });
+    expect([answer.status, answer.code]).toEqual([400, 400]);
+    expect(answer.content.errors.map(({ field }) => field)).toEqual(['force']);
+  });
+
+  it('when its run would be invalid, then 400 names what it lacks', async () => {
+    const errors = [{ field: 'operations', message: 'the stage has no operation' }];
+    const message = 'operations: the stage has no operation';
+    const refused = { status: 400, code: 400, message, content: { errors } };
+    expect(await ask('POST', planOf(`dead${uuid().slice(4)}`))).toEqual(refused);
+    expect((await ask('POST', planOf('no-id'))).status).toBe(404);
+  });
+
+  it.each(['viewer', 'operator', 'approver', 'admin', 'service'])('when a %s plans it, then it may', async (role) => {
+    const token = await gateway.token(role);
+    expect((await ask('POST', planOf(uuid()), { token })).status).toBe(200);
+  });
+});
+
 describe('given runs', () => {
   it('when one is started, then 200 answers the vendor’s document in the envelope, and job-planner knows who', async () => {
     const pipeline_id = uuid();

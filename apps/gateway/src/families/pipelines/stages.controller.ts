@@ -1,15 +1,24 @@
-import { NewStage, pipelines, StageChange, type JsonObject } from '@muster/contracts';
+import {
+  NewStage,
+  pipelineRuns,
+  pipelines,
+  RolloutPlan,
+  StageChange,
+  type JsonObject,
+  PLAN_MS,
+} from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Controller, Delete, Get, Post, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Caller, type Principal } from '../../auth/principal.js';
 import { enveloped } from '../../common/envelope.js';
-import { JsonBody, PathIds, QueryParameters } from '../../common/input.js';
+import { JsonBody, OptionalJsonBody, PathIds, QueryParameters } from '../../common/input.js';
 import { offsetOf, offsetPage } from '../../common/offset.page.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
 import { inEnterprise, ListParts, Stage, StagePage, type PipelinePath, type StagePath } from './pipelines.dto.js';
 import { Answers } from './pipelines.endpoint.js';
 import { changeIn, StagePut } from './pipelines.puts.js';
+import { Empty } from './runs.dto.js';
 
 const { stage: contracts } = pipelines;
 
@@ -91,5 +100,19 @@ export class StagesController {
   @Answers({ access: 'write', summary: 'Delete a stage with its operation lists', content: Stage, refuses: [404] })
   async delete(@Caller() caller: Principal, @PathIds() path: StagePath) {
     return enveloped(inEnterprise(await this.rpc.call(contracts.delete, keyOf(caller, path)), caller.projectUuid));
+  }
+
+  @Post(':stage_id/plan')
+  @Answers({
+    access: 'read',
+    summary:
+      'Say what a run of a stage would do: its devices, waves, conflicts, windows, duration and worst case; nothing is written',
+    body: Empty,
+    bodyOptional: true,
+    content: RolloutPlan,
+    refuses: [404],
+  })
+  async plan(@Caller() { project }: Principal, @PathIds() path: StagePath, @OptionalJsonBody(Empty) _: object) {
+    return enveloped(await this.rpc.call(pipelineRuns.planStage, { project_id: project, ...path }, PLAN_MS));
   }
 }
