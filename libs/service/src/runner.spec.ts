@@ -17,9 +17,9 @@ describe('things that are kept going', () => {
     const claimDue = vi.fn<Runnable['claimDue']>().mockResolvedValueOnce([first, second]).mockResolvedValue([]);
     const makeDue = () => Promise.resolve();
     const runner = new Runner({ name: 'thing', makeDue, claimDue, askAgain, advance }, logger);
-    await runner.start();
+    await runner.onApplicationBootstrap();
     await vi.waitUntil(() => advance.mock.calls.length === 2);
-    await runner.stop();
+    await runner.onApplicationShutdown();
     expect(askAgain.mock.calls).toEqual([[first], [second]]);
     expect(advance.mock.calls).toEqual([[first], [second]]);
   });

@@ -1,3 +1,4 @@
+import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from './logger.js';
 import { Loop } from './loop.js';
@@ -28,8 +29,8 @@ export interface Runnable {
   advance: (key: RunnerKey) => Promise<void>;
 }
 
-/** Keeps things going: at once when something happened to one, and by a sweep for whatever was missed. */
-export class Runner {
+/** Keeps things going while the service runs: at once when something happened to one, and by a sweep for whatever was missed. */
+export class Runner implements OnApplicationBootstrap, OnApplicationShutdown {
   /** Things that go on here; true when something happened to one meanwhile. */
   private readonly active = new Map<string, boolean>();
   private readonly running = new Set<Promise<void>>();
@@ -43,12 +44,12 @@ export class Runner {
     this.sweep = new Loop(`${runnable.name} sweep`, SWEEP_MS, () => this.step(), logger);
   }
 
-  async start(): Promise<void> {
+  async onApplicationBootstrap(): Promise<void> {
     await this.runnable.makeDue();
     this.sweep.start();
   }
 
-  async stop(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     this.stopping = true;
     await this.sweep.stop();
     await Promise.all(this.running);

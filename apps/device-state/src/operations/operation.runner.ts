@@ -1,21 +1,19 @@
-import { LOGGER, Runner, type Logger, type RunnerKey } from '@muster/service';
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { LOGGER, Runner, type Logger } from '@muster/service';
+import { Inject, Injectable } from '@nestjs/common';
 import { OperationAdvance } from './operation.advance.js';
 import { OperationReconcile } from './operation.reconcile.js';
 import { OperationStore } from './operation.store.js';
 
 /** Keeps operations going. */
 @Injectable()
-export class OperationRunner implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly runner: Runner;
-
+export class OperationRunner extends Runner {
   constructor(
     operations: OperationStore,
     advance: OperationAdvance,
     reconcile: OperationReconcile,
     @Inject(LOGGER) logger: Logger,
   ) {
-    this.runner = new Runner(
+    super(
       {
         name: 'operation',
         makeDue: () => operations.makeDue(),
@@ -25,18 +23,5 @@ export class OperationRunner implements OnApplicationBootstrap, OnApplicationShu
       },
       logger,
     );
-  }
-
-  onApplicationBootstrap(): Promise<void> {
-    return this.runner.start();
-  }
-
-  onApplicationShutdown(): Promise<void> {
-    return this.runner.stop();
-  }
-
-  /** Something happened to the operation: let it go on. */
-  wake(key: RunnerKey): void {
-    this.runner.wake(key);
   }
 }

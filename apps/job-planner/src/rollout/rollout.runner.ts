@@ -1,5 +1,5 @@
 import { LOGGER, Runner, type Logger } from '@muster/service';
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { RolloutAdvance } from './rollout.advance.js';
 import { RolloutReconcile } from './rollout.reconcile.js';
 import { RolloutStore } from './rollout.store.js';
@@ -7,9 +7,7 @@ import { RolloutWake } from './rollout.wake.js';
 
 /** Keeps rollouts going. */
 @Injectable()
-export class RolloutRunner implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly runner: Runner;
-
+export class RolloutRunner extends Runner {
   constructor(
     rollouts: RolloutStore,
     advance: RolloutAdvance,
@@ -17,7 +15,7 @@ export class RolloutRunner implements OnApplicationBootstrap, OnApplicationShutd
     wake: RolloutWake,
     @Inject(LOGGER) logger: Logger,
   ) {
-    this.runner = new Runner(
+    super(
       {
         name: 'rollout',
         makeDue: () => rollouts.makeDue(),
@@ -27,14 +25,6 @@ export class RolloutRunner implements OnApplicationBootstrap, OnApplicationShutd
       },
       logger,
     );
-    wake.listen((key) => this.runner.wake(key));
-  }
-
-  onApplicationBootstrap(): Promise<void> {
-    return this.runner.start();
-  }
-
-  onApplicationShutdown(): Promise<void> {
-    return this.runner.stop();
+    wake.listen((key) => this.wake(key));
   }
 }

@@ -1,16 +1,14 @@
 import { LOGGER, Runner, type Logger } from '@muster/service';
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { RunAdvance } from './run.advance.js';
 import { RunStore } from './run.store.js';
 import { RunWake } from './run.wake.js';
 
 /** Keeps runs of pipelines going. */
 @Injectable()
-export class RunRunner implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly runner: Runner;
-
+export class RunRunner extends Runner {
   constructor(runs: RunStore, advance: RunAdvance, wake: RunWake, @Inject(LOGGER) logger: Logger) {
-    this.runner = new Runner(
+    super(
       {
         name: 'run',
         makeDue: () => runs.makeDue(),
@@ -21,14 +19,6 @@ export class RunRunner implements OnApplicationBootstrap, OnApplicationShutdown 
       },
       logger,
     );
-    wake.listen((key) => this.runner.wake(key));
-  }
-
-  onApplicationBootstrap(): Promise<void> {
-    return this.runner.start();
-  }
-
-  onApplicationShutdown(): Promise<void> {
-    return this.runner.stop();
+    wake.listen((key) => this.wake(key));
   }
 }
