@@ -3,6 +3,7 @@ import type { Tx } from '@muster/journal';
 import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import type { StageRunEntity } from '../stage-runs/stage-run.entity.js';
 import type { RunWish } from './run.decide.js';
 
 /** A run as its lock gives it, with the time of the database. */
@@ -73,15 +74,13 @@ export class RunStore {
     return pipeline;
   }
 
-  /** The number of the pipeline's last run, and the one that has not ended. The pipeline is locked. */
-  async before(tx: Tx, pipeline: string): Promise<{ last: number; open: string | null }> {
-    const [row] = await tx.query<{ last: number; open: string | null }>(
-      `SELECT coalesce(max(run_number), 0)::integer AS last,
-         (SELECT id FROM pipeline_run WHERE project_id = $1 AND pipeline_id = $2 AND due_at IS NOT NULL LIMIT 1) AS open
-       FROM pipeline_run WHERE project_id = $1 AND pipeline_id = $2`,
+  /** The number of the pipeline's last run; 0 where it had none. The pipeline is locked. */
+  async lastNumber(tx: Tx, pipeline: string): Promise<number> {
+    const [row] = await tx.query<{ last: number }>(
+      `SELECT coalesce(max(run_number), 0)::integer AS last FROM pipeline_run WHERE project_id = $1 AND pipeline_id = $2`,
       [tx.project, pipeline],
     );
-    return row!;
+    return row!.last;
   }
 
   /** The stages of a pipeline as they are, in their order. The pipeline is locked. */
@@ -105,6 +104,24 @@ export class RunStore {
        FROM pipeline_operation WHERE project_id = $1 AND stage_id = $2`,
       [tx.project, stage, stageRun],
     );
+  }
+
+  /** Notes who acted on a stage run. The run is locked. */
+  async touchStage(tx: Tx, id: string, by: number): Promise<void> {
+    await tx.query(`UPDATE stage_run SET updated_by = $3, updated_at = now() WHERE project_id = $1 AND id = $2`, [
+      tx.project,
+      id,
+      by,
+    ]);
+  }
+
+  /** Notes as what a stage run ends once its rollout stands still; what was noted first stays. */
+  async endStageAs(tx: Tx, id: string, as: NonNullable<StageRunEntity['ending']>): Promise<void> {
+    await tx.query(`UPDATE stage_run SET ending = coalesce(ending, $3) WHERE project_id = $1 AND id = $2`, [
+      tx.project,
+      id,
+      as,
+    ]);
   }
 
   async operations(

@@ -21,11 +21,6 @@ export interface TargetRunEnd {
 /** Moves target runs along their table; what has passed a state already is left where it is. */
 @Injectable()
 export class TargetRunMoves {
-  /** It is their turn. */
-  async queue(tx: Tx, ids: readonly string[]): Promise<void> {
-    await tx.transition(targetRunTable, 'queued', { ids, compute: { updated_at: 'now()' } });
-  }
-
   /** Their commands were asked for, for the first time or once more. */
   async request(tx: Tx, runs: readonly Requested[]): Promise<void> {
     const ids = runs.map(({ id }) => id);
@@ -74,13 +69,17 @@ export class TargetRunMoves {
     ids: readonly string[],
     to: Extract<TargetRunState, 'cancelled' | 'invalid' | 'timeout'>,
     reason: string,
-  ): Promise<string[]> {
-    const moved = await tx.transition(targetRunTable, to, {
+  ): Promise<void> {
+    await tx.transition(targetRunTable, to, {
       ids,
       ...(to !== 'timeout' && { from: to === 'invalid' ? ['pending', 'queued'] : ['pending', 'queued', 'processing'] }),
       set: { reason },
       compute: { updated_at: 'now()', ended_at: 'now()' },
     });
-    return moved.map(({ id }) => id);
+  }
+
+  /** It is their turn. */
+  private async queue(tx: Tx, ids: readonly string[]): Promise<void> {
+    await tx.transition(targetRunTable, 'queued', { ids, compute: { updated_at: 'now()' } });
   }
 }
