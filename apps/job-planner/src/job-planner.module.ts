@@ -10,6 +10,7 @@ import { JobStore } from './jobs/job.store.js';
 import { JobTargets } from './jobs/job.targets.js';
 import { JobsRpc } from './jobs/jobs.rpc.js';
 import { PipelinesModule } from './pipelines/pipelines.module.js';
+import { TargetRunRetention } from './retention/target-run.retention.js';
 import { TaskRetention } from './retention/task.retention.js';
 import { Families } from './rollout/families.js';
 import { RolloutAdvance } from './rollout/rollout.advance.js';
@@ -85,6 +86,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
     JobAct,
     JobForecast,
     TaskRetention,
+    TargetRunRetention,
     TimelineStore,
     WaitingStore,
   ],

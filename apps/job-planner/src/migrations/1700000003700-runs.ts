@@ -43,11 +43,22 @@ export class Runs1700000003700 implements MigrationInterface {
         target_list_ids jsonb NOT NULL,
         ending text,
         deadline timestamptz,
+        target_runs_deleted_at timestamptz,
         ${authored},
         PRIMARY KEY (project_id, id)
       )`);
     await runner.query(`CREATE UNIQUE INDEX stage_run_of_run ON stage_run (project_id, pipeline_run_id, place)`);
     await runner.query(`CREATE INDEX stage_run_due ON stage_run (deadline) WHERE deadline IS NOT NULL`);
+    await runner.query(
+      `CREATE INDEX stage_run_finished ON stage_run (state_at) WHERE target_runs_deleted_at IS NULL AND from_state <> 'pending'
+         AND state IN ('success', 'failure', 'cancelled', 'timeout', 'invalid')`,
+    );
+    await runner.query(`
+      CREATE TABLE stage_run_removal (
+        project_id text NOT NULL,
+        stage_run_id uuid NOT NULL,
+        PRIMARY KEY (project_id, stage_run_id)
+      )`);
     await runner.query(`
       CREATE TABLE stage_run_operation (
         project_id text NOT NULL,

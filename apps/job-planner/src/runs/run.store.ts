@@ -158,15 +158,14 @@ export class RunStore {
     );
   }
 
-  /** All that belongs to the run goes with it. */
+  /** The run is gone at once; the target runs of its stages, which may be a million, go in the background. */
   async delete(project: string, id: string): Promise<void> {
     await this.dataSource.query(
       `WITH stages AS (DELETE FROM stage_run WHERE project_id = $1 AND pipeline_run_id = $2 RETURNING id),
          operations AS (DELETE FROM stage_run_operation o USING stages s WHERE o.project_id = $1 AND o.stage_run_id = s.id),
-         devices AS (DELETE FROM stage_device d USING stages s WHERE d.project_id = $1 AND d.stage_run_id = s.id),
-         targets AS (DELETE FROM target_run t USING stages s WHERE t.project_id = $1 AND t.stage_run_id = s.id),
          rollouts AS (DELETE FROM rollout r USING stages s WHERE r.project_id = $1 AND r.id = s.id),
-         asked AS (DELETE FROM approval a USING stages s WHERE a.project_id = $1 AND a.subject_id = s.id)
+         asked AS (DELETE FROM approval a USING stages s WHERE a.project_id = $1 AND a.subject_id = s.id),
+         removals AS (INSERT INTO stage_run_removal (project_id, stage_run_id) SELECT $1, id FROM stages ON CONFLICT DO NOTHING)
        DELETE FROM pipeline_run WHERE project_id = $1 AND id = $2`,
       [project, id],
     );

@@ -64,7 +64,11 @@ describe('the target runs in the timeline of a device', () => {
       'target-run invalid an operation before it did not succeed',
     ]);
     expect(told(entries).slice(2, 4)).toEqual(['job-task Running ', 'job-task Waiting ']);
-    expect(told(entries).slice(-3)).toEqual(Array(3).fill('target-run pending '));
+    // The first may begin in the moment in which all are planned.
+    expect(told(entries).slice(-4).toSorted()).toEqual([
+      ...Array<string>(3).fill('target-run pending '),
+      'target-run processing ',
+    ]);
     expect(entries.map(({ at }) => at)).toEqual(
       entries
         .map(({ at }) => at)
