@@ -67,14 +67,22 @@ describe('a run of a pipeline', () => {
     const run = await startRun(pipeline);
     const [stage, never] = (await stageRuns(run)) as [StageRun, StageRun];
     const a = await askedFor(stage, 0, 2);
-    await running.planner.answer(a.operation, a.items.slice(0, 1), 'FAILURE', 'no space');
+    await running.planner.answer(a.operation, a.items.slice(0, 1), 'FAILURE', 'no space', { code: 'disk_full' });
     await running.planner.answer(a.operation, a.items.slice(1));
     const b = await askedFor(stage, 1, 1);
     await running.planner.answer(b.operation, b.items);
     await reached(run, 'failure');
     expect(words(await targetRuns(stage.id))).toEqual(['failure', 'invalid', 'success', 'success']);
     const failed = (await targetRuns(stage.id)).find(({ status }) => status === 'failure')!;
-    expect(failed).toMatchObject({ command_status: 'FAILURE', command_meta: { reason: 'no space' } });
+    expect(failed).toMatchObject({
+      command_status: 'FAILURE',
+      command_meta: { reason: 'no space', code: 'disk_full', attempts: 1 },
+    });
+    expect(
+      (await targetRuns(stage.id))
+        .filter(({ status }) => status !== 'failure')
+        .map(({ command_meta }) => command_meta.code),
+    ).toEqual(['', '', '']);
     expect((await stageRuns(run)).map(({ status, reason }) => [status, reason])).toEqual([
       ['failure', '1 of 2 devices did not succeed'],
       ['cancelled', 'stage 1 did not succeed'],
@@ -240,6 +248,28 @@ describe('a target run', () => {
     await running.planner.answer(operation, items, 'CANCELLED');
     await reached(run, 'failure');
     expect(words(await targetRuns(one.id))).toEqual(['cancelled', 'failure']);
+  });
+
+  it('given a refusal, a time-out and a try that is followed by another, then its code is that of the last command', async () => {
+    const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 0 }];
+    const pipeline = await pipelineOf([{ name: 'one', rollout: { retry } }], running.planner.nodes(3));
+    const run = await startRun(pipeline);
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 3);
+    const [refused, lost, again] = items.map((item) => [item]) as [typeof items, typeof items, typeof items];
+    await running.planner.answer(operation, refused, 'FAILURE', '', { code: 'no_handler' });
+    await running.planner.answer(operation, lost, 'TIMEOUT', 'no answer', { code: 'in_progress_timeout' });
+    await running.planner.answer(operation, again, 'FAILURE', 'busy', { code: 'busy' });
+    const repeated = async () =>
+      (await askedFor(one, 0, 4)).items.filter((item) => item.ref === again[0]!.ref).slice(1);
+    await running.planner.answer(operation, await repeated());
+    await reached(run, 'failure');
+    const metas = new Map((await targetRuns(one.id)).map(({ device_id, command_meta }) => [device_id, command_meta]));
+    expect([refused, lost, again].map(([item]) => metas.get(item!.device_id))).toEqual([
+      { reason: 'no_handler', code: 'no_handler', attempts: 1 },
+      { reason: 'no answer', code: 'in_progress_timeout', attempts: 1 },
+      { reason: '', code: '', attempts: 2 },
+    ]);
   });
 
   it('given a device that is added while the stage goes on, then it has one for each operation, once', async () => {

@@ -183,7 +183,12 @@ export class StageFamily implements Family {
   ): Promise<void> {
     await this.runs.complete(
       tx,
-      done.map(({ ref, reason }) => ({ id: standing.get(ref)!.target_run_id, command_status: 'SUCCESS', reason })),
+      done.map(({ ref, reason, code }) => ({
+        id: standing.get(ref)!.target_run_id,
+        command_status: 'SUCCESS',
+        reason,
+        code,
+      })),
       'success',
     );
     const rows = await tx.query<UnderWay>(
@@ -214,10 +219,11 @@ export class StageFamily implements Family {
     );
     const timesOut = (await this.stageRun(tx, rollout.id)).ending === 'timeout';
     for (const [end, some] of Map.groupBy(parts, (part) => part.end)) {
-      const ends = some.map(({ id, reason }): TargetRunEnd => ({
+      const ends = some.map(({ id, reason, code = '' }): TargetRunEnd => ({
         id: current.get(id)!.run,
         command_status: COMMAND_STATUS[end],
         reason,
+        code,
       }));
       if (timesOut && end === 'cancelled') await this.giveUp(tx, some, 'timeout');
       else if (end === 'cancelled') {

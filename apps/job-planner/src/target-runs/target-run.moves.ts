@@ -16,6 +16,8 @@ export interface TargetRunEnd {
   /** SUCCESS, FAILURE, TIMEOUT or CANCELLED, as its command; empty where it never had one. */
   command_status: string;
   reason: string;
+  /** Of the command; empty where it has none. */
+  code: string;
 }
 
 /** Moves target runs along their table; what has passed a state already is left where it is. */
@@ -57,7 +59,11 @@ export class TargetRunMoves {
     if (to === 'success') await tx.transition(targetRunTable, 'running', { ids, compute: { updated_at: 'now()' } });
     await tx.transition(targetRunTable, 'complete', {
       ids,
-      each: { command_status: ends.map((end) => end.command_status), reason: ends.map(({ reason }) => reason) },
+      each: {
+        command_status: ends.map((end) => end.command_status),
+        reason: ends.map(({ reason }) => reason),
+        code: ends.map(({ code }) => code),
+      },
       compute: { updated_at: 'now()', ended_at: 'now()' },
     });
     await tx.transition(targetRunTable, to, { ids, each: { reason: ends.map(({ reason }) => reason) } });
