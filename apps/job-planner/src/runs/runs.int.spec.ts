@@ -250,6 +250,41 @@ describe('a target run', () => {
     expect(words(await targetRuns(one.id))).toEqual(['cancelled', 'failure']);
   });
 
+  it('given an operation that succeeds while its stage is being cancelled, then it has succeeded, and what follows it is cancelled', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(2), ['A', 'B']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 2);
+    await running.planner.step(operation, items.slice(0, 1), 'INITIATED');
+    await expect.poll(async () => words(await targetRuns(one.id))).toContain('running');
+    await setRun(run, 'cancelled');
+    await vi.waitUntil(() => running.planner.cancels.some((batch) => batch.head.request_id === operation));
+    await running.planner.answer(operation, items);
+    await reached(run, 'cancelled');
+    expect((await targetRuns(one.id)).map(({ status, command_status }) => [status, command_status]).sort()).toEqual([
+      ['cancelled', ''],
+      ['cancelled', ''],
+      ['success', 'SUCCESS'],
+      ['success', 'SUCCESS'],
+    ]);
+  });
+
+  it('given a device that did its operation while it was taken for offline, then it does the next one', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1), ['A', 'B']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const a = await askedFor(one, 0, 1);
+    await running.planner.step(a.operation, a.items, 'HELD');
+    await expect.poll(async () => (await stageRuns(run))[0]!.progress).toMatchObject({ offline: 1, in_flight: 0 });
+    await running.planner.answer(a.operation, a.items);
+    const b = await askedFor(one, 1, 1);
+    expect((await stageRuns(run))[0]!.progress).toMatchObject({ offline: 0, pending: 0, in_flight: 1 });
+    await running.planner.answer(b.operation, b.items);
+    await reached(run, 'success');
+    expect((await targetRuns(one.id)).map(({ status, command_meta }) => [status, command_meta.attempts])).toEqual([
+      ['success', 1],
+      ['success', 1],
+    ]);
+  });
+
   it('given a refusal, a time-out and a try that is followed by another, then its code is that of the last command', async () => {
     const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 0 }];
     const pipeline = await pipelineOf([{ name: 'one', rollout: { retry } }], running.planner.nodes(3));
