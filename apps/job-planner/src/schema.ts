@@ -11,6 +11,7 @@ import { TargetListDeviceGroupEntity } from './pipelines/target-list-device-grou
 import { TargetListEntity } from './pipelines/target-list.entity.js';
 import { TargetRemovalEntity } from './pipelines/target-removal.entity.js';
 import { TargetEntity } from './pipelines/target.entity.js';
+import { StageRunRemovalEntity } from './retention/stage-run-removal.entity.js';
 import { TaskRemovalEntity } from './retention/task-removal.entity.js';
 import { Runs1700000003700 } from './migrations/1700000003700-runs.js';
 import { Operations1700000003800 } from './migrations/1700000003800-operations.js';
@@ -37,6 +38,7 @@ export const entities = [
   StageDeviceEntity,
   StageRunEntity,
   StageRunOperationEntity,
+  StageRunRemovalEntity,
   TargetRunEntity,
   StageEntity,
   StageTargetListEntity,

@@ -67,7 +67,7 @@ const StageMeta = Type.Object({
   rollout: Stage.properties.rollout,
 });
 
-/** A stage's part in a run (vendor's `StageRun`). Ours: `progress`, of devices, and `reason`. */
+/** A stage's part in a run (vendor's `StageRun`). Ours: `progress`, of devices, `reason`, and `target_runs_deleted_at`. */
 export const StageRun = Type.Object({
   id: Uuid,
   pipeline_id: Uuid,
@@ -77,6 +77,12 @@ export const StageRun = Type.Object({
   status: Type.Enum([...STAGE_RUN_STATES]),
   reason: Type.String(),
   progress: Maybe(Progress),
+  target_runs_deleted_at: Type.Optional(
+    Type.String({
+      format: 'date-time',
+      description: 'the stage run ended so long ago that its target runs are no longer kept',
+    }),
+  ),
   ...authored,
   ...timed,
 });
@@ -209,7 +215,7 @@ export const pipelineRuns = {
     Type.Object({ ...ofStageRun, id: Uuid }),
     StageRunOperation,
   ),
-  /** In the order in which they were made; those of a device one after the other. */
+  /** In the order in which they were made; those of a device one after the other. `not_found` once they were deleted. */
   listTargetRuns: defineRpc(
     'job-planner',
     'listTargetRuns',

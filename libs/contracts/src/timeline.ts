@@ -5,6 +5,7 @@ import { deviceEntity } from './device-state.js';
 import { driftEntity } from './drift.js';
 import { jobTaskEntity } from './job-planner.js';
 import { deviceOperationEntity } from './operations.js';
+import { targetRunEntity } from './pipeline-runs.js';
 import { defineRpc } from './rpc.js';
 import { ExactTime, JsonObject, ProjectId, Uuid } from './schema.js';
 import type { ServiceName } from './services.js';
@@ -17,6 +18,7 @@ export const TIMELINE_ENTITIES = [
   deviceOperationEntity.name,
   commandEntity.name,
   jobTaskEntity.name,
+  targetRunEntity.name,
 ];
 
 /** One thing that happened to a device: that an entity came into a state. A reason is known of each entity's present state, of drifts always. */

@@ -2,13 +2,14 @@ import Type, { type Static } from 'typebox';
 import { COMMAND_WAITS, commandEntity } from './command.js';
 import { jobEntity, jobTaskEntity } from './job-planner.js';
 import { deviceOperationEntity, operationEntity } from './operations.js';
+import { pipelineRunEntity, stageRunEntity, targetRunEntity } from './pipeline-runs.js';
 import { defineRpc } from './rpc.js';
 import { ExactTime, ProjectId, Uuid } from './schema.js';
 import type { ServiceName } from './services.js';
 
 /**
  * What anything may wait for (rollout.md, promise 5): as a command ({@link COMMAND_WAITS}; `slot`: also a place among those that its job or
- * operation has in flight; `in_flight`: also the end of what it started itself), the word of a person, the finding of its devices, its turn,
+ * operation has in flight, or its turn after what comes before it in a run of a pipeline; `in_flight`: also the end of what it started itself), the word of a person, the finding of its devices, its turn,
  * which is now, the report that proves it, or the time between two waves.
  */
 export const WAITS = [...COMMAND_WAITS, 'approval', 'resolve', 'dispatch', 'proof', 'soak'] as const;
@@ -19,7 +20,13 @@ export type WaitsFor = (typeof WAITS)[number];
 export const WAITING_ENTITIES = {
   'device-state': [operationEntity.name, deviceOperationEntity.name],
   'command-dispatcher': [commandEntity.name],
-  'job-planner': [jobEntity.name, jobTaskEntity.name],
+  'job-planner': [
+    jobEntity.name,
+    jobTaskEntity.name,
+    pipelineRunEntity.name,
+    stageRunEntity.name,
+    targetRunEntity.name,
+  ],
 } as const;
 
 /** A service that keeps what waits. */

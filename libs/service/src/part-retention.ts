@@ -32,7 +32,8 @@ export class PartRetention extends PartRemoval {
     const given = await this.giveUp(new Date(now - this.config.historyDays * DAY_MS));
     if (given > 0) {
       const { table, parts } = this.whole;
-      this.logger.info({ [table]: given, parts }, 'the parts of what ended long ago are being deleted');
+      const tables = parts.map((part) => part.table);
+      this.logger.info({ [table]: given, parts: tables }, 'the parts of what ended long ago are being deleted');
     }
     return (await super.step()) || given > 0;
   }

@@ -10,10 +10,9 @@ export class DeviceOperationRetention extends PartRetention {
       table: 'operation',
       finished: `devices_deleted_at IS NULL AND state IN ('SUCCESS', 'FAILURE', 'CANCELLED', 'TIMEOUT')`,
       giveUp: 'devices_deleted_at = now()',
-      parts: 'device_operation',
+      parts: [{ table: 'device_operation', order: 'device_id' }],
       removals: 'device_operation_removal',
       key: 'operation_id',
-      order: 'device_id',
     };
     super(operations, dataSource, config, logger);
   }

@@ -43,11 +43,22 @@ export class Runs1700000003700 implements MigrationInterface {
         target_list_ids jsonb NOT NULL,
         ending text,
         deadline timestamptz,
+        target_runs_deleted_at timestamptz,
         ${authored},
         PRIMARY KEY (project_id, id)
       )`);
     await runner.query(`CREATE UNIQUE INDEX stage_run_of_run ON stage_run (project_id, pipeline_run_id, place)`);
     await runner.query(`CREATE INDEX stage_run_due ON stage_run (deadline) WHERE deadline IS NOT NULL`);
+    await runner.query(
+      `CREATE INDEX stage_run_finished ON stage_run (state_at) WHERE target_runs_deleted_at IS NULL AND from_state <> 'pending'
+         AND state IN ('success', 'failure', 'cancelled', 'timeout', 'invalid')`,
+    );
+    await runner.query(`
+      CREATE TABLE stage_run_removal (
+        project_id text NOT NULL,
+        stage_run_id uuid NOT NULL,
+        PRIMARY KEY (project_id, stage_run_id)
+      )`);
     await runner.query(`
       CREATE TABLE stage_run_operation (
         project_id text NOT NULL,
@@ -79,6 +90,10 @@ export class Runs1700000003700 implements MigrationInterface {
       ) WITH (fillfactor = 70)`);
     await runner.query(`CREATE INDEX stage_device_of_run ON stage_device (project_id, stage_run_id, id)`);
     for (const index of targetIndexes('stage_device', 'stage_run_id')) await runner.query(index);
+    await runner.query(
+      `CREATE INDEX stage_device_again ON stage_device (project_id, stage_run_id, target_run_id)
+         WHERE state = 'Waiting' AND waits_for = '' AND releases > 0`,
+    );
     await runner.query(`
       CREATE TABLE target_run (
         ${stateTableColumns({ activity: false, traced: false })},
@@ -98,6 +113,11 @@ export class Runs1700000003700 implements MigrationInterface {
       ) WITH (fillfactor = 70)`);
     await runner.query(`CREATE INDEX target_run_order ON target_run (project_id, stage_run_id, stage_device_id, step)`);
     await runner.query(`CREATE UNIQUE INDEX target_run_of_device ON target_run (project_id, stage_device_id, step)`);
+    // Not by its state, so that a change of that need not touch the indexes.
+    await runner.query(
+      `CREATE INDEX target_run_to_come ON target_run (project_id, stage_run_id, id)
+         WHERE started_at IS NULL AND ended_at IS NULL`,
+    );
   }
 
   // Forward only.

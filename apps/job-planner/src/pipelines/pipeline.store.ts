@@ -17,6 +17,11 @@ const IS_VALID = `
       EXISTS (SELECT FROM pipeline_operation o WHERE o.project_id = s.project_id AND o.stage_id = s.id)
       AND (${targetsOfStage('target', 'AND g.is_active')} OR ${targetsOfStage('target_list_device_group')})))`;
 
+/** What runs statements: a transaction of TypeORM, or one of the journal. */
+interface Queries {
+  query(sql: string, parameters: unknown[]): Promise<unknown>;
+}
+
 /** A pipeline with what follows from all that belongs to it. */
 export type PipelineRow = PipelineEntity & { is_valid: boolean };
 
@@ -41,12 +46,13 @@ export class PipelineStore extends DefinitionStore<PipelineEntity, PipelineRow> 
     ]);
     if (rows.length === 0) throw new DomainError('not_found', `no pipeline ${id}`);
   }
-  /** Its run that has not ended, if there is one. The pipeline is locked. */
-  async openRun(manager: EntityManager, { project_id, id }: PipelineRow): Promise<string | undefined> {
-    const [run] = await manager.query<{ id: string }[]>(
+
+  /** The pipeline, which is locked, has no run under way. @throws DomainError `conflict` naming the run that it has. */
+  async refuseOpenRun(queries: Queries, project: string, id: string): Promise<void> {
+    const [run] = (await queries.query(
       `SELECT id FROM pipeline_run WHERE project_id = $1 AND pipeline_id = $2 AND due_at IS NOT NULL LIMIT 1`,
-      [project_id, id],
-    );
-    return run?.id;
+      [project, id],
+    )) as { id: string }[];
+    if (run) throw new DomainError('conflict', `run ${run.id} of the pipeline has not ended`);
   }
 }

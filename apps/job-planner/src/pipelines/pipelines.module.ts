@@ -44,5 +44,6 @@ import { TargetsRpc } from './targets.rpc.js';
     OperationListStore,
     PipelineOperationStore,
   ],
+  exports: [PipelineStore],
 })
 export class PipelinesModule {}

@@ -1,5 +1,4 @@
 import {
-  DomainError,
   Pipeline,
   pipelines,
   PIPELINE_TIMEOUT_SECONDS,
@@ -72,8 +71,7 @@ export class PipelinesRpc {
   delete(key: Request<'delete'>): Promise<Pipeline> {
     return this.changes.of(key.project_id, key.id, async (manager) => {
       const pipeline = await this.store.get(key, manager);
-      const run = await this.store.openRun(manager, pipeline);
-      if (run !== undefined) throw new DomainError('conflict', `run ${run} of the pipeline has not ended`);
+      await this.store.refuseOpenRun(manager, key.project_id, key.id);
       await this.targets.giveUpAll(manager, key.project_id, key.id);
       await this.store.delete(manager, pipeline);
       return toPipeline(pipeline);

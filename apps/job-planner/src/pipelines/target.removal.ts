@@ -6,6 +6,7 @@ import { DataSource } from 'typeorm';
 @Injectable()
 export class TargetRemoval extends PartRemoval {
   constructor(dataSource: DataSource, @Inject(LOGGER) logger: Logger) {
-    super({ parts: 'target', removals: 'target_removal', key: 'target_list_id', order: 'id' }, dataSource, logger);
+    const targets = { parts: [{ table: 'target', order: 'id' }], removals: 'target_removal', key: 'target_list_id' };
+    super(targets, dataSource, logger);
   }
 }

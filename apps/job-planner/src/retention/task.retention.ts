@@ -14,10 +14,9 @@ export class TaskRetention extends PartRetention {
       table: 'job',
       finished: FINISHED,
       giveUp: 'tasks_deleted_at = now(), target_ids = NULL',
-      parts: 'job_task',
+      parts: [{ table: 'job_task', order: 'id' }],
       removals: 'task_removal',
       key: 'job_id',
-      order: 'id',
     };
     super(jobs, dataSource, config, logger);
   }

@@ -45,6 +45,8 @@ export interface EndedPart {
   id: string;
   end: DeviceEnd;
   reason: string;
+  /** That of its command, where that decided the end. */
+  code?: string;
 }
 
 /** What command-dispatcher says of a command before its end. */

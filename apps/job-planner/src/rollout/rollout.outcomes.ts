@@ -30,6 +30,8 @@ export interface End {
   command_id: string;
   end: DeviceEnd;
   reason: string;
+  /** That of its command, where that decided the end. */
+  code?: string;
   sent: boolean;
 }
 
@@ -88,11 +90,11 @@ export class RolloutOutcomes {
           ...(end === 'succeeded' ? (['took'] as const) : []),
         ],
       });
-      const reasons = new Map(some.map(({ ref, reason }) => [ref, reason]));
+      const words = new Map(some.map(({ ref, reason, code = '' }) => [ref, { reason, code }]));
       await family.finished(
         tx,
         rollout,
-        moved.map(({ id }) => ({ id, end, reason: reasons.get(id)! })),
+        moved.map(({ id }) => ({ id, end, ...words.get(id)! })),
       );
       addTo(changes, { ...endsAs(end, moved.length) });
       addTo(changes, leaving(moved));

@@ -78,11 +78,7 @@ export class RunAct {
       const stage = (await this.runs.stages(tx, pipeline_run_id)).find((one) => one.id === id)!;
       if (isEnd(stageRunLifecycle, stage.state) || stage.state === 'complete')
         throw invalidStatus(`a stage run that is ${stage.state} cannot be set to cancelled`);
-      await tx.query(`UPDATE stage_run SET updated_by = $3, updated_at = now() WHERE project_id = $1 AND id = $2`, [
-        project_id,
-        id,
-        by,
-      ]);
+      await this.runs.touchStage(tx, id, by);
       const moved = await tx.transition(stageRunTable, 'cancelled', {
         ids: [id],
         from: ['pending'],

@@ -129,11 +129,7 @@ export class RunAdvance {
   async stopStage({ project_id }: RunnerKey, id: string, as: 'cancelled' | 'timeout'): Promise<void> {
     await this.journal.transaction(project_id, async (tx) => {
       const rollout = await this.rollouts.lock(tx, id);
-      await tx.query(`UPDATE stage_run SET ending = coalesce(ending, $3) WHERE project_id = $1 AND id = $2`, [
-        project_id,
-        id,
-        as,
-      ]);
+      await this.runs.endStageAs(tx, id, as);
       if (!rollout || rollout.row.wish === 'cancel') return;
       const reason = as === 'timeout' ? 'its time was up' : 'cancelled';
       rollout.set({ wish: 'cancel', reason, at_rest: false, due_at: new Date(rollout.now) });

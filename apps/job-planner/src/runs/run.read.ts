@@ -106,6 +106,7 @@ export class RunRead {
   }
 
   private async targetRunRow(project_id: string, stage_run_id: string, id: string): Promise<TargetRunEntity> {
+    await this.withTargetRuns(project_id, stage_run_id);
     const row = await this.dataSource.getRepository(TargetRunEntity).findOneBy({ project_id, stage_run_id, id });
     if (!row) throw new DomainError('not_found', `no target run ${id}`);
     return row;
@@ -118,7 +119,7 @@ export class RunRead {
     limit,
     offset,
   }: Request<'listTargetRuns'>): Promise<Response<'listTargetRuns'>> {
-    await this.existing(project_id, stage_run_id);
+    await this.withTargetRuns(project_id, stage_run_id);
     const filter = `t.project_id = $1 AND t.stage_run_id = $2 ${status ? 'AND t.state = $3' : ''}`;
     const values = [project_id, stage_run_id, ...(status ? [status] : [])];
     const order = 'stage_device_id, step';
@@ -167,9 +168,20 @@ export class RunRead {
     };
   }
 
-  private async existing(project_id: string, stage_run_id: string): Promise<void> {
-    const isThere = await this.dataSource.getRepository(StageRunEntity).existsBy({ project_id, id: stage_run_id });
-    if (!isThere) throw new DomainError('not_found', `no stage run ${stage_run_id}`);
+  private async existing(project_id: string, id: string): Promise<StageRunEntity> {
+    const row = await this.dataSource.getRepository(StageRunEntity).findOneBy({ project_id, id });
+    if (!row) throw new DomainError('not_found', `no stage run ${id}`);
+    return row;
+  }
+
+  /** @throws DomainError `not_found` where there is no such stage run, or its target runs were deleted. */
+  private async withTargetRuns(project_id: string, id: string): Promise<void> {
+    const { target_runs_deleted_at: at } = await this.existing(project_id, id);
+    if (at)
+      throw new DomainError(
+        'not_found',
+        `the target runs of the stage run were deleted on ${at.toISOString().slice(0, 10)}`,
+      );
   }
 }
 
@@ -206,6 +218,7 @@ const toStageRun = (row: StageRunEntity, rollout: Watched | undefined): StageRun
   status: row.state,
   reason: row.reason,
   progress: rollout ? progressOf(rollout, Date.now()) : null,
+  ...(row.target_runs_deleted_at && { target_runs_deleted_at: row.target_runs_deleted_at.toISOString() }),
   ...authorOf(row),
 });
 

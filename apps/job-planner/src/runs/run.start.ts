@@ -2,6 +2,7 @@ import { DomainError, type PipelineRun, type pipelineRuns, type RpcRequest } fro
 import { Journal } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
+import { PipelineStore } from '../pipelines/pipeline.store.js';
 import { stageRunTable } from '../stage-runs/stage-run.table.js';
 import { pipelineRunTable } from './pipeline-run.table.js';
 import { RunRead } from './run.read.js';
@@ -13,6 +14,7 @@ import { RunWake } from './run.wake.js';
 export class RunStart {
   constructor(
     private readonly journal: Journal,
+    private readonly pipelines: PipelineStore,
     private readonly runs: RunStore,
     private readonly read: RunRead,
     private readonly wake: RunWake,
@@ -34,15 +36,14 @@ export class RunStart {
       if (!pipeline) throw new DomainError('not_found', `no pipeline ${pipeline_id}`);
       if (await this.runs.lock(tx, id)) return;
       if (!pipeline.is_active) throw new DomainError('invalid', 'the pipeline is not active');
-      const { last, open } = await this.runs.before(tx, pipeline_id);
-      if (open !== null) throw new DomainError('conflict', `run ${open} of the pipeline has not ended`);
+      await this.pipelines.refuseOpenRun(tx, project_id, pipeline_id);
       await tx.create(
         pipelineRunTable,
         {
           id: [id],
           pipeline_id: [pipeline_id],
           pipeline_name: [pipeline.name],
-          run_number: [last + 1],
+          run_number: [(await this.runs.lastNumber(tx, pipeline_id)) + 1],
           started_by: [actor_id],
           created_by: [by],
           updated_by: [by],

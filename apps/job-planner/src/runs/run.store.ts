@@ -3,6 +3,7 @@ import type { Tx } from '@muster/journal';
 import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import type { StageRunEntity } from '../stage-runs/stage-run.entity.js';
 import type { RunWish } from './run.decide.js';
 
 /** A run as its lock gives it, with the time of the database. */
@@ -85,15 +86,13 @@ export class RunStore {
     return pipeline;
   }
 
-  /** The number of the pipeline's last run, and the one that has not ended. The pipeline is locked. */
-  async before(tx: Tx, pipeline: string): Promise<{ last: number; open: string | null }> {
-    const [row] = await tx.query<{ last: number; open: string | null }>(
-      `SELECT coalesce(max(run_number), 0)::integer AS last,
-         (SELECT id FROM pipeline_run WHERE project_id = $1 AND pipeline_id = $2 AND due_at IS NOT NULL LIMIT 1) AS open
-       FROM pipeline_run WHERE project_id = $1 AND pipeline_id = $2`,
+  /** The number of the pipeline's last run; 0 where it had none. The pipeline is locked. */
+  async lastNumber(tx: Tx, pipeline: string): Promise<number> {
+    const [row] = await tx.query<{ last: number }>(
+      `SELECT coalesce(max(run_number), 0)::integer AS last FROM pipeline_run WHERE project_id = $1 AND pipeline_id = $2`,
       [tx.project, pipeline],
     );
-    return row!;
+    return row!.last;
   }
 
   /** The stages of a pipeline as they are, in their order. The pipeline is locked. */
@@ -130,6 +129,24 @@ export class RunStore {
     );
   }
 
+  /** Notes who acted on a stage run. The run is locked. */
+  async touchStage(tx: Tx, id: string, by: number): Promise<void> {
+    await tx.query(`UPDATE stage_run SET updated_by = $3, updated_at = now() WHERE project_id = $1 AND id = $2`, [
+      tx.project,
+      id,
+      by,
+    ]);
+  }
+
+  /** Notes as what a stage run ends once its rollout stands still; what was noted first stays. */
+  async endStageAs(tx: Tx, id: string, as: NonNullable<StageRunEntity['ending']>): Promise<void> {
+    await tx.query(`UPDATE stage_run SET ending = coalesce(ending, $3) WHERE project_id = $1 AND id = $2`, [
+      tx.project,
+      id,
+      as,
+    ]);
+  }
+
   async operations(
     tx: Tx,
     stageRun: string,
@@ -164,15 +181,14 @@ export class RunStore {
     );
   }
 
-  /** All that belongs to the run goes with it. */
+  /** The run is gone at once; the target runs of its stages, which may be a million, go in the background. */
   async delete(project: string, id: string): Promise<void> {
     await this.dataSource.query(
       `WITH stages AS (DELETE FROM stage_run WHERE project_id = $1 AND pipeline_run_id = $2 RETURNING id),
          operations AS (DELETE FROM stage_run_operation o USING stages s WHERE o.project_id = $1 AND o.stage_run_id = s.id),
-         devices AS (DELETE FROM stage_device d USING stages s WHERE d.project_id = $1 AND d.stage_run_id = s.id),
-         targets AS (DELETE FROM target_run t USING stages s WHERE t.project_id = $1 AND t.stage_run_id = s.id),
          rollouts AS (DELETE FROM rollout r USING stages s WHERE r.project_id = $1 AND r.id = s.id),
-         asked AS (DELETE FROM approval a USING stages s WHERE a.project_id = $1 AND a.subject_id = s.id)
+         asked AS (DELETE FROM approval a USING stages s WHERE a.project_id = $1 AND a.subject_id = s.id),
+         removals AS (INSERT INTO stage_run_removal (project_id, stage_run_id) SELECT $1, id FROM stages ON CONFLICT DO NOTHING)
        DELETE FROM pipeline_run WHERE project_id = $1 AND id = $2`,
       [project, id],
     );

@@ -1,16 +1,9 @@
-import {
-  pipelineRuns,
-  pipelines,
-  type NewStage,
-  type PipelineRun,
-  type RunState,
-  type StageRun,
-  type TargetRun,
-} from '@muster/contracts';
+import { pipelineRuns, pipelines, type StageRun, type TargetRun } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ADA, BOB, RunningPipelines } from '../testing/running-pipelines.js';
-import { PROJECT, USER } from '../testing/running-planner.js';
+import { PROJECT } from '../testing/running-planner.js';
+import { runsOf } from '../testing/runs-of-test.js';
 
 let running: RunningPipelines;
 
@@ -19,67 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => running.planner.service.stop());
 
-/** A pipeline whose stages all work on the same devices with these operations. */
-async function pipelineOf(stages: NewStage[], devices: string[], operations = ['INSTALL']) {
-  const pipeline = await running.pipeline('release');
-  const list = await running.list(pipeline.id);
-  await running.addAll({ project_id: PROJECT, pipeline_id: pipeline.id, target_list_id: list.id }, devices);
-  for (const definition of stages) {
-    const stage = await running.stage(pipeline.id, definition);
-    await running.link(stage.id, list.id);
-    const operationList = await running.operationList(stage.id);
-    for (const operation_type of operations)
-      await running.call(pipelines.operation.create, {
-        project_id: PROJECT,
-        operation_list_id: operationList.id,
-        id: uuid(),
-        definition: { operation_type, args: { app: 'kiosk' } },
-        by: ADA,
-      });
-  }
-  return pipeline.id;
-}
-
-const startRun = (pipeline_id: string, id = uuid()): Promise<PipelineRun> =>
-  running.call(pipelineRuns.startRun, { project_id: PROJECT, pipeline_id, id, by: ADA, actor_id: USER });
-const runOf = (id: string): Promise<PipelineRun> => running.call(pipelineRuns.getRun, { project_id: PROJECT, id });
-const setRun = (run: PipelineRun, status: 'running' | 'waiting' | 'cancelled') =>
-  running.call(pipelineRuns.setRun, { project_id: PROJECT, pipeline_id: run.pipeline_id, id: run.id, status, by: BOB });
-const stageRuns = async (run: PipelineRun): Promise<StageRun[]> =>
-  (
-    await running.call(pipelineRuns.listStageRuns, {
-      project_id: PROJECT,
-      pipeline_run_id: run.id,
-      limit: 100,
-      offset: 0,
-    })
-  ).results;
-const operationsOf = async (stage_run_id: string) =>
-  (
-    await running.call(pipelineRuns.listStageRunOperations, {
-      project_id: PROJECT,
-      stage_run_id,
-      limit: 100,
-      offset: 0,
-    })
-  ).results;
-const targetRuns = async (stage_run_id: string): Promise<TargetRun[]> =>
-  (await running.call(pipelineRuns.listTargetRuns, { project_id: PROJECT, stage_run_id, limit: 1000, offset: 0 }))
-    .results;
-
-async function reached(run: PipelineRun, status: RunState): Promise<PipelineRun> {
-  let last = run;
-  await vi.waitUntil(async () => (last = await runOf(run.id)).status === status).catch(() => undefined);
-  expect(last.status).toBe(status);
-  return last;
-}
-
-/** The commands asked for an operation of a stage run, once there are so many. */
-async function askedFor(stage: StageRun, step: number, count: number) {
-  const operation = (await operationsOf(stage.id))[step]!;
-  return { operation: operation.id, items: await running.planner.askedFor(operation.id, count) };
-}
-
+const { pipelineOf, startRun, runOf, setRun, stageRuns, targetRuns, reached, askedFor } = runsOf(() => running);
 const words = (runs: TargetRun[]) => runs.map(({ status }) => status).sort();
 
 describe('a run of a pipeline', () => {
@@ -134,14 +67,22 @@ describe('a run of a pipeline', () => {
     const run = await startRun(pipeline);
     const [stage, never] = (await stageRuns(run)) as [StageRun, StageRun];
     const a = await askedFor(stage, 0, 2);
-    await running.planner.answer(a.operation, a.items.slice(0, 1), 'FAILURE', 'no space');
+    await running.planner.answer(a.operation, a.items.slice(0, 1), 'FAILURE', 'no space', { code: 'disk_full' });
     await running.planner.answer(a.operation, a.items.slice(1));
     const b = await askedFor(stage, 1, 1);
     await running.planner.answer(b.operation, b.items);
     await reached(run, 'failure');
     expect(words(await targetRuns(stage.id))).toEqual(['failure', 'invalid', 'success', 'success']);
     const failed = (await targetRuns(stage.id)).find(({ status }) => status === 'failure')!;
-    expect(failed).toMatchObject({ command_status: 'FAILURE', command_meta: { reason: 'no space' } });
+    expect(failed).toMatchObject({
+      command_status: 'FAILURE',
+      command_meta: { reason: 'no space', code: 'disk_full', attempts: 1 },
+    });
+    expect(
+      (await targetRuns(stage.id))
+        .filter(({ status }) => status !== 'failure')
+        .map(({ command_meta }) => command_meta.code),
+    ).toEqual(['', '', '']);
     expect((await stageRuns(run)).map(({ status, reason }) => [status, reason])).toEqual([
       ['failure', '1 of 2 devices did not succeed'],
       ['cancelled', 'stage 1 did not succeed'],
@@ -307,6 +248,63 @@ describe('a target run', () => {
     await running.planner.answer(operation, items, 'CANCELLED');
     await reached(run, 'failure');
     expect(words(await targetRuns(one.id))).toEqual(['cancelled', 'failure']);
+  });
+
+  it('given an operation that succeeds while its stage is being cancelled, then it has succeeded, and what follows it is cancelled', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(2), ['A', 'B']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 2);
+    await running.planner.step(operation, items.slice(0, 1), 'INITIATED');
+    await expect.poll(async () => words(await targetRuns(one.id))).toContain('running');
+    await setRun(run, 'cancelled');
+    await vi.waitUntil(() => running.planner.cancels.some((batch) => batch.head.request_id === operation));
+    await running.planner.answer(operation, items);
+    await reached(run, 'cancelled');
+    expect((await targetRuns(one.id)).map(({ status, command_status }) => [status, command_status]).sort()).toEqual([
+      ['cancelled', ''],
+      ['cancelled', ''],
+      ['success', 'SUCCESS'],
+      ['success', 'SUCCESS'],
+    ]);
+  });
+
+  it('given a device that did its operation while it was taken for offline, then it does the next one', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1), ['A', 'B']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const a = await askedFor(one, 0, 1);
+    await running.planner.step(a.operation, a.items, 'HELD');
+    await expect.poll(async () => (await stageRuns(run))[0]!.progress).toMatchObject({ offline: 1, in_flight: 0 });
+    await running.planner.answer(a.operation, a.items);
+    const b = await askedFor(one, 1, 1);
+    expect((await stageRuns(run))[0]!.progress).toMatchObject({ offline: 0, pending: 0, in_flight: 1 });
+    await running.planner.answer(b.operation, b.items);
+    await reached(run, 'success');
+    expect((await targetRuns(one.id)).map(({ status, command_meta }) => [status, command_meta.attempts])).toEqual([
+      ['success', 1],
+      ['success', 1],
+    ]);
+  });
+
+  it('given a refusal, a time-out and a try that is followed by another, then its code is that of the last command', async () => {
+    const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 0 }];
+    const pipeline = await pipelineOf([{ name: 'one', rollout: { retry } }], running.planner.nodes(3));
+    const run = await startRun(pipeline);
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 3);
+    const [refused, lost, again] = items.map((item) => [item]) as [typeof items, typeof items, typeof items];
+    await running.planner.answer(operation, refused, 'FAILURE', '', { code: 'no_handler' });
+    await running.planner.answer(operation, lost, 'TIMEOUT', 'no answer', { code: 'in_progress_timeout' });
+    await running.planner.answer(operation, again, 'FAILURE', 'busy', { code: 'busy' });
+    const repeated = async () =>
+      (await askedFor(one, 0, 4)).items.filter((item) => item.ref === again[0]!.ref).slice(1);
+    await running.planner.answer(operation, await repeated());
+    await reached(run, 'failure');
+    const metas = new Map((await targetRuns(one.id)).map(({ device_id, command_meta }) => [device_id, command_meta]));
+    expect([refused, lost, again].map(([item]) => metas.get(item!.device_id))).toEqual([
+      { reason: 'no_handler', code: 'no_handler', attempts: 1 },
+      { reason: 'no answer', code: 'in_progress_timeout', attempts: 1 },
+      { reason: '', code: '', attempts: 2 },
+    ]);
   });
 
   it('given a device that is added while the stage goes on, then it has one for each operation, once', async () => {

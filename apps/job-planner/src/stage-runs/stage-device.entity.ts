@@ -10,6 +10,7 @@ import { TargetRow } from '../rollout/target.row.js';
 @Index('stage_device_held', { synchronize: false })
 @Index('stage_device_in_flight', { synchronize: false })
 @Index('stage_device_unsuccessful', { synchronize: false })
+@Index('stage_device_again', { synchronize: false })
 export class StageDeviceEntity extends TargetRow {
   @Column('uuid')
   stage_run_id!: string;

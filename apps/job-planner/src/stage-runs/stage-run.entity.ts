@@ -6,6 +6,7 @@ import { Column, Entity, Index } from 'typeorm';
 @Entity({ name: 'stage_run' })
 @Index('stage_run_of_run', ['project_id', 'pipeline_run_id', 'place'], { unique: true })
 @Index('stage_run_due', ['deadline'], { where: 'deadline IS NOT NULL' })
+@Index('stage_run_finished', { synchronize: false })
 export class StageRunEntity extends StateRow<StageRunState> {
   @Column('uuid')
   pipeline_id!: string;
@@ -34,6 +35,10 @@ export class StageRunEntity extends StateRow<StageRunState> {
   /** When its time is up; null while it has not begun, and once it has ended. */
   @Column('timestamptz', { nullable: true })
   deadline!: Date | null;
+
+  /** When its target runs were deleted, long after its end; the counts of its rollout stay as they were. */
+  @Column('timestamptz', { nullable: true })
+  target_runs_deleted_at!: Date | null;
 
   @Column('integer')
   created_by!: number;

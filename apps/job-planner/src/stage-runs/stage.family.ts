@@ -9,6 +9,7 @@ import type { LockedRollout } from '../rollout/locked-rollout.js';
 import { request, type UnderWay } from '../rollout/rollout.ask.js';
 import type { RolloutEntity } from '../rollout/rollout.entity.js';
 import type { End, Outcome } from '../rollout/rollout.outcomes.js';
+import { noteInWaves } from '../rollout/rollout.waves.js';
 import { ended } from '../rollout/tally.js';
 import { FIRST_ASK_AT } from '../rollout/target.store.js';
 import { UNDER_WAY } from '../rollout/target.table.js';
@@ -32,6 +33,8 @@ interface Operation {
 interface Standing {
   id: string;
   state: string;
+  waits_for: string;
+  place: number;
   step: number;
   target_run_id: string;
   device_id: string;
@@ -162,33 +165,42 @@ export class StageFamily implements Family {
     const well = ends.filter(({ end }) => end === 'succeeded');
     if (last === 0 || well.length === 0) return ends;
     const standing = await this.standing(tx, well);
-    const going = well.filter(({ ref }) => {
-      const part = standing.get(ref);
-      return part?.state === 'Running' && part.step < last && part.next_state === 'pending';
+    const done = well.filter(({ ref }) => (standing.get(ref)?.step ?? last) < last);
+    if (done.length === 0) return ends;
+    // What a device did counts, also where it is not to do more.
+    const runs = done.map(({ ref, reason, code }) => {
+      return { id: standing.get(ref)!.target_run_id, command_status: COMMAND_STATUS.succeeded, reason, code };
     });
-    if (going.length > 0) await this.next(tx, rollout, going, standing);
-    const isGoing = new Set(going.map(({ ref }) => ref));
-    return ends.flatMap((one): (End & Outcome)[] => {
-      if (isGoing.has(one.ref)) return [];
-      const part = standing.get(one.ref);
-      // What follows was cancelled, or all of it is being so.
-      const stops = one.end === 'succeeded' && part !== undefined && part.step < last;
-      return [stops ? { ...one, end: 'cancelled', reason: 'cancelled before its next operation' } : one];
-    });
+    await this.runs.complete(tx, runs, 'success');
+    const parts = done.map(({ ref }) => standing.get(ref)!).filter(({ next_state }) => next_state === 'pending');
+    const running = parts.filter(({ state }) => state === 'Running');
+    const waiting = parts.filter(({ state }) => state === 'Waiting');
+    if (running.length > 0) await this.next(tx, rollout, running);
+    if (waiting.length > 0) await this.waitForNext(tx, rollout, waiting);
+    const isGoing = new Set([...running, ...waiting].map(({ id }) => id));
+    const stops = new Set(done.map(({ ref }) => ref));
+    return ends
+      .filter(({ ref }) => !isGoing.has(ref))
+      .map((one) =>
+        // What follows was cancelled, or all of it is being so.
+        stops.has(one.ref) ? { ...one, end: 'cancelled', reason: 'cancelled before its next operation' } : one,
+      );
+  }
+
+  /** Devices that were thought to be offline, and did their operation all the same, wait for a slot for the next one. */
+  private async waitForNext(tx: Tx, rollout: LockedRollout, parts: readonly Standing[]): Promise<void> {
+    await tx.query(
+      `UPDATE stage_device t SET step = t.step + 1, target_run_id = i.run, command_id = NULL, attempts = 0, asks = 0, waits_for = '', ask_at = NULL
+       FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'run'])} WHERE t.project_id = i.project_id AND t.id = i.id`,
+      [tx.project, parts.map(({ id }) => id), parts.map(({ next_id }) => next_id)],
+    );
+    const offline = parts.filter(({ waits_for }) => waits_for === 'offline').map(({ place }) => place);
+    rollout.count({ offline: -offline.length, pending: offline.length });
+    noteInWaves(rollout, offline, 'offline', -1);
   }
 
   /** Devices whose operation succeeded begin the next one. */
-  private async next(
-    tx: Tx,
-    rollout: LockedRollout,
-    done: readonly (End & Outcome)[],
-    standing: ReadonlyMap<string, Standing>,
-  ): Promise<void> {
-    await this.runs.complete(
-      tx,
-      done.map(({ ref, reason }) => ({ id: standing.get(ref)!.target_run_id, command_status: 'SUCCESS', reason })),
-      'success',
-    );
+  private async next(tx: Tx, rollout: LockedRollout, parts: readonly Standing[]): Promise<void> {
     const rows = await tx.query<UnderWay>(
       `WITH going AS (
          UPDATE stage_device t SET step = t.step + 1, target_run_id = i.run, command_id = i.command, attempts = 1, asks = 0,
@@ -198,12 +210,7 @@ export class StageFamily implements Family {
          RETURNING t.id, ${[...UNDER_WAY, ...stageTargets.item].map((name) => `t.${name}`).join(', ')}
        )
        SELECT * FROM going`,
-      [
-        tx.project,
-        done.map(({ ref }) => ref),
-        done.map(({ ref }) => standing.get(ref)!.next_id),
-        done.map(() => uuid()),
-      ],
+      [tx.project, parts.map(({ id }) => id), parts.map(({ next_id }) => next_id), parts.map(() => uuid())],
     );
     request(tx, rollout, this, rows);
     await this.released(tx, rollout, rows);
@@ -217,10 +224,11 @@ export class StageFamily implements Family {
     );
     const timesOut = (await this.stageRun(tx, rollout.id)).ending === 'timeout';
     for (const [end, some] of Map.groupBy(parts, (part) => part.end)) {
-      const ends = some.map(({ id, reason }): TargetRunEnd => ({
+      const ends = some.map(({ id, reason, code = '' }): TargetRunEnd => ({
         id: current.get(id)!.run,
         command_status: COMMAND_STATUS[end],
         reason,
+        code,
       }));
       if (timesOut && end === 'cancelled') await this.giveUp(tx, some, 'timeout');
       else if (end === 'cancelled') {
@@ -337,7 +345,7 @@ export class StageFamily implements Family {
   /** Of the parts whose command is the one named: where they are, and what follows. */
   private async standing(tx: Tx, ends: readonly End[]): Promise<Map<string, Standing>> {
     const rows = await tx.query<Standing & Record<string, unknown>>(
-      `SELECT t.id, t.state, t.step, t.target_run_id, t.device_id, n.id AS next_id, n.state AS next_state
+      `SELECT t.id, t.state, t.waits_for, t.place, t.step, t.target_run_id, t.device_id, n.id AS next_id, n.state AS next_state
        FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'command'])} JOIN stage_device t USING (project_id, id)
        LEFT JOIN target_run n ON n.project_id = t.project_id AND n.stage_device_id = t.id AND n.step = t.step + 1
        WHERE t.command_id = i.command`,

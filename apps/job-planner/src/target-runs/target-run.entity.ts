@@ -6,6 +6,7 @@ import { Column, Entity, Index } from 'typeorm';
 @Entity({ name: 'target_run' })
 @Index('target_run_order', ['project_id', 'stage_run_id', 'stage_device_id', 'step'])
 @Index('target_run_of_device', ['project_id', 'stage_device_id', 'step'], { unique: true })
+@Index('target_run_to_come', { synchronize: false })
 export class TargetRunEntity extends StateRow<TargetRunState> {
   @Column('uuid')
   stage_run_id!: string;

@@ -16,16 +16,13 @@ export interface TargetRunEnd {
   /** SUCCESS, FAILURE, TIMEOUT or CANCELLED, as its command; empty where it never had one. */
   command_status: string;
   reason: string;
+  /** Of the command; empty where it has none. */
+  code: string;
 }
 
 /** Moves target runs along their table; what has passed a state already is left where it is. */
 @Injectable()
 export class TargetRunMoves {
-  /** It is their turn. */
-  async queue(tx: Tx, ids: readonly string[]): Promise<void> {
-    await tx.transition(targetRunTable, 'queued', { ids, compute: { updated_at: 'now()' } });
-  }
-
   /** Their commands were asked for, for the first time or once more. */
   async request(tx: Tx, runs: readonly Requested[]): Promise<void> {
     const ids = runs.map(({ id }) => id);
@@ -62,7 +59,11 @@ export class TargetRunMoves {
     if (to === 'success') await tx.transition(targetRunTable, 'running', { ids, compute: { updated_at: 'now()' } });
     await tx.transition(targetRunTable, 'complete', {
       ids,
-      each: { command_status: ends.map((end) => end.command_status), reason: ends.map(({ reason }) => reason) },
+      each: {
+        command_status: ends.map((end) => end.command_status),
+        reason: ends.map(({ reason }) => reason),
+        code: ends.map(({ code }) => code),
+      },
       compute: { updated_at: 'now()', ended_at: 'now()' },
     });
     await tx.transition(targetRunTable, to, { ids, each: { reason: ends.map(({ reason }) => reason) } });
@@ -74,13 +75,17 @@ export class TargetRunMoves {
     ids: readonly string[],
     to: Extract<TargetRunState, 'cancelled' | 'invalid' | 'timeout'>,
     reason: string,
-  ): Promise<string[]> {
-    const moved = await tx.transition(targetRunTable, to, {
+  ): Promise<void> {
+    await tx.transition(targetRunTable, to, {
       ids,
       ...(to !== 'timeout' && { from: to === 'invalid' ? ['pending', 'queued'] : ['pending', 'queued', 'processing'] }),
       set: { reason },
       compute: { updated_at: 'now()', ended_at: 'now()' },
     });
-    return moved.map(({ id }) => id);
+  }
+
+  /** It is their turn. */
+  private async queue(tx: Tx, ids: readonly string[]): Promise<void> {
+    await tx.transition(targetRunTable, 'queued', { ids, compute: { updated_at: 'now()' } });
   }
 }

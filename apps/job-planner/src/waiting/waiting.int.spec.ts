@@ -1,8 +1,7 @@
-import { waitings, type WaitingEntry } from '@muster/contracts';
+import type { WaitingEntry } from '@muster/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
-
-const HOUR_MS = 3_600_000;
+import { RunningPlanner } from '../testing/running-planner.js';
+import { hoursFromNow, told, waitingIn } from '../testing/waiting-of-test.js';
 
 let planner: RunningPlanner;
 
@@ -11,24 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => planner.service.stop());
 
-async function waiting(limit: number, entity?: WaitingEntry['entity']): Promise<WaitingEntry[]> {
-  const read: WaitingEntry[] = [];
-  for (let page = { entries: read, more: true }; page.more; read.push(...page.entries)) {
-    const last = read.at(-1);
-    page = await planner.service.call(waitings['job-planner'], {
-      project_id: PROJECT,
-      limit,
-      ...(entity && { entity }),
-      ...(last && { after: { due_at: last.due_at, id: last.id } }),
-    });
-    expect(page.entries.length).toBeLessThanOrEqual(limit);
-  }
-  return read;
-}
-
-const told = (entries: readonly WaitingEntry[]) =>
-  entries.map(({ entity, state, waits_for }) => [entity, state, waits_for].join(' '));
-const hoursFromNow = ({ due_at }: WaitingEntry) => Math.round((Date.parse(due_at!) - Date.now()) / HOUR_MS);
+const waiting = (limit: number, entity?: WaitingEntry['entity']) => waitingIn(planner, limit, entity);
 
 describe('what waits', () => {
   it('given a job with more devices than slots, then it and each task say what for and until when, until they end', async () => {

@@ -1,0 +1,149 @@
+import {
+  jobEntity,
+  jobTaskEntity,
+  MAX_IN_FLIGHT,
+  pipelineRunEntity,
+  ROLLOUT_TIMEOUTS,
+  stageRunEntity,
+  targetRunEntity,
+} from '@muster/contracts';
+import { exactTime } from '@muster/journal';
+
+/** More would lead to years of five digits, which no ISO time has, and beyond what an interval holds. */
+const MOST_SECONDS = 30_000_000_000;
+
+const timeout = (name: keyof typeof ROLLOUT_TIMEOUTS) =>
+  `coalesce((spec #>> '{timeout,${name}}')::integer, ${ROLLOUT_TIMEOUTS[name]})`;
+
+/**
+ * SQL: the rollouts that have not ended, and those that are paused. `seconds`: how long a command of a device may take, from its release to its
+ * time-out; `commands`: how many a device gets. `slot_at`: by when the last device has its slot, as all before it have used up their time, or, where
+ * that depends on more than slots, when the rollout is looked at next; the `deadline` of a stage run if that is earlier. What waits for a person has
+ * no other time.
+ */
+const OPEN = `
+  SELECT *, least(deadline, CASE WHEN at_rest OR waits_for = 'approval' THEN 'infinity'
+    WHEN spec ?| ARRAY['waves', 'window', 'start_at', 'rate_per_minute', 'ramp', 'retry', 'membership'] THEN due_at
+    ELSE state_at + make_interval(secs => least(${MOST_SECONDS}, seconds * commands * ceil(targeted::float8 / slots))) END) AS slot_at
+  FROM (
+    SELECT r.*, coalesce(j.state, s.state) AS state, coalesce(j.state_at, s.state_at) AS state_at, coalesce(s.deadline, 'infinity') AS deadline,
+      CASE WHEN family = 'stage-run' THEN jsonb_array_length(args -> 'operations') ELSE 1 END AS commands,
+      pending + offline + in_flight + succeeded + failed + timed_out + rejected + unknown + r.cancelled AS targeted,
+      coalesce((spec ->> 'max_in_flight')::integer, ${MAX_IN_FLIGHT}) AS slots,
+      ${timeout('in_progress_seconds')} AS in_progress,
+      (${timeout('offline_seconds')} + ${timeout('in_progress_seconds')})::float8 AS seconds
+    FROM rollout r LEFT JOIN job j USING (project_id, id) LEFT JOIN stage_run s USING (project_id, id)
+    WHERE r.project_id = $1 AND (r.due_at IS NOT NULL OR r.at_rest AND r.wish = 'pause')
+  ) open`;
+
+/** SQL: the runs of pipelines that have not ended. */
+const RUNS = `SELECT id, state, deadline, reason FROM pipeline_run WHERE project_id = $1 AND due_at IS NOT NULL`;
+
+/** SQL: where a page goes on among the devices of a rollout that are due at one time. */
+const AFTER_ID = `CASE WHEN r.slot_at = $3::timestamptz THEN $4::uuid ELSE '00000000-0000-0000-0000-000000000000' END`;
+
+/** SQL over `r`: what a device waits for whose turn has not come. */
+const TURN = `CASE WHEN r.at_rest THEN 'approval' WHEN r.waits_for IN ('approval', 'window', 'soak') THEN r.waits_for ELSE 'slot' END`;
+
+/** What is told of the devices of rollouts, in SQL. */
+interface Devices {
+  entity: string;
+  family: string;
+  /** Those of the rollout `r` whose turn has not come, by their id, from where the page goes on; and what they wait for. */
+  toCome: string;
+  turn: string;
+  /** The parts of the devices, with what is told of them, `t`: after FROM. */
+  parts: string;
+  /** What the parts are called there, and their column with the id of the rollout. */
+  part: string;
+  owner: string;
+  /** When the command of a part was released that is under way. */
+  since: string;
+}
+
+/** SQL: the devices of rollouts: those whose turn has not come, those that wait for something of their own, and those under way. */
+const devices = ({ entity, family, toCome, turn, parts, part, owner, since }: Devices): string => `
+    (SELECT '${entity}', t.id, t.device_id, t.state, ${turn}, r.slot_at AS due_at, t.reason
+     FROM open r CROSS JOIN LATERAL (${toCome}) t
+     WHERE r.family = '${family}' AND r.slot_at >= $3 ORDER BY r.slot_at, t.id LIMIT $2)
+    UNION ALL
+    (SELECT '${entity}', t.id, t.device_id, t.state,
+       CASE WHEN r.at_rest THEN 'approval' WHEN t.waits_for = 'retry_at' AND t.ask_at <= now() THEN 'slot' ELSE t.waits_for END,
+       CASE WHEN r.at_rest THEN r.deadline ELSE t.ask_at END AS due_at, t.reason
+     FROM open r CROSS JOIN unnest(ARRAY['retry_at', 'offline']) AS held(waits_for) CROSS JOIN LATERAL (
+       SELECT t.id, t.device_id, t.state, t.reason, ${part}.waits_for, ${part}.ask_at FROM ${parts}
+       WHERE ${part}.project_id = $1 AND ${part}.${owner} = r.id
+         AND ${part}.state = 'Waiting' AND ${part}.waits_for <> '' AND ${part}.waits_for = held.waits_for
+         AND (r.at_rest OR (${part}.ask_at, t.id) > ($3, $4))
+       ORDER BY ${part}.ask_at, t.id) t
+     WHERE r.family = '${family}' AND (CASE WHEN r.at_rest THEN r.deadline ELSE t.ask_at END, t.id) > ($3, $4) ORDER BY 6, t.id LIMIT $2)
+    UNION ALL
+    (SELECT '${entity}', t.id, t.device_id, t.state, coalesce(nullif(t.waits_for, ''), 'in_flight'), t.due_at, t.reason
+     FROM open r CROSS JOIN LATERAL (
+       SELECT t.id, t.device_id, t.state, t.reason, ${part}.waits_for,
+         least(r.deadline, ${since} + make_interval(secs => CASE WHEN ${part}.waits_for = 'proof' THEN r.in_progress ELSE r.seconds END)) AS due_at
+       FROM ${parts} WHERE ${part}.project_id = $1 AND ${part}.${owner} = r.id AND ${part}.state IN ('Running', 'Stopping')) t
+     WHERE r.family = '${family}' AND r.in_flight > 0 AND (t.due_at, t.id) > ($3, $4) ORDER BY t.due_at, t.id LIMIT $2)`;
+
+/**
+ * SQL of an entity's page, of the columns of WaitingEntry; `$2` of them, after the time `$3` and the id `$4`. Of a run's stages that have not
+ * begun the first waits for a person where the run does, and the others for it.
+ */
+export const SOURCES: Readonly<Record<string, string>> = {
+  [jobEntity.name]: `
+    SELECT '${jobEntity.name}' AS entity, id, NULL::uuid AS device_id, state, waits_for, due_at, reason
+    FROM open WHERE family = 'job' AND due_at IS NOT NULL AND (due_at, id) > ($3, $4) ORDER BY due_at, id LIMIT $2`,
+  [jobTaskEntity.name]: devices({
+    entity: jobTaskEntity.name,
+    family: 'job',
+    toCome: `
+       SELECT t.id, t.device_id, t.state, t.reason FROM job_task t
+       WHERE t.project_id = $1 AND t.job_id = r.id AND t.state = 'Waiting' AND t.waits_for = '' AND t.id > ${AFTER_ID} ORDER BY t.id LIMIT $2`,
+    turn: TURN,
+    parts: 'job_task t',
+    part: 't',
+    owner: 'job_id',
+    since: 't.state_at',
+  }),
+  [pipelineRunEntity.name]: `
+    SELECT '${pipelineRunEntity.name}', id, NULL::uuid, state,
+      CASE state WHEN 'running' THEN 'in_flight' WHEN 'waiting' THEN 'approval' ELSE 'dispatch' END, deadline, reason
+    FROM runs WHERE (deadline, id) > ($3, $4) ORDER BY deadline, id LIMIT $2`,
+  [stageRunEntity.name]: `
+    SELECT '${stageRunEntity.name}', id, NULL::uuid, state, waits_for, due_at, reason
+    FROM (
+      SELECT s.id, s.state, s.reason,
+        CASE WHEN s.state <> 'pending' THEN CASE WHEN r.at_rest THEN 'approval' ELSE coalesce(r.waits_for, 'dispatch') END
+          WHEN p.state = 'waiting' AND row_number() OVER (PARTITION BY p.id ORDER BY s.place) = 1 THEN 'approval' ELSE 'slot' END AS waits_for,
+        CASE WHEN s.state = 'pending' THEN p.deadline ELSE coalesce(r.due_at, s.deadline) END AS due_at
+      FROM runs p JOIN stage_run s ON s.project_id = $1 AND s.pipeline_run_id = p.id LEFT JOIN open r ON r.id = s.id
+      WHERE s.state IN ('pending', 'queued', 'processing', 'running', 'complete')
+    ) stages
+    WHERE (due_at, id) > ($3, $4) ORDER BY due_at, id LIMIT $2`,
+  [targetRunEntity.name]: devices({
+    entity: targetRunEntity.name,
+    family: 'stage-run',
+    // Beside those that have not begun, those that are to be tried again, or whose device is back.
+    toCome: `
+       (SELECT t.id, t.device_id, t.state, t.reason FROM target_run t
+        WHERE t.project_id = $1 AND t.stage_run_id = r.id AND t.started_at IS NULL AND t.ended_at IS NULL AND t.id > ${AFTER_ID} ORDER BY t.id LIMIT $2)
+       UNION ALL
+       (SELECT t.id, t.device_id, t.state, t.reason FROM stage_device d JOIN target_run t ON t.project_id = d.project_id AND t.id = d.target_run_id
+        WHERE d.project_id = $1 AND d.stage_run_id = r.id AND d.state = 'Waiting' AND d.waits_for = '' AND d.releases > 0
+          AND d.target_run_id > ${AFTER_ID} ORDER BY d.target_run_id LIMIT $2)`,
+    // A later operation of a device waits for the one before it.
+    turn: `CASE WHEN t.state = 'pending' AND NOT r.at_rest THEN 'slot' ELSE ${TURN} END`,
+    parts: 'stage_device d JOIN target_run t ON t.project_id = d.project_id AND t.id = d.target_run_id',
+    part: 'd',
+    owner: 'stage_run_id',
+    // A device keeps its slot from one operation to the next, and a target run its beginning from one try to the next.
+    since: 'greatest(d.state_at, t.started_at)',
+  }),
+};
+
+/** SQL of a page of several entities: as that of one, without a time last. */
+export const pageSql = (sources: readonly string[]): string => `
+  WITH open AS MATERIALIZED (${OPEN}), runs AS MATERIALIZED (${RUNS})
+  SELECT entity, id, device_id, state, waits_for, CASE WHEN isfinite(due_at) THEN ${exactTime('due_at')} END AS due_at, reason
+  FROM (${sources.map((sql) => `(${sql})`).join(' UNION ALL ')}) w(entity, id, device_id, state, waits_for, due_at, reason)
+  ORDER BY w.due_at, w.id LIMIT $2`;
