@@ -163,15 +163,30 @@ export class StageFamily implements Family {
       const part = standing.get(ref);
       return part?.state === 'Running' && part.step < last && part.next_state === 'pending';
     });
-    if (going.length > 0) await this.next(tx, rollout, going, standing);
     const isGoing = new Set(going.map(({ ref }) => ref));
+    // What follows was cancelled, or all of it is being so.
+    const stopping = well.filter(({ ref }) => !isGoing.has(ref) && (standing.get(ref)?.step ?? last) < last);
+    await this.succeed(tx, [...going, ...stopping], standing);
+    if (going.length > 0) await this.next(tx, rollout, going, standing);
+    const stops = new Set(stopping.map(({ ref }) => ref));
     return ends.flatMap((one): (End & Outcome)[] => {
       if (isGoing.has(one.ref)) return [];
-      const part = standing.get(one.ref);
-      // What follows was cancelled, or all of it is being so.
-      const stops = one.end === 'succeeded' && part !== undefined && part.step < last;
-      return [stops ? { ...one, end: 'cancelled', reason: 'cancelled before its next operation' } : one];
+      return [stops.has(one.ref) ? { ...one, end: 'cancelled', reason: 'cancelled before its next operation' } : one];
     });
+  }
+
+  /** What these devices were at succeeded, whether they go on or not. */
+  private async succeed(
+    tx: Tx,
+    done: readonly (End & Outcome)[],
+    standing: ReadonlyMap<string, Standing>,
+  ): Promise<void> {
+    if (done.length === 0) return;
+    await this.runs.complete(
+      tx,
+      done.map(({ ref, reason }) => ({ id: standing.get(ref)!.target_run_id, command_status: 'SUCCESS', reason })),
+      'success',
+    );
   }
 
   /** Devices whose operation succeeded begin the next one. */
@@ -181,11 +196,6 @@ export class StageFamily implements Family {
     done: readonly (End & Outcome)[],
     standing: ReadonlyMap<string, Standing>,
   ): Promise<void> {
-    await this.runs.complete(
-      tx,
-      done.map(({ ref, reason }) => ({ id: standing.get(ref)!.target_run_id, command_status: 'SUCCESS', reason })),
-      'success',
-    );
     const rows = await tx.query<UnderWay>(
       `WITH going AS (
          UPDATE stage_device t SET step = t.step + 1, target_run_id = i.run, command_id = i.command, attempts = 1, asks = 0,
