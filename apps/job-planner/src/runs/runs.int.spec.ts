@@ -251,7 +251,7 @@ describe('a run of a pipeline', () => {
     await running.planner.answer(operation, items, 'CANCELLED');
     await reached(run, 'failure');
     expect((await stageRuns(run))[0]).toMatchObject({ status: 'timeout', reason: 'its time was up' });
-    expect(words(await targetRuns(one.id))).toEqual(['timeout']);
+    expect(await targetRuns(one.id)).toMatchObject([{ status: 'timeout', command_status: 'CANCELLED' }]);
   });
 
   it('given no stage, no operation or no device, then it is invalid where that is', async () => {
