@@ -50,9 +50,14 @@ export class PlayedDevices {
     clearInterval(this.heartbeat);
   }
 
+  /** What devices work on. */
+  get underWay(): OpenCommand[] {
+    return [...this.open.values()];
+  }
+
   /** What a job's devices work on. */
   of(job_id: string): OpenCommand[] {
-    return [...this.open.values()].filter((command) => command.job_id === job_id);
+    return this.underWay.filter((command) => command.job_id === job_id);
   }
 
   /** A device ends a command. `code`: of a failure. */

@@ -154,6 +154,12 @@ describe('a run', () => {
     settle(world);
     expect(world.state).toBe('success');
   });
+
+  it('given that its time is up when all of its stages are over, then it still ends as they did', () => {
+    const world: World = { ...newWorld([stageOf({ state: 'success' })]), state: 'complete', late: true };
+    settle(world);
+    expect(world.state).toBe('success');
+  });
 });
 
 describe('a status that is set', () => {

@@ -45,6 +45,8 @@ const enter = (state: RunState): RunStep => ({ do: 'enter', state });
 /** Decides from states and wishes alone what a run does next. */
 export function nextRunStep(run: RunFacts): RunStep {
   if (isEnd(pipelineRunLifecycle, run.state)) return WAIT;
+  // Nothing of it is left that could be stopped.
+  if (run.state === 'complete') return { do: 'end', state: outcomeOf(run) };
   if (run.wish !== 'run') return stop(run, run.wish === 'cancel' ? 'cancelled' : 'timeout');
   if (run.late) return { do: 'time_out' };
   switch (run.state) {
@@ -56,12 +58,12 @@ export function nextRunStep(run: RunFacts): RunStep {
       return enter(run.stages.length === 0 ? 'invalid' : 'running');
     case 'running':
       return goOn(run);
-    case 'complete':
-      return { do: 'end', state: run.stages.every(({ state }) => state === 'success') ? 'success' : 'failure' };
     default:
       return WAIT;
   }
 }
+
+const outcomeOf = ({ stages }: RunFacts) => (stages.every(({ state }) => state === 'success') ? 'success' : 'failure');
 
 function stop({ stages }: RunFacts, as: 'cancelled' | 'timeout'): RunStep {
   const active = stages.findIndex(isActive);

@@ -155,6 +155,20 @@ describe('a run of a pipeline', () => {
     expect((await setRun(run, 'cancelled')).status).toBe('cancelled');
   });
 
+  it('given a cancel, when a device says that what it was at succeeded all the same, then that is a success, and what follows is cancelled', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1), ['A', 'B']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    await setRun(run, 'cancelled');
+    await vi.waitUntil(() => running.planner.cancels.some((batch) => batch.head.request_id === operation));
+    await running.planner.answer(operation, items, 'SUCCESS');
+    await reached(run, 'cancelled');
+    expect((await targetRuns(one.id)).map(({ status, command_status }) => [status, command_status])).toEqual([
+      ['success', 'SUCCESS'],
+      ['cancelled', ''],
+    ]);
+  });
+
   it('given a stage whose rollout a stop rule pauses, then the run waits, and goes on when it is set running', async () => {
     const rollout = { max_in_flight: 1, abort: [{ count: 1, action: 'pause' as const }] };
     const pipeline = await pipelineOf([{ name: 'one', rollout, on_failure: 'continue' }], running.planner.nodes(2));
@@ -178,7 +192,7 @@ describe('a run of a pipeline', () => {
     await running.planner.answer(operation, items, 'CANCELLED');
     await reached(run, 'failure');
     expect((await stageRuns(run))[0]).toMatchObject({ status: 'timeout', reason: 'its time was up' });
-    expect(words(await targetRuns(one.id))).toEqual(['timeout']);
+    expect(await targetRuns(one.id)).toMatchObject([{ status: 'timeout', command_status: 'CANCELLED' }]);
   });
 
   it('given no stage, no operation or no device, then it is invalid where that is', async () => {

@@ -69,7 +69,7 @@ export class TargetRunMoves {
     await tx.transition(targetRunTable, to, { ids, each: { reason: ends.map(({ reason }) => reason) } });
   }
 
-  /** They never come to anything; those that were dispatched are left alone. */
+  /** They never come to anything; those that were dispatched are left alone. A command that one had was cancelled. */
   async giveUp(
     tx: Tx,
     ids: readonly string[],
@@ -80,7 +80,11 @@ export class TargetRunMoves {
       ids,
       ...(to !== 'timeout' && { from: to === 'invalid' ? ['pending', 'queued'] : ['pending', 'queued', 'processing'] }),
       set: { reason },
-      compute: { updated_at: 'now()', ended_at: 'now()' },
+      compute: {
+        updated_at: 'now()',
+        ended_at: 'now()',
+        command_status: `CASE WHEN t.command_id IS NULL THEN t.command_status ELSE 'CANCELLED' END`,
+      },
     });
   }
 
