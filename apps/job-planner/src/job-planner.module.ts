@@ -13,6 +13,7 @@ import { OperationFamily } from './operations/operation.family.js';
 import { OperationRolloutsRpc } from './operations/operation-rollouts.rpc.js';
 import { OperationForecast } from './operations/operation.forecast.js';
 import { PipelinesModule } from './pipelines/pipelines.module.js';
+import { OperationPartRetention } from './retention/operation-part.retention.js';
 import { TargetRunRetention } from './retention/target-run.retention.js';
 import { TaskRetention } from './retention/task.retention.js';
 import { Families } from './rollout/families.js';
@@ -94,6 +95,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
     OperationForecast,
     TaskRetention,
     TargetRunRetention,
+    OperationPartRetention,
     TimelineStore,
     WaitingStore,
   ],

@@ -15,6 +15,7 @@ import { StageRunRemovalEntity } from './retention/stage-run-removal.entity.js';
 import { TaskRemovalEntity } from './retention/task-removal.entity.js';
 import { Runs1700000003700 } from './migrations/1700000003700-runs.js';
 import { Operations1700000003800 } from './migrations/1700000003800-operations.js';
+import { OperationPartRemovalEntity } from './retention/operation-part-removal.entity.js';
 import { OperationPartEntity } from './operations/operation-part.entity.js';
 import { PipelineRunEntity } from './runs/pipeline-run.entity.js';
 import { StageDeviceEntity } from './stage-runs/stage-device.entity.js';
@@ -31,6 +32,7 @@ export const entities = [
   JobTaskEntity,
   OperationListEntity,
   OperationPartEntity,
+  OperationPartRemovalEntity,
   PipelineEntity,
   PipelineOperationEntity,
   PipelineRunEntity,

@@ -11,6 +11,8 @@ const WHOLES_AT_ONCE = 100;
 export interface Whole extends Parts {
   /** Its table, e.g. `job`. */
   table: string;
+  /** The column that says since when one has ended. */
+  endedAt: string;
   /** SQL: those that have ended and still have their parts, as the index on them says it. */
   finished: string;
   /** SQL: the assignments by which one has no parts for its readers from here on. */
@@ -40,12 +42,12 @@ export class PartRetention extends PartRemoval {
 
   /** Has the parts deleted of some that ended before `before`. @returns of how many. */
   async giveUp(before: Date): Promise<number> {
-    const { table, finished, giveUp, removals, key } = this.whole;
+    const { table, endedAt, finished, giveUp, removals, key } = this.whole;
     const [row] = await this.dataSource.query<{ n: number }[]>(
       `WITH due AS MATERIALIZED (
          SELECT project_id, id FROM ${table}
-         WHERE ${finished} AND state_at < $1
-         ORDER BY state_at LIMIT ${WHOLES_AT_ONCE} FOR UPDATE SKIP LOCKED
+         WHERE ${finished} AND ${endedAt} < $1
+         ORDER BY ${endedAt} LIMIT ${WHOLES_AT_ONCE} FOR UPDATE SKIP LOCKED
        ), marked AS (
          UPDATE ${table} t SET ${giveUp} FROM due
          WHERE t.project_id = due.project_id AND t.id = due.id

@@ -8,6 +8,7 @@ export class DeviceOperationRetention extends PartRetention {
   constructor(dataSource: DataSource, @Inject(CONFIG) config: ServiceConfig, @Inject(LOGGER) logger: Logger) {
     const operations = {
       table: 'operation',
+      endedAt: 'state_at',
       finished: `devices_deleted_at IS NULL AND state IN ('SUCCESS', 'FAILURE', 'CANCELLED', 'TIMEOUT')`,
       giveUp: 'devices_deleted_at = now()',
       parts: [{ table: 'device_operation', order: 'device_id' }],

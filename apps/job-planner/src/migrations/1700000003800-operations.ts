@@ -14,6 +14,15 @@ export class Operations1700000003800 implements MigrationInterface {
       ) WITH (fillfactor = 70)`);
     await runner.query(`CREATE INDEX operation_part_of_operation ON operation_part (project_id, operation_id, id)`);
     for (const index of targetIndexes('operation_part', 'operation_id')) await runner.query(index);
+    await runner.query(`
+      CREATE TABLE operation_part_removal (
+        project_id text NOT NULL,
+        operation_id uuid NOT NULL,
+        PRIMARY KEY (project_id, operation_id)
+      )`);
+    await runner.query(
+      `CREATE INDEX rollout_finished ON rollout (rested_at) WHERE family = 'operation' AND at_rest AND parts_deleted_at IS NULL`,
+    );
   }
 
   // Forward only.

@@ -12,6 +12,7 @@ export class TargetRunRetention extends PartRetention {
   constructor(dataSource: DataSource, @Inject(CONFIG) config: ServiceConfig, @Inject(LOGGER) logger: Logger) {
     const stageRuns = {
       table: 'stage_run',
+      endedAt: 'state_at',
       finished: FINISHED_STAGE_RUNS,
       giveUp: 'target_runs_deleted_at = now()',
       parts: [

@@ -12,6 +12,7 @@ export class TaskRetention extends PartRetention {
   constructor(dataSource: DataSource, @Inject(CONFIG) config: ServiceConfig, @Inject(LOGGER) logger: Logger) {
     const jobs = {
       table: 'job',
+      endedAt: 'state_at',
       finished: FINISHED,
       giveUp: 'tasks_deleted_at = now(), target_ids = NULL',
       parts: [{ table: 'job_task', order: 'id' }],

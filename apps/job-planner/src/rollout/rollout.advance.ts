@@ -132,16 +132,20 @@ export class RolloutAdvance {
       case 'stop_in_flight':
         return this.stop.stopInFlight(tx, rollout);
       case 'rest':
-        rollout.set({ at_rest: true, due_at: null });
+        this.rest(rollout);
         if (rollout.row.wish !== 'pause') await this.approvals.withdraw(tx, rollout.id);
         return family.rested(tx, rollout);
       case 'end':
-        rollout.set({ at_rest: true, due_at: null });
+        this.rest(rollout);
         if (rollout.row.waves.length > 0) await this.approvals.withdraw(tx, rollout.id);
         return family.ended(tx, rollout);
       case 'wait':
         return this.wait(tx, rollout, step, found);
     }
+  }
+
+  private rest(rollout: LockedRollout): void {
+    rollout.set({ at_rest: true, rested_at: new Date(rollout.now), due_at: null });
   }
 
   private async wait(

@@ -17,6 +17,7 @@ export type RolloutFamilyName = 'job' | 'stage-run' | 'operation';
 @Entity({ name: 'rollout' })
 @Index('rollout_open', { synchronize: false })
 @Index('rollout_due', ['due_at'], { where: 'due_at IS NOT NULL' })
+@Index('rollout_finished', { synchronize: false })
 @Index('rollout_untold', ['tell_at'], { where: 'tell_at IS NOT NULL' })
 export class RolloutEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'rollout_pkey' })
@@ -52,6 +53,14 @@ export class RolloutEntity {
   /** It has ended, or stands still until somebody lets it go on. */
   @Column('boolean', { default: false })
   at_rest!: boolean;
+
+  /** Since when that is so. */
+  @Column('timestamptz', { nullable: true })
+  rested_at!: Date | null;
+
+  /** When the parts of its devices were deleted, long after its end, where nobody else says so; the counts stay as they were. */
+  @Column('timestamptz', { nullable: true })
+  parts_deleted_at!: Date | null;
 
   @Column('text', { default: 'resolve' })
   waits_for!: RolloutWait;
