@@ -21,6 +21,8 @@ export class BenchStack {
   readonly file: StackFile;
   /** A session of the superuser. */
   readonly db: pg.Client;
+  /** What the names of the N devices begin with, and no others do. */
+  readonly prefix = `${FIRST}-`;
   private readonly say: (line: string) => void;
   private readonly fleets = new Map<string, ChildProcess>();
   private connecting: Promise<Connecting> | undefined;
@@ -118,7 +120,7 @@ export class BenchStack {
   async job(options: Pick<JobPlan, 'counted' | 'beside'>): Promise<JobRun> {
     await this.connected();
     return this.tell(`a job over ${this.devices} devices`, () =>
-      runJob(this, { prefix: `${FIRST}-`, devices: this.devices, ...options }),
+      runJob(this, { prefix: this.prefix, devices: this.devices, ...options }),
     );
   }
 

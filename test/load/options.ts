@@ -5,6 +5,8 @@ export const ROWS = [
   'job.e2e',
   'job.scale',
   'job.memory',
+  'operation.rollout',
+  'pipeline.e2e',
   'command.latency',
   'job.latency',
   'events.relay',

@@ -3,11 +3,16 @@ import type { BenchStack } from './bench.stack.ts';
 
 const TERMINAL = {
   job: { states: ['Successful', 'Partially_successful', 'Failed', 'Stopped', 'Timed_out'], key: 'id' },
+  operation: { states: ['SUCCESS', 'FAILURE', 'CANCELLED', 'TIMEOUT'], key: 'id' },
+  'pipeline-run': { states: ['success', 'failure', 'cancelled', 'timeout', 'invalid'], key: 'id' },
   command: { states: ['SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED'], key: 'request_id' },
 } as const;
 
+/** What ends. */
+export type Watched = keyof typeof TERMINAL;
+
 /**
- * Waits for the ends of jobs, or of the commands of a request, by their events, as another system would. Each is named by its id, which for the
+ * Waits for the ends of jobs, operations or runs, or of the commands of a request, by their events, as another system would. Each is named by its id, which for the
  * commands of a job is the job's.
  */
 export class TerminalWatch {
@@ -15,7 +20,7 @@ export class TerminalWatch {
   private readonly waiting = new Map<string, () => void>();
   private subscription: Subscription | undefined;
 
-  static async start(bench: BenchStack, entity: keyof typeof TERMINAL): Promise<TerminalWatch> {
+  static async start(bench: BenchStack, entity: Watched): Promise<TerminalWatch> {
     const watch = new TerminalWatch();
     const connection = await bench.stack.events();
     const { states, key } = TERMINAL[entity];

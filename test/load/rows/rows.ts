@@ -6,6 +6,8 @@ import { jobE2e } from './job.e2e.ts';
 import { jobLatency } from './job.latency.ts';
 import { jobMemory } from './job.memory.ts';
 import { jobScale } from './job.scale.ts';
+import { operationRollout } from './operation.rollout.ts';
+import { pipelineE2e } from './pipeline.e2e.ts';
 import { readJob } from './read.job.ts';
 import type { Row } from './row.ts';
 
@@ -16,6 +18,8 @@ export const rows: readonly Row[] = [
   fleetConnect,
   idle,
   jobE2e,
+  operationRollout,
+  pipelineE2e,
   jobScale,
   jobMemory,
   readJob,
