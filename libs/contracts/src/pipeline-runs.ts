@@ -15,6 +15,15 @@ export const RUN_STATES = [...COMMON, 'waiting', ...ENDS] as const;
 export const STAGE_RUN_STATES = [...COMMON, ...ENDS] as const;
 export const TARGET_RUN_STATES = [...COMMON, 'dispatched', ...ENDS] as const;
 
+/** What lists may be ordered by; `-` is downwards. */
+const orderings = <const Field extends string>(...fields: readonly Field[]): (Field | `-${Field}`)[] =>
+  fields.flatMap((field): (Field | `-${Field}`)[] => [field, `-${field}`]);
+
+/** The orders of the runs of a pipeline in the vendor's words, those of all runs, and those of target runs. */
+export const RUN_ORDERINGS = orderings('run_number', 'status', 'started_at', 'ended_at');
+export const ALL_RUN_ORDERINGS = [...RUN_ORDERINGS, ...orderings('pipeline__name')];
+export const TARGET_RUN_ORDERINGS = orderings('status');
+
 export type RunState = (typeof RUN_STATES)[number];
 export type StageRunState = (typeof STAGE_RUN_STATES)[number];
 export type TargetRunState = (typeof TARGET_RUN_STATES)[number];
@@ -158,14 +167,16 @@ export const pipelineRuns = {
     PipelineRun,
   ),
   getRun: defineRpc('job-planner', 'getRun', Type.Object(runKey), PipelineRun),
-  /** The latest first. */
+  /** The latest first unless told. What has not begun, or ended, comes last in an order of that. `pipeline_name`: exactly this one. */
   listRuns: defineRpc(
     'job-planner',
     'listRuns',
     Type.Object({
       project_id: ProjectId,
       pipeline_id: Type.Optional(Uuid),
+      pipeline_name: Type.Optional(Type.String({ maxLength: 128 })),
       status: Type.Optional(Type.Enum([...RUN_STATES])),
+      ordering: Type.Optional(Type.Enum(ALL_RUN_ORDERINGS)),
       ...offsetPage,
     }),
     pageOf(PipelineRun),
@@ -183,7 +194,12 @@ export const pipelineRuns = {
   /** Only once it has ended; else `invalid`. Answers what there was. */
   deleteRun: defineRpc('job-planner', 'deleteRun', Type.Object(runKey), PipelineRun),
   /** In the order of their stages. */
-  listStageRuns: defineRpc('job-planner', 'listStageRuns', Type.Object({ ...ofRun, ...offsetPage }), pageOf(StageRun)),
+  listStageRuns: defineRpc(
+    'job-planner',
+    'listStageRuns',
+    Type.Object({ ...ofRun, status: Type.Optional(Type.Enum([...STAGE_RUN_STATES])), ...offsetPage }),
+    pageOf(StageRun),
+  ),
   getStageRun: defineRpc('job-planner', 'getStageRun', Type.Object({ ...ofRun, id: Uuid }), StageRun),
   cancelStageRun: defineRpc(
     'job-planner',
@@ -204,11 +220,17 @@ export const pipelineRuns = {
     Type.Object({ ...ofStageRun, id: Uuid }),
     StageRunOperation,
   ),
-  /** In the order in which they were made; those of a device one after the other. `not_found` once they were deleted. */
+  /** In the order in which they were made unless told; those of a device one after the other. `not_found` once they were deleted. */
   listTargetRuns: defineRpc(
     'job-planner',
     'listTargetRuns',
-    Type.Object({ ...ofStageRun, status: Type.Optional(Type.Enum([...TARGET_RUN_STATES])), ...offsetPage }),
+    Type.Object({
+      ...ofStageRun,
+      status: Type.Optional(Type.Enum([...TARGET_RUN_STATES])),
+      stage_run_operation_id: Type.Optional(Uuid),
+      ordering: Type.Optional(Type.Enum(TARGET_RUN_ORDERINGS)),
+      ...offsetPage,
+    }),
     pageOf(TargetRun),
   ),
   getTargetRun: defineRpc('job-planner', 'getTargetRun', Type.Object({ ...ofStageRun, id: Uuid }), TargetRun),

@@ -11,7 +11,7 @@ import {
 } from '@muster/contracts';
 import { fittingRows } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
-import { DataSource, In } from 'typeorm';
+import { DataSource, In, type FindOptionsOrder } from 'typeorm';
 import { documentOf } from '../pipelines/definition.document.js';
 import { progressOf, WATCHED, type Watched } from '../rollout/progress.js';
 import { RolloutEntity } from '../rollout/rollout.entity.js';
@@ -36,11 +36,17 @@ export class RunRead {
     return toRun(row);
   }
 
-  async runs({ project_id, pipeline_id, status, limit, offset }: Request<'listRuns'>): Promise<Response<'listRuns'>> {
-    const where = { project_id, ...(pipeline_id && { pipeline_id }), ...(status && { state: status }) };
+  async runs(request: Request<'listRuns'>): Promise<Response<'listRuns'>> {
+    const { project_id, pipeline_id, pipeline_name, status, ordering, limit, offset } = request;
+    const where = {
+      project_id,
+      ...(pipeline_id !== undefined && { pipeline_id }),
+      ...(pipeline_name !== undefined && { pipeline_name }),
+      ...(status && { state: status }),
+    };
     const [rows, count] = await this.dataSource.getRepository(PipelineRunEntity).findAndCount({
       where,
-      order: { created_at: 'DESC', id: 'DESC' },
+      order: { ...(ordering && orderOf(ordering)), created_at: 'DESC', id: 'DESC' },
       take: limit,
       skip: offset,
     });
@@ -56,12 +62,13 @@ export class RunRead {
   async stageRuns({
     project_id,
     pipeline_run_id,
+    status,
     limit,
     offset,
   }: Request<'listStageRuns'>): Promise<Response<'listStageRuns'>> {
     await this.run({ project_id, id: pipeline_run_id });
     const [rows, count] = await this.dataSource.getRepository(StageRunEntity).findAndCount({
-      where: { project_id, pipeline_run_id },
+      where: { project_id, pipeline_run_id, ...(status && { state: status }) },
       order: { place: 'ASC' },
       take: limit,
       skip: offset,
@@ -112,17 +119,16 @@ export class RunRead {
     return row;
   }
 
-  async targetRuns({
-    project_id,
-    stage_run_id,
-    status,
-    limit,
-    offset,
-  }: Request<'listTargetRuns'>): Promise<Response<'listTargetRuns'>> {
+  async targetRuns(request: Request<'listTargetRuns'>): Promise<Response<'listTargetRuns'>> {
+    const { project_id, stage_run_id, status, stage_run_operation_id, ordering, limit, offset } = request;
     await this.withTargetRuns(project_id, stage_run_id);
-    const filter = `t.project_id = $1 AND t.stage_run_id = $2 ${status ? 'AND t.state = $3' : ''}`;
-    const values = [project_id, stage_run_id, ...(status ? [status] : [])];
-    const order = 'stage_device_id, step';
+    const values: unknown[] = [project_id, stage_run_id];
+    const filter = [
+      't.project_id = $1 AND t.stage_run_id = $2',
+      ...(status ? [`t.state = $${values.push(status)}`] : []),
+      ...(stage_run_operation_id ? [`t.stage_run_operation_id = $${values.push(stage_run_operation_id)}`] : []),
+    ].join(' AND ');
+    const order = `${ordering ? `state ${ordering === 'status' ? 'ASC' : 'DESC'}, ` : ''}stage_device_id, step`;
     const rows = await this.dataSource.query<TargetRunEntity[]>(
       fittingRows(
         `SELECT t.* FROM target_run t WHERE ${filter} ORDER BY ${order} LIMIT $${values.length + 1} OFFSET $${values.length + 2}`,
@@ -183,6 +189,20 @@ export class RunRead {
         `the target runs of the stage run were deleted on ${at.toISOString().slice(0, 10)}`,
       );
   }
+}
+
+/** The columns that runs are ordered by, by the words for them. */
+const COLUMNS = {
+  run_number: 'run_number',
+  status: 'state',
+  started_at: 'started_at',
+  ended_at: 'ended_at',
+  pipeline__name: 'pipeline_name',
+} as const;
+
+function orderOf(ordering: NonNullable<Request<'listRuns'>['ordering']>): FindOptionsOrder<PipelineRunEntity> {
+  const field = ordering.replace('-', '') as keyof typeof COLUMNS;
+  return { [COLUMNS[field]]: { direction: ordering.startsWith('-') ? 'DESC' : 'ASC', nulls: 'LAST' } };
 }
 
 const iso = (time: Date | null) => time?.toISOString() ?? null;
