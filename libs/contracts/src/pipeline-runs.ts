@@ -4,7 +4,8 @@ import { defineEntity } from './entity.js';
 import { jobTaskEntity } from './job-planner.js';
 import { offsetPage } from './operations.js';
 import { Stage } from './pipelines.js';
-import { Progress } from './rollout.js';
+import { defineNotice } from './notice.js';
+import { Progress, ROLLOUT_WAITS, RolloutCounts } from './rollout.js';
 import { defineRpc, type RpcContract } from './rpc.js';
 import { JsonObject, ProjectId, Timestamp, Uuid } from './schema.js';
 
@@ -33,6 +34,8 @@ export const stageRunEntity = defineEntity('stage-run', 'job-planner', STAGE_RUN
   pipeline_run_id: Uuid,
   stage_id: Uuid,
 });
+/** How far a stage run is, at most once a second, as of a job (rollout.md, "Watch"). */
+export const stageRunProgress = defineNotice(stageRunEntity, 'progress', Progress.properties);
 export const targetRunEntity = defineEntity('target-run', 'job-planner', TARGET_RUN_STATES, {
   stage_run_id: Uuid,
   device_id: Uuid,
@@ -44,6 +47,22 @@ export const stageDeviceEntity = defineEntity('stage-device', 'job-planner', job
   device_id: Uuid,
 });
 
+const Count = Type.Integer({ minimum: 0 });
+
+/**
+ * How far a run is. The counts are those of its stage runs together: of the devices that they have found so far, each once for each stage.
+ * `percent`: of the stages, which count the same, what has ended.
+ */
+export const RunProgress = Type.Object({
+  ...RolloutCounts.properties,
+  percent: Type.Number(),
+  stages: Type.Object({ of: Count, ended: Count, succeeded: Count }),
+  waiting_for: Type.Union([Type.Enum([...ROLLOUT_WAITS]), Type.Null()]),
+});
+
+/** How far a run is, at most once a second. */
+export const pipelineRunProgress = defineNotice(pipelineRunEntity, 'progress', RunProgress.properties);
+
 const Maybe = <T extends TSchema>(type: T) => Type.Union([type, Type.Null()]);
 const ActorNumber = Type.Integer();
 const authored = { created_by: ActorNumber, updated_by: ActorNumber, created_at: Timestamp, updated_at: Timestamp };
@@ -51,7 +70,7 @@ const timed = { started_at: Maybe(Timestamp), ended_at: Maybe(Timestamp) };
 
 /**
  * A run of a pipeline (vendor's `PipelineRun`). `run_number` counts the runs of the pipeline from 1. `status_meta`, free in the original: `reason`
- * of the present status, and whether it is to wait once the present stage has ended (`waits`).
+ * of the present status, and whether it is to wait once the present stage has ended (`waits`). Ours: `progress`.
  */
 export const PipelineRun = Type.Object({
   id: Uuid,
@@ -62,6 +81,7 @@ export const PipelineRun = Type.Object({
   status_meta: Type.Object({ reason: Type.String(), waits: Type.Boolean() }),
   ...authored,
   ...timed,
+  progress: RunProgress,
 });
 
 /** A stage as it was when its run started. */
@@ -138,6 +158,7 @@ export const TargetRunCommand = Type.Object({
   request_status_reason: Type.String(),
 });
 
+export type RunProgress = Static<typeof RunProgress>;
 export type PipelineRun = Static<typeof PipelineRun>;
 export type StageRun = Static<typeof StageRun>;
 export type StageMeta = Static<typeof StageMeta>;

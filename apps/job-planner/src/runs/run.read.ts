@@ -19,6 +19,8 @@ import { StageRunOperationEntity } from '../stage-runs/stage-run-operation.entit
 import { StageRunEntity } from '../stage-runs/stage-run.entity.js';
 import { TargetRunEntity } from '../target-runs/target-run.entity.js';
 import { PipelineRunEntity } from './pipeline-run.entity.js';
+import { runProgressOf, type RunTally } from './run.progress.js';
+import { RunStore } from './run.store.js';
 
 type Contracts = typeof pipelineRuns;
 type Request<M extends keyof Contracts> = RpcRequest<Contracts[M]>;
@@ -27,13 +29,16 @@ type Response<M extends keyof Contracts> = RpcResponse<Contracts[M]>;
 /** Shows runs and what belongs to them. */
 @Injectable()
 export class RunRead {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly runStore: RunStore,
+  ) {}
 
   async run({ project_id, id, pipeline_id }: Request<'getRun'>): Promise<PipelineRun> {
     const where = { project_id, id, ...(pipeline_id !== undefined && { pipeline_id }) };
     const row = await this.dataSource.getRepository(PipelineRunEntity).findOneBy(where);
     if (!row) throw new DomainError('not_found', `no run ${id}`);
-    return toRun(row);
+    return (await this.withRunProgress(project_id, [row]))[0]!;
   }
 
   async runs(request: Request<'listRuns'>): Promise<Response<'listRuns'>> {
@@ -50,7 +55,14 @@ export class RunRead {
       take: limit,
       skip: offset,
     });
-    return { count, results: rows.map(toRun) };
+    return { count, results: await this.withRunProgress(project_id, rows) };
+  }
+
+  private async withRunProgress(project_id: string, rows: readonly PipelineRunEntity[]): Promise<PipelineRun[]> {
+    const ids = rows.map(({ id }) => id);
+    const tallies = await this.runStore.tallies(this.dataSource, project_id, ids);
+    const byId = new Map(tallies.map((tally) => [tally.id, tally]));
+    return rows.map((row) => toRun(row, byId.get(row.id)));
   }
 
   async stageRun({ project_id, pipeline_run_id, id }: Request<'getStageRun'>): Promise<StageRun> {
@@ -219,7 +231,7 @@ const authorOf = (
   ended_at: iso(row.ended_at),
 });
 
-const toRun = (row: PipelineRunEntity): PipelineRun => ({
+const toRun = (row: PipelineRunEntity, tally: RunTally | undefined): PipelineRun => ({
   id: row.id,
   run_number: row.run_number,
   pipeline_id: row.pipeline_id,
@@ -227,6 +239,7 @@ const toRun = (row: PipelineRunEntity): PipelineRun => ({
   status: row.state,
   status_meta: { reason: row.reason, waits: row.waits },
   ...authorOf(row),
+  progress: runProgressOf(row.state, tally),
 });
 
 const toStageRun = (row: StageRunEntity, rollout: Watched | undefined): StageRun => ({

@@ -15,7 +15,7 @@ const closed = { additionalProperties: false };
 
 const { id: runId, ...ofRun } = RunDefinition.properties;
 
-/** A run of a pipeline as the vendor shows it. */
+/** A run of a pipeline as the vendor shows it; `progress` is ours. */
 export const PipelineRun = Type.Object({ id: runId, ...enterprise, ...ofRun });
 
 const { id: stageRunId, ...ofStageRun } = StageRunDefinition.properties;

@@ -74,6 +74,8 @@ describe('given runs', () => {
     expect(Object.keys(answer.content)).toEqual([
       ...['id', 'enterprise_id', 'run_number', 'pipeline_id', 'pipeline_name', 'status', 'status_meta'],
       ...['created_by', 'updated_by', 'created_at', 'updated_at', 'started_at', 'ended_at'],
+      // Ours.
+      'progress',
     ]);
     const request = { project_id: 'demo', pipeline_id, id: answer.content.id, by: actor };
     expect(lastAsked()).toMatchObject({ method: 'startRun', request });
