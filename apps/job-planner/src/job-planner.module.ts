@@ -33,6 +33,7 @@ import { RolloutWake } from './rollout/rollout.wake.js';
 import { RolloutWork } from './rollout/rollout.work.js';
 import { RunAct } from './runs/run.act.js';
 import { RunAdvance } from './runs/run.advance.js';
+import { RunNotices } from './runs/run.notices.js';
 import { RunRead } from './runs/run.read.js';
 import { RunRunner } from './runs/run.runner.js';
 import { RunStart } from './runs/run.start.js';
@@ -76,6 +77,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
     RunRead,
     RunAdvance,
     RunRunner,
+    RunNotices,
     RunStart,
     RunAct,
     StageTargets,

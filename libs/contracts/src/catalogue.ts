@@ -15,9 +15,11 @@ import { operationPartEntity, operationRollouts, operationRolloutWork } from './
 import { pipelineRpcs } from './pipelines.js';
 import {
   pipelineRunEntity,
+  pipelineRunProgress,
   pipelineRuns,
   stageDeviceEntity,
   stageRunEntity,
+  stageRunProgress,
   targetRunEntity,
 } from './pipeline-runs.js';
 import type { RpcContract } from './rpc.js';
@@ -45,7 +47,7 @@ export const entities: readonly EntityContract[] = [
 ];
 
 /** Everything that is told of entities beside their transitions. */
-export const notices: readonly NoticeContract[] = [jobProgress];
+export const notices: readonly NoticeContract[] = [jobProgress, stageRunProgress, pipelineRunProgress];
 
 /** The services that keep dead letters, those with a journal, and what each is asked of them. */
 export const deadLetters: ReadonlyMap<ServiceName, DeadLetterRpcs> = new Map(

@@ -4,7 +4,8 @@ import { defineEntity } from './entity.js';
 import { jobTaskEntity } from './job-planner.js';
 import { offsetPage } from './operations.js';
 import { Stage } from './pipelines.js';
-import { Progress, RolloutPlan } from './rollout.js';
+import { defineNotice } from './notice.js';
+import { Progress, ROLLOUT_WAITS, RolloutCounts, RolloutPlan } from './rollout.js';
 import { defineRpc, type RpcContract } from './rpc.js';
 import { JsonObject, ProjectId, Timestamp, Uuid } from './schema.js';
 
@@ -15,6 +16,15 @@ export const RUN_STATES = [...COMMON, 'waiting', ...ENDS] as const;
 export const STAGE_RUN_STATES = [...COMMON, ...ENDS] as const;
 export const TARGET_RUN_STATES = [...COMMON, 'dispatched', ...ENDS] as const;
 
+/** What lists may be ordered by; `-` is downwards. */
+const orderings = <const Field extends string>(...fields: readonly Field[]): (Field | `-${Field}`)[] =>
+  fields.flatMap((field): (Field | `-${Field}`)[] => [field, `-${field}`]);
+
+/** The orders of the runs of a pipeline in the vendor's words, those of all runs, and those of target runs. */
+export const RUN_ORDERINGS = orderings('run_number', 'status', 'started_at', 'ended_at');
+export const ALL_RUN_ORDERINGS = [...RUN_ORDERINGS, ...orderings('pipeline__name')];
+export const TARGET_RUN_ORDERINGS = orderings('status');
+
 export type RunState = (typeof RUN_STATES)[number];
 export type StageRunState = (typeof STAGE_RUN_STATES)[number];
 export type TargetRunState = (typeof TARGET_RUN_STATES)[number];
@@ -24,6 +34,8 @@ export const stageRunEntity = defineEntity('stage-run', 'job-planner', STAGE_RUN
   pipeline_run_id: Uuid,
   stage_id: Uuid,
 });
+/** How far a stage run is, at most once a second, as of a job (rollout.md, "Watch"). */
+export const stageRunProgress = defineNotice(stageRunEntity, 'progress', Progress.properties);
 export const targetRunEntity = defineEntity('target-run', 'job-planner', TARGET_RUN_STATES, {
   stage_run_id: Uuid,
   device_id: Uuid,
@@ -35,6 +47,22 @@ export const stageDeviceEntity = defineEntity('stage-device', 'job-planner', job
   device_id: Uuid,
 });
 
+const Count = Type.Integer({ minimum: 0 });
+
+/**
+ * How far a run is. The counts are those of its stage runs together: of the devices that they have found so far, each once for each stage.
+ * `percent`: of the stages, which count the same, what has ended.
+ */
+export const RunProgress = Type.Object({
+  ...RolloutCounts.properties,
+  percent: Type.Number(),
+  stages: Type.Object({ of: Count, ended: Count, succeeded: Count }),
+  waiting_for: Type.Union([Type.Enum([...ROLLOUT_WAITS]), Type.Null()]),
+});
+
+/** How far a run is, at most once a second. */
+export const pipelineRunProgress = defineNotice(pipelineRunEntity, 'progress', RunProgress.properties);
+
 const Maybe = <T extends TSchema>(type: T) => Type.Union([type, Type.Null()]);
 const ActorNumber = Type.Integer();
 const authored = { created_by: ActorNumber, updated_by: ActorNumber, created_at: Timestamp, updated_at: Timestamp };
@@ -42,7 +70,7 @@ const timed = { started_at: Maybe(Timestamp), ended_at: Maybe(Timestamp) };
 
 /**
  * A run of a pipeline (vendor's `PipelineRun`). `run_number` counts the runs of the pipeline from 1. `status_meta`, free in the original: `reason`
- * of the present status, and whether it is to wait once the present stage has ended (`waits`).
+ * of the present status, and whether it is to wait once the present stage has ended (`waits`). Ours: `progress`.
  */
 export const PipelineRun = Type.Object({
   id: Uuid,
@@ -53,6 +81,7 @@ export const PipelineRun = Type.Object({
   status_meta: Type.Object({ reason: Type.String(), waits: Type.Boolean() }),
   ...authored,
   ...timed,
+  progress: RunProgress,
 });
 
 /** A stage as it was when its run started. */
@@ -129,6 +158,7 @@ export const TargetRunCommand = Type.Object({
   request_status_reason: Type.String(),
 });
 
+export type RunProgress = Static<typeof RunProgress>;
 export type PipelineRun = Static<typeof PipelineRun>;
 export type StageRun = Static<typeof StageRun>;
 export type StageMeta = Static<typeof StageMeta>;
@@ -169,14 +199,16 @@ export const pipelineRuns = {
     RolloutPlan,
   ),
   getRun: defineRpc('job-planner', 'getRun', Type.Object(runKey), PipelineRun),
-  /** The latest first. */
+  /** The latest first unless told. What has not begun, or ended, comes last in an order of that. `pipeline_name`: exactly this one. */
   listRuns: defineRpc(
     'job-planner',
     'listRuns',
     Type.Object({
       project_id: ProjectId,
       pipeline_id: Type.Optional(Uuid),
+      pipeline_name: Type.Optional(Type.String({ maxLength: 128 })),
       status: Type.Optional(Type.Enum([...RUN_STATES])),
+      ordering: Type.Optional(Type.Enum(ALL_RUN_ORDERINGS)),
       ...offsetPage,
     }),
     pageOf(PipelineRun),
@@ -194,7 +226,12 @@ export const pipelineRuns = {
   /** Only once it has ended; else `invalid`. Answers what there was. */
   deleteRun: defineRpc('job-planner', 'deleteRun', Type.Object(runKey), PipelineRun),
   /** In the order of their stages. */
-  listStageRuns: defineRpc('job-planner', 'listStageRuns', Type.Object({ ...ofRun, ...offsetPage }), pageOf(StageRun)),
+  listStageRuns: defineRpc(
+    'job-planner',
+    'listStageRuns',
+    Type.Object({ ...ofRun, status: Type.Optional(Type.Enum([...STAGE_RUN_STATES])), ...offsetPage }),
+    pageOf(StageRun),
+  ),
   getStageRun: defineRpc('job-planner', 'getStageRun', Type.Object({ ...ofRun, id: Uuid }), StageRun),
   cancelStageRun: defineRpc(
     'job-planner',
@@ -215,11 +252,17 @@ export const pipelineRuns = {
     Type.Object({ ...ofStageRun, id: Uuid }),
     StageRunOperation,
   ),
-  /** In the order in which they were made; those of a device one after the other. `not_found` once they were deleted. */
+  /** In the order in which they were made unless told; those of a device one after the other. `not_found` once they were deleted. */
   listTargetRuns: defineRpc(
     'job-planner',
     'listTargetRuns',
-    Type.Object({ ...ofStageRun, status: Type.Optional(Type.Enum([...TARGET_RUN_STATES])), ...offsetPage }),
+    Type.Object({
+      ...ofStageRun,
+      status: Type.Optional(Type.Enum([...TARGET_RUN_STATES])),
+      stage_run_operation_id: Type.Optional(Uuid),
+      ordering: Type.Optional(Type.Enum(TARGET_RUN_ORDERINGS)),
+      ...offsetPage,
+    }),
     pageOf(TargetRun),
   ),
   getTargetRun: defineRpc('job-planner', 'getTargetRun', Type.Object({ ...ofStageRun, id: Uuid }), TargetRun),

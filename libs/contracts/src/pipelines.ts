@@ -303,7 +303,11 @@ export const pipelines = {
   stageTargetList: {
     link: defineRpc('job-planner', 'linkTargetList', Type.Object(linkKey), TargetList),
     unlink: defineRpc('job-planner', 'unlinkTargetList', Type.Object(linkKey), TargetList),
-    list: listed('StageTargetLists', ofStage, TargetList),
+    list: listed(
+      'StageTargetLists',
+      { ...ofStage, target_list_type: Type.Optional(TargetList.properties.target_list_type) },
+      TargetList,
+    ),
   },
   operationList: {
     ...kept('OperationList', ofStage, OperationList, NewOperationList),

@@ -193,9 +193,23 @@ const page = <Row>(all: readonly Row[], { limit, offset }: { limit: number; offs
 
 const authored = (by: number) => ({ created_by: by, updated_by: by, created_at: TIME, updated_at: TIME });
 
+const NONE = {
+  targeted: 0,
+  pending: 0,
+  in_flight: 0,
+  succeeded: 0,
+  failed: 0,
+  timed_out: 0,
+  rejected: 0,
+  cancelled: 0,
+  unknown: 0,
+  offline: 0,
+};
+
 const runOf = (id: string, pipeline_id: string, run_number: number, by: number): PipelineRun => ({
   ...{ id, run_number, pipeline_id, pipeline_name: 'p', status: 'pending' },
   ...{ status_meta: { reason: '', waits: false }, ...authored(by), started_at: null, ended_at: null },
+  progress: { ...NONE, percent: 0, stages: { of: 1, ended: 0, succeeded: 0 }, waiting_for: 'dispatch' },
 });
 
 const stageRunOf = ({ id, pipeline_id, created_by }: PipelineRun): StageRun => ({

@@ -18,7 +18,7 @@ const IS_VALID = `
       AND (${targetsOfStage('target', 'AND g.is_active')} OR ${targetsOfStage('target_list_device_group')})))`;
 
 /** What runs statements: a transaction of TypeORM, or one of the journal. */
-interface Queries {
+export interface Queries {
   query(sql: string, parameters: unknown[]): Promise<unknown>;
 }
 

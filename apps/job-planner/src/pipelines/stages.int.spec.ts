@@ -1,4 +1,4 @@
-import { MAX_STAGES, pipelines, type StageChange } from '@muster/contracts';
+import { MAX_STAGES, pipelines, type StageChange, type TargetList } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADA, BOB, NOT_FOUND, refusalOf, RunningPipelines } from '../testing/running-pipelines.js';
@@ -122,8 +122,10 @@ describe('the order of stages', () => {
 });
 
 describe('the target lists of a stage', () => {
-  const linked = async (stage_id: string) =>
-    (await running.call(links.list, { project_id: PROJECT, stage_id, limit: 20, offset: 0 })).results;
+  const linked = async (stage_id: string, type?: TargetList['target_list_type']) => {
+    const filter = type && { target_list_type: type };
+    return (await running.call(links.list, { project_id: PROJECT, stage_id, ...filter, limit: 20, offset: 0 })).results;
+  };
 
   it('given a link, then the stage has the list; the same again changes nothing; an unlink leaves the list alone', async () => {
     const { id: pipeline_id } = await running.pipeline();
@@ -142,8 +144,10 @@ describe('the target lists of a stage', () => {
   it('given a list or a stage that is deleted while it is in use, then the link goes with it', async () => {
     const { id: pipeline_id } = await running.pipeline();
     const [one, other] = [await running.stage(pipeline_id), await running.stage(pipeline_id)];
-    const [list, kept] = [await running.list(pipeline_id), await running.list(pipeline_id)];
+    const [list, kept] = [await running.list(pipeline_id), await running.list(pipeline_id, 'GROUPS')];
     for (const stage of [one, other]) for (const used of [list, kept]) await running.link(stage.id, used.id);
+    expect(await linked(one.id, 'GROUPS')).toEqual([kept]);
+    expect(await linked(one.id, 'DEVICES')).toEqual([list]);
     await running.call(pipelines.targetList.delete, { project_id: PROJECT, pipeline_id, id: list.id });
     expect(await linked(one.id)).toEqual([kept]);
     await remove(pipeline_id, one.id);

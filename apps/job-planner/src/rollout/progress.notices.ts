@@ -1,12 +1,15 @@
-import { jobProgress } from '@muster/contracts';
+import { jobProgress, stageRunProgress } from '@muster/contracts';
 import type { RolloutEntity, RolloutFamilyName } from './rollout.entity.js';
 import { COUNTS } from './tally.js';
 
 /** How far apart two notices of a rollout are at least (rollout.md, "Watch"). */
 const APART_MS = 1_000;
 
-/** What tells of the progress of rollouts, by their family; of the others nothing is told. */
-export const PROGRESS_NOTICES: Readonly<Partial<Record<RolloutFamilyName, typeof jobProgress>>> = { job: jobProgress };
+/** What tells of the progress of rollouts, by their family. */
+export const PROGRESS_NOTICES: Readonly<Partial<Record<RolloutFamilyName, typeof jobProgress>>> = {
+  job: jobProgress,
+  'stage-run': stageRunProgress,
+};
 
 /** The columns whose change is a change of the progress. Its rate and its estimate also change by time alone, which nobody is told. */
 export const SHOWN: readonly (keyof RolloutEntity)[] = [...COUNTS, 'wave', 'waits_for', 'at_rest'];

@@ -11,7 +11,7 @@ import {
 } from '@muster/contracts';
 import { fittingRows } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
-import { DataSource, In } from 'typeorm';
+import { DataSource, In, type FindOptionsOrder } from 'typeorm';
 import { documentOf } from '../pipelines/definition.document.js';
 import { progressOf, WATCHED, type Watched } from '../rollout/progress.js';
 import { RolloutEntity } from '../rollout/rollout.entity.js';
@@ -19,6 +19,8 @@ import { StageRunOperationEntity } from '../stage-runs/stage-run-operation.entit
 import { StageRunEntity } from '../stage-runs/stage-run.entity.js';
 import { TargetRunEntity } from '../target-runs/target-run.entity.js';
 import { PipelineRunEntity } from './pipeline-run.entity.js';
+import { runProgressOf, type RunTally } from './run.progress.js';
+import { RunStore } from './run.store.js';
 
 type Contracts = typeof pipelineRuns;
 type Request<M extends keyof Contracts> = RpcRequest<Contracts[M]>;
@@ -27,24 +29,40 @@ type Response<M extends keyof Contracts> = RpcResponse<Contracts[M]>;
 /** Shows runs and what belongs to them. */
 @Injectable()
 export class RunRead {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly runStore: RunStore,
+  ) {}
 
   async run({ project_id, id, pipeline_id }: Request<'getRun'>): Promise<PipelineRun> {
     const where = { project_id, id, ...(pipeline_id !== undefined && { pipeline_id }) };
     const row = await this.dataSource.getRepository(PipelineRunEntity).findOneBy(where);
     if (!row) throw new DomainError('not_found', `no run ${id}`);
-    return toRun(row);
+    return (await this.withRunProgress(project_id, [row]))[0]!;
   }
 
-  async runs({ project_id, pipeline_id, status, limit, offset }: Request<'listRuns'>): Promise<Response<'listRuns'>> {
-    const where = { project_id, ...(pipeline_id && { pipeline_id }), ...(status && { state: status }) };
+  async runs(request: Request<'listRuns'>): Promise<Response<'listRuns'>> {
+    const { project_id, pipeline_id, pipeline_name, status, ordering, limit, offset } = request;
+    const where = {
+      project_id,
+      ...(pipeline_id !== undefined && { pipeline_id }),
+      ...(pipeline_name !== undefined && { pipeline_name }),
+      ...(status && { state: status }),
+    };
     const [rows, count] = await this.dataSource.getRepository(PipelineRunEntity).findAndCount({
       where,
-      order: { created_at: 'DESC', id: 'DESC' },
+      order: { ...(ordering && orderOf(ordering)), created_at: 'DESC', id: 'DESC' },
       take: limit,
       skip: offset,
     });
-    return { count, results: rows.map(toRun) };
+    return { count, results: await this.withRunProgress(project_id, rows) };
+  }
+
+  private async withRunProgress(project_id: string, rows: readonly PipelineRunEntity[]): Promise<PipelineRun[]> {
+    const ids = rows.map(({ id }) => id);
+    const tallies = await this.runStore.tallies(this.dataSource, project_id, ids);
+    const byId = new Map(tallies.map((tally) => [tally.id, tally]));
+    return rows.map((row) => toRun(row, byId.get(row.id)));
   }
 
   async stageRun({ project_id, pipeline_run_id, id }: Request<'getStageRun'>): Promise<StageRun> {
@@ -56,12 +74,13 @@ export class RunRead {
   async stageRuns({
     project_id,
     pipeline_run_id,
+    status,
     limit,
     offset,
   }: Request<'listStageRuns'>): Promise<Response<'listStageRuns'>> {
     await this.run({ project_id, id: pipeline_run_id });
     const [rows, count] = await this.dataSource.getRepository(StageRunEntity).findAndCount({
-      where: { project_id, pipeline_run_id },
+      where: { project_id, pipeline_run_id, ...(status && { state: status }) },
       order: { place: 'ASC' },
       take: limit,
       skip: offset,
@@ -112,17 +131,16 @@ export class RunRead {
     return row;
   }
 
-  async targetRuns({
-    project_id,
-    stage_run_id,
-    status,
-    limit,
-    offset,
-  }: Request<'listTargetRuns'>): Promise<Response<'listTargetRuns'>> {
+  async targetRuns(request: Request<'listTargetRuns'>): Promise<Response<'listTargetRuns'>> {
+    const { project_id, stage_run_id, status, stage_run_operation_id, ordering, limit, offset } = request;
     await this.withTargetRuns(project_id, stage_run_id);
-    const filter = `t.project_id = $1 AND t.stage_run_id = $2 ${status ? 'AND t.state = $3' : ''}`;
-    const values = [project_id, stage_run_id, ...(status ? [status] : [])];
-    const order = 'stage_device_id, step';
+    const values: unknown[] = [project_id, stage_run_id];
+    const filter = [
+      't.project_id = $1 AND t.stage_run_id = $2',
+      ...(status ? [`t.state = $${values.push(status)}`] : []),
+      ...(stage_run_operation_id ? [`t.stage_run_operation_id = $${values.push(stage_run_operation_id)}`] : []),
+    ].join(' AND ');
+    const order = `${ordering ? `state ${ordering === 'status' ? 'ASC' : 'DESC'}, ` : ''}stage_device_id, step`;
     const rows = await this.dataSource.query<TargetRunEntity[]>(
       fittingRows(
         `SELECT t.* FROM target_run t WHERE ${filter} ORDER BY ${order} LIMIT $${values.length + 1} OFFSET $${values.length + 2}`,
@@ -185,6 +203,20 @@ export class RunRead {
   }
 }
 
+/** The columns that runs are ordered by, by the words for them. */
+const COLUMNS = {
+  run_number: 'run_number',
+  status: 'state',
+  started_at: 'started_at',
+  ended_at: 'ended_at',
+  pipeline__name: 'pipeline_name',
+} as const;
+
+function orderOf(ordering: NonNullable<Request<'listRuns'>['ordering']>): FindOptionsOrder<PipelineRunEntity> {
+  const field = ordering.replace('-', '') as keyof typeof COLUMNS;
+  return { [COLUMNS[field]]: { direction: ordering.startsWith('-') ? 'DESC' : 'ASC', nulls: 'LAST' } };
+}
+
 const iso = (time: Date | null) => time?.toISOString() ?? null;
 
 /** What the documents of runs, stage runs and target runs share. */
@@ -199,7 +231,7 @@ const authorOf = (
   ended_at: iso(row.ended_at),
 });
 
-const toRun = (row: PipelineRunEntity): PipelineRun => ({
+const toRun = (row: PipelineRunEntity, tally: RunTally | undefined): PipelineRun => ({
   id: row.id,
   run_number: row.run_number,
   pipeline_id: row.pipeline_id,
@@ -207,6 +239,7 @@ const toRun = (row: PipelineRunEntity): PipelineRun => ({
   status: row.state,
   status_meta: { reason: row.reason, waits: row.waits },
   ...authorOf(row),
+  progress: runProgressOf(row.state, tally),
 });
 
 const toStageRun = (row: StageRunEntity, rollout: Watched | undefined): StageRun => ({

@@ -4,7 +4,10 @@ import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { StageRunEntity } from '../stage-runs/stage-run.entity.js';
+import type { Queries } from '../pipelines/pipeline.store.js';
+import type { PipelineRunEntity } from './pipeline-run.entity.js';
 import type { RunWish } from './run.decide.js';
+import { RUN_TALLIES, type RunTally } from './run.progress.js';
 
 /** A run as its lock gives it, with the time of the database. */
 export interface LockedRun {
@@ -191,6 +194,51 @@ export class RunStore {
          removals AS (INSERT INTO stage_run_removal (project_id, stage_run_id) SELECT $1, id FROM stages ON CONFLICT DO NOTHING)
        DELETE FROM pipeline_run WHERE project_id = $1 AND id = $2`,
       [project, id],
+    );
+  }
+
+  /** The stage runs of each of these runs together; of one without stages there is none. */
+  async tallies(queries: Queries, project: string, runs: readonly string[]): Promise<RunTally[]> {
+    return (await queries.query(RUN_TALLIES, [project, runs])) as RunTally[];
+  }
+
+  /** Runs whose progress has changed since it was told, and may be told, of every project. */
+  async untold(limit: number): Promise<RunnerKey[]> {
+    return this.dataSource.query<RunnerKey[]>(
+      `SELECT project_id, id FROM pipeline_run p
+       WHERE watched AND told_at <= now() - interval '1 second' AND (told_version <> version OR told_stages <> (
+         SELECT coalesce(sum(r.told), 0) FROM stage_run s JOIN rollout r USING (project_id, id)
+         WHERE s.project_id = p.project_id AND s.pipeline_run_id = p.id))
+       ORDER BY told_at LIMIT $1`,
+      [limit],
+    );
+  }
+
+  /** Locks a run whose progress nobody has told meanwhile. */
+  async lockUntold(
+    tx: Tx,
+    id: string,
+  ): Promise<(Pick<PipelineRunEntity, 'state' | 'version' | 'told' | 'traceparent'> & { now: number }) | undefined> {
+    const [run] = await tx.query<
+      Pick<PipelineRunEntity, 'state' | 'version' | 'told' | 'traceparent'> & { now: number }
+    >(
+      `SELECT state, version, told, traceparent, (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now FROM pipeline_run
+       WHERE project_id = $1 AND id = $2 AND watched AND told_at <= now() - interval '1 second' FOR UPDATE`,
+      [tx.project, id],
+    );
+    return run;
+  }
+
+  /** Notes that the progress was told once more. */
+  async noteTold(
+    tx: Tx,
+    id: string,
+    { at, version, stages, watched }: { at: Date; version: number; stages: number; watched: boolean },
+  ): Promise<void> {
+    await tx.query(
+      `UPDATE pipeline_run SET told = told + 1, told_at = $3, told_version = $4, told_stages = $5, watched = $6
+       WHERE project_id = $1 AND id = $2`,
+      [tx.project, id, at, version, stages, watched],
     );
   }
 

@@ -9,7 +9,15 @@ import { offsetOf, offsetPage } from '../../common/offset.page.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
 import { inEnterprise, type PipelinePath } from './pipelines.dto.js';
 import { Answers } from './pipelines.endpoint.js';
-import { Empty, ListRuns, PipelineRun, PipelineRunPage, PipelineRunPut, type PipelineRunPath } from './runs.dto.js';
+import {
+  Empty,
+  ListAllRuns,
+  ListRuns,
+  PipelineRun,
+  PipelineRunPage,
+  PipelineRunPut,
+  type PipelineRunPath,
+} from './runs.dto.js';
 
 const keyOf = ({ project }: Principal, { pipeline_id, pipeline_run_id }: PipelineRunPath) => ({
   project_id: project,
@@ -31,11 +39,15 @@ export class PipelineRunsController {
   @Get('runs')
   @Answers({
     access: 'read',
-    summary: 'List the runs of all pipelines, the latest first',
-    query: ListRuns,
+    summary: 'List the runs of all pipelines, the latest first unless told',
+    query: ListAllRuns,
     content: PipelineRunPage,
   })
-  listAll(@Caller() caller: Principal, @QueryParameters(ListRuns) query: ListRuns, @Req() { url }: FastifyRequest) {
+  listAll(
+    @Caller() caller: Principal,
+    @QueryParameters(ListAllRuns) query: ListAllRuns,
+    @Req() { url }: FastifyRequest,
+  ) {
     return this.page(caller, {}, query, url);
   }
 
@@ -64,7 +76,7 @@ export class PipelineRunsController {
   @Get('pipelines/:pipeline_id/runs')
   @Answers({
     access: 'read',
-    summary: 'List the runs of a pipeline, the latest first',
+    summary: 'List the runs of a pipeline, the latest first unless told',
     query: ListRuns,
     content: PipelineRunPage,
     refuses: [404],
@@ -116,16 +128,12 @@ export class PipelineRunsController {
   private async page(
     { project, projectUuid }: Principal,
     filter: { pipeline_id?: string },
-    { status, ...rest }: ListRuns,
+    query: ListAllRuns,
     url: string,
   ) {
-    const place = offsetOf(rest);
-    const { count, results } = await this.rpc.call(contracts.listRuns, {
-      project_id: project,
-      ...filter,
-      ...(status !== undefined && { status }),
-      ...place,
-    });
+    const place = offsetOf(query);
+    const asked = { project_id: project, ...filter, ...query, ...place };
+    const { count, results } = await this.rpc.call(contracts.listRuns, asked);
     return enveloped(offsetPage(url, place, { count, results: results.map((run) => inEnterprise(run, projectUuid)) }));
   }
 }

@@ -98,6 +98,13 @@ export const ListPipelineOperations = Type.Object(
 );
 export type ListPipelineOperations = Static<typeof ListPipelineOperations>;
 
+/** Query of the target lists of a stage; the vendor writes their types small here. */
+export const ListStageTargetLists = Type.Object(
+  { type: Type.Optional(Type.Enum(['groups', 'devices'])), ...offsetParameters },
+  closed,
+);
+export type ListStageTargetLists = Static<typeof ListStageTargetLists>;
+
 /** Query of the other lists. */
 export const ListParts = Type.Object(offsetParameters, closed);
 export type ListParts = Static<typeof ListParts>;

@@ -227,6 +227,10 @@ describe('given the pipelines family', () => {
     }
     const { content } = await ask<Page>('GET', `${stage}/targetlists/?limit=1`);
     expect(content.results).toHaveLength(1);
+    await ask<Page>('GET', `${stage}/targetlists/?type=groups`);
+    expect(lastAsked().request).toMatchObject({ stage_id: stageId, target_list_type: 'GROUPS', offset: 0 });
+    const refused = await ask<Refused['content']>('GET', `${stage}/targetlists/?type=GROUPS`);
+    expect([refused.status, refused.content.errors[0]!.field]).toEqual([400, 'type']);
   });
 
   it('when a group is taken out of a list, then its document also has the two words of the vendor', async () => {

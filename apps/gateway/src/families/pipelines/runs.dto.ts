@@ -1,6 +1,7 @@
 import {
   PipelineRun as RunDefinition,
   pipelineRuns,
+  RUN_ORDERINGS,
   StageRun as StageRunDefinition,
   StageRunOperation,
   TargetRun,
@@ -14,7 +15,7 @@ const closed = { additionalProperties: false };
 
 const { id: runId, ...ofRun } = RunDefinition.properties;
 
-/** A run of a pipeline as the vendor shows it. */
+/** A run of a pipeline as the vendor shows it; `progress` is ours. */
 export const PipelineRun = Type.Object({ id: runId, ...enterprise, ...ofRun });
 
 const { id: stageRunId, ...ofStageRun } = StageRunDefinition.properties;
@@ -40,16 +41,36 @@ export const StageRunOperationPage = OffsetPage(StageRunOperation);
 export const TargetRunPage = OffsetPage(TargetRun);
 export const TargetRuns = Type.Array(TargetRun, { description: 'one for each operation of the stage, in their order' });
 
-/** Query of the lists of runs. */
+const { status, pipeline_name, ordering } = pipelineRuns.listRuns.request.properties;
+
+/** Query of the list of all runs. */
+export const ListAllRuns = Type.Object({ status, pipeline_name, ordering, ...offsetParameters }, closed);
+export type ListAllRuns = Static<typeof ListAllRuns>;
+
+/** Query of the runs of a pipeline. */
 export const ListRuns = Type.Object(
-  { status: pipelineRuns.listRuns.request.properties.status, ...offsetParameters },
+  { status, ordering: Type.Optional(Type.Enum(RUN_ORDERINGS)), ...offsetParameters },
   closed,
 );
 export type ListRuns = Static<typeof ListRuns>;
 
+/** Query of the stage runs of a run. */
+export const ListStageRuns = Type.Object(
+  { status: pipelineRuns.listStageRuns.request.properties.status, ...offsetParameters },
+  closed,
+);
+export type ListStageRuns = Static<typeof ListStageRuns>;
+
+const ofTargetRuns = pipelineRuns.listTargetRuns.request.properties;
+
 /** Query of the target runs of a stage run. */
 export const ListTargetRuns = Type.Object(
-  { status: pipelineRuns.listTargetRuns.request.properties.status, ...offsetParameters },
+  {
+    status: ofTargetRuns.status,
+    stage_run_operation_id: ofTargetRuns.stage_run_operation_id,
+    ordering: ofTargetRuns.ordering,
+    ...offsetParameters,
+  },
   closed,
 );
 export type ListTargetRuns = Static<typeof ListTargetRuns>;

@@ -1,4 +1,4 @@
-import { RUN_STATES, STAGE_RUN_STATES, TARGET_RUN_STATES } from '@muster/contracts';
+import { RUN_ORDERINGS, RUN_STATES, STAGE_RUN_STATES, TARGET_RUN_STATES } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway, type Ask, type TestGateway } from '../../testing/gateway.harness.js';
@@ -107,6 +107,8 @@ describe('given runs', () => {
     expect(Object.keys(answer.content)).toEqual([
       ...['id', 'enterprise_id', 'run_number', 'pipeline_id', 'pipeline_name', 'status', 'status_meta'],
       ...['created_by', 'updated_by', 'created_at', 'updated_at', 'started_at', 'ended_at'],
+      // Ours.
+      'progress',
     ]);
     const request = { project_id: 'demo', pipeline_id, id: answer.content.id, by: actor };
     expect(lastAsked()).toMatchObject({ method: 'startRun', request });
@@ -143,6 +145,22 @@ describe('given runs', () => {
     expect(all.content.results.map(({ id }) => id)).toContain(next.id);
     expect(all.content.results[0]).toMatchObject({ enterprise_id, status: 'pending' });
     expect(lastAsked().request).toEqual({ ...request, status: 'pending' });
+  });
+
+  it('when the lists of runs, stage runs and target runs are filtered and ordered, then job-planner hears it', async () => {
+    const { pipeline_id, runs, stageRuns, run, targetRuns, stage_run_id } = await started();
+    const page = { project_id: 'demo', limit: 20, offset: 0 };
+    const all = { pipeline_name: 'release', ordering: '-pipeline__name', status: 'running' };
+    const ofTargets = { stage_run_operation_id: NOWHERE, ordering: '-status' };
+    for (const [path, query, asked] of [
+      ['/runs/', all, all],
+      [`${runs}/`, { ordering: 'started_at' }, { pipeline_id, ordering: 'started_at' }],
+      [`${stageRuns}/`, { status: 'success' }, { pipeline_run_id: run.id, status: 'success' }],
+      [`${targetRuns}/`, ofTargets, { stage_run_id, ...ofTargets }],
+    ] as const) {
+      expect((await ask('GET', `${path}?${new URLSearchParams(query).toString()}`)).status).toBe(200);
+      expect(lastAsked().request).toEqual({ ...page, ...asked });
+    }
   });
 
   it.each(['running', 'waiting', 'cancelled'])('when one is set to %s, then job-planner hears it', async (status) => {
@@ -337,6 +355,25 @@ describe('given what is not as it should be', () => {
     ['PUT', command, { request_status: 'success' }, 'request_status', cancelled],
     ['GET', '/runs/?status=done', undefined, 'status', `must be one of ${RUN_STATES.join(', ')}`],
     ['GET', `${targetRuns}/?status=waiting`, undefined, 'status', `must be one of ${TARGET_RUN_STATES.join(', ')}`],
+    [
+      'GET',
+      `/runs/${NOWHERE}/stageruns/?status=waiting`,
+      undefined,
+      'status',
+      `must be one of ${STAGE_RUN_STATES.join(', ')}`,
+    ],
+    ['GET', '/runs/?colour=red', undefined, 'colour', 'unknown field'],
+    ['GET', `/pipelines/${NOWHERE}/runs/?pipeline_name=p`, undefined, 'pipeline_name', 'unknown field'],
+    [
+      'GET',
+      `/pipelines/${NOWHERE}/runs/?ordering=pipeline__name`,
+      undefined,
+      'ordering',
+      `must be one of ${RUN_ORDERINGS.join(', ')}`,
+    ],
+    ['GET', `${targetRuns}/?ordering=device_id`, undefined, 'ordering', 'must be one of status, -status'],
+    ['GET', `${targetRuns}/?stage_run_operation_id=x`, undefined, 'stage_run_operation_id', 'must match format "uuid"'],
+    ['GET', `${targetRuns}/?device_id=${NOWHERE}`, undefined, 'device_id', 'unknown field'],
     ['GET', `/pipelines/${NOWHERE}/runs/?limit=1001`, undefined, 'limit', 'must be <= 1000'],
   ])('when %s %s has %o, then 400 names %s', async (method, path, body, field, message) => {
     const { status, code, content } = await ask<Refused>(method, path, body && { body });

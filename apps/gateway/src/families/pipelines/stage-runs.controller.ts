@@ -6,9 +6,9 @@ import { Caller, type Principal } from '../../auth/principal.js';
 import { enveloped } from '../../common/envelope.js';
 import { JsonBody, PathIds, QueryParameters } from '../../common/input.js';
 import { offsetOf, offsetPage } from '../../common/offset.page.js';
-import { inEnterprise, ListParts } from './pipelines.dto.js';
+import { inEnterprise } from './pipelines.dto.js';
 import { Answers } from './pipelines.endpoint.js';
-import { StageRun, StageRunPage, StageRunPut, type RunPath, type StageRunPath } from './runs.dto.js';
+import { ListStageRuns, StageRun, StageRunPage, StageRunPut, type RunPath, type StageRunPath } from './runs.dto.js';
 
 const keyOf = ({ project }: Principal, { pipeline_run_id, stage_run_id }: StageRunPath) => ({
   project_id: project,
@@ -25,18 +25,18 @@ export class StageRunsController {
   @Answers({
     access: 'read',
     summary: 'List the stage runs of a run in the order of their stages',
-    query: ListParts,
+    query: ListStageRuns,
     content: StageRunPage,
     refuses: [404],
   })
   async list(
     @Caller() { project, projectUuid }: Principal,
     @PathIds() { pipeline_run_id }: RunPath,
-    @QueryParameters(ListParts) query: ListParts,
+    @QueryParameters(ListStageRuns) query: ListStageRuns,
     @Req() { url }: FastifyRequest,
   ) {
     const place = offsetOf(query);
-    const asked = { project_id: project, pipeline_run_id, ...place };
+    const asked = { project_id: project, pipeline_run_id, ...query, ...place };
     const { count, results } = await this.rpc.call(contracts.listStageRuns, asked);
     return enveloped(offsetPage(url, place, { count, results: results.map((one) => inEnterprise(one, projectUuid)) }));
   }

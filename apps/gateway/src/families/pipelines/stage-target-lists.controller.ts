@@ -7,7 +7,7 @@ import { enveloped } from '../../common/envelope.js';
 import { JsonBody, PathId, PathIds, QueryParameters } from '../../common/input.js';
 import { offsetOf, offsetPage } from '../../common/offset.page.js';
 import { Creating, Idempotency, type CreateRequest } from '../../idempotency/idempotency.js';
-import { ListParts, StageTargetList, TargetListPage, type StageTargetListPath } from './pipelines.dto.js';
+import { ListStageTargetLists, StageTargetList, TargetListPage, type StageTargetListPath } from './pipelines.dto.js';
 import { Answers } from './pipelines.endpoint.js';
 
 const { stageTargetList: contracts } = pipelines;
@@ -44,18 +44,22 @@ export class StageTargetListsController {
   @Answers({
     access: 'read',
     summary: 'List the target lists that a stage uses',
-    query: ListParts,
+    query: ListStageTargetLists,
     content: TargetListPage,
     refuses: [404],
   })
   async list(
     @Caller() { project }: Principal,
     @PathId('stage_id') stage_id: string,
-    @QueryParameters(ListParts) query: ListParts,
+    @QueryParameters(ListStageTargetLists) { type, ...rest }: ListStageTargetLists,
     @Req() { url }: FastifyRequest,
   ) {
-    const place = offsetOf(query);
-    const page = await this.rpc.call(contracts.list, { project_id: project, stage_id, ...place });
+    const place = offsetOf(rest);
+    const page = await this.rpc.call(contracts.list, {
+      ...{ project_id: project, stage_id },
+      ...(type !== undefined && { target_list_type: type === 'groups' ? 'GROUPS' : 'DEVICES' }),
+      ...place,
+    });
     return enveloped(offsetPage(url, place, page));
   }
 

@@ -58,7 +58,7 @@ export class TargetRunsController {
   @Get()
   @Answers({
     access: 'read',
-    summary: 'List the target runs of a stage run in the order in which they were made',
+    summary: 'List the target runs of a stage run, in the order in which they were made unless told',
     query: ListTargetRuns,
     content: TargetRunPage,
     refuses: [404],
@@ -66,15 +66,12 @@ export class TargetRunsController {
   async list(
     @Caller() { project }: Principal,
     @PathId('stage_run_id') stage_run_id: string,
-    @QueryParameters(ListTargetRuns) { status, ...rest }: ListTargetRuns,
+    @QueryParameters(ListTargetRuns) query: ListTargetRuns,
     @Req() { url }: FastifyRequest,
   ) {
-    const place = offsetOf(rest);
-    const page = await this.rpc.call(contracts.listTargetRuns, {
-      ...{ project_id: project, stage_run_id },
-      ...(status !== undefined && { status }),
-      ...place,
-    });
+    const place = offsetOf(query);
+    const asked = { project_id: project, stage_run_id, ...query, ...place };
+    const page = await this.rpc.call(contracts.listTargetRuns, asked);
     return enveloped(offsetPage(url, place, page));
   }
 
