@@ -14,7 +14,7 @@ export interface Overdue {
 }
 
 /**
- * Everything that waits for a time: `due_at` of commands, requests, rollouts and operations, `tell_at` of rollouts, `expires_at` of the queue, `deadline` of what is in flight. Not among them:
+ * Everything that waits for a time: `due_at` of commands, requests, rollouts, runs of pipelines and operations, `tell_at` of rollouts, `expires_at` of the queue, `deadline` of what is in flight. Not among them:
  * `ask_at` of a task, which is looked at with its job every 30 s, and `presence_due`, which is lazy and rests for 90 s after a start.
  */
 const WAITING = `(
@@ -26,6 +26,8 @@ const WAITING = `(
     WHERE state IN ('INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')
     UNION ALL
     SELECT 'due_at of a rollout that waits for ' || waits_for, id, due_at FROM job_planner.rollout WHERE due_at IS NOT NULL
+    UNION ALL
+    SELECT 'due_at of a pipeline run that is ' || state, id, due_at FROM job_planner.pipeline_run WHERE due_at IS NOT NULL
     UNION ALL
     SELECT 'tell_at of a rollout', id, tell_at FROM job_planner.rollout WHERE tell_at IS NOT NULL
     UNION ALL

@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from './client.ts';
-import { nextPause, planRequest, type FollowUp, type Request, type Surroundings } from './plan.ts';
+import {
+  nextPause,
+  planRequest,
+  type FollowUp,
+  type PlannedPipeline,
+  type Request,
+  type RunFollowUp,
+  type Surroundings,
+} from './plan.ts';
 import type { Random } from './random.ts';
 
 /** What the product has said yes to, and so must keep. `mark`: an attribute that a patch has set. */
@@ -12,6 +20,8 @@ export interface Accepted {
   cancelledCommands: string[];
   operations: string[];
   cancelledOperations: string[];
+  runs: { id: string; name: string }[];
+  cancelledRuns: string[];
   registered: { id: string; name: string }[];
   patched: { id: string; mark: string }[];
 }
@@ -23,12 +33,13 @@ const JOBS = '/v2/demo/productmgr/jobs';
 const DEVICES = '/api/v1/devices';
 const COMMANDS = '/api/commands/v0/commands';
 const OPERATIONS = '/api/v0/operations';
+export const PIPELINES = '/api/pipelines/v0';
 
 /** Keeps asking for jobs, registrations and changes, and remembers what was accepted. */
 export class Load {
   readonly accepted: Accepted = {
     ...{ jobs: [], cancelled: [], registered: [], patched: [] },
-    ...{ commands: [], cancelledCommands: [], operations: [], cancelledOperations: [] },
+    ...{ commands: [], cancelledCommands: [], operations: [], cancelledOperations: [], runs: [], cancelledRuns: [] },
   };
   /** What the product refused although it must not. */
   readonly refused: string[] = [];
@@ -113,6 +124,12 @@ export class Load {
           this.accepted.cancelledOperations.push(id);
         return;
       }
+      case 'run': {
+        const run = await this.startRun(request.pipeline, key);
+        if (run === undefined) return;
+        this.accepted.runs.push({ id: run, name: request.pipeline.name });
+        return this.followUpRun(run, request.followUps, running);
+      }
       case 'register': {
         const body = { name: request.name, type: 'sensor' };
         const reply = await this.client.ask<{ id: string }>('POST', DEVICES, { body, key, signal });
@@ -128,6 +145,50 @@ export class Load {
           this.accepted.patched.push({ id: device, mark });
         return;
       }
+    }
+  }
+
+  /** Defines a pipeline and starts its run. @returns its id; undefined where something was refused. */
+  private async startRun({ name, devices, stages }: PlannedPipeline, key: string): Promise<string | undefined> {
+    let asked = 0;
+    const create = async (path: string, body: unknown): Promise<string> => {
+      const what = `${path} of ${name}`;
+      const reply = await this.client.ask<{ content: { id: string } }>('POST', PIPELINES + path, {
+        body,
+        key: `${key} ${asked++}`,
+        signal: this.ended.signal,
+      });
+      if (!this.expect(reply.status, [200], what, reply.body)) throw new Error(`${what} was refused`);
+      return reply.body.content.id;
+    };
+    try {
+      const pipeline = await create('/pipelines/', { name });
+      const lists = `/pipelines/${pipeline}/targetlists/`;
+      const target_list_id = await create(lists, { name, target_list_type: 'DEVICES' });
+      await create(`${lists}${target_list_id}/targets-bulk/`, devices);
+      for (const { stage, operations } of stages) {
+        const id = await create(`/pipelines/${pipeline}/stages/`, stage);
+        await create(`/stages/${id}/targetlists/`, { target_list_id });
+        const list = await create(`/stages/${id}/operationlists/`, { name });
+        for (const operation of operations) await create(`/operationlists/${list}/operations/`, operation);
+      }
+      return await create(`/pipelines/${pipeline}/runs/`, {});
+    } catch (error) {
+      if (this.ended.signal.aborted) throw error;
+      return undefined;
+    }
+  }
+
+  private async followUpRun(id: string, followUps: readonly RunFollowUp[], running: AbortSignal): Promise<void> {
+    const started = Date.now();
+    for (const { after, status } of followUps) {
+      await delay(Math.max(0, started + after - Date.now()), undefined, { signal: running }).catch(() => undefined);
+      if (running.aborted) return;
+      const body = { status };
+      const reply = await this.client.ask('PUT', `${PIPELINES}/runs/${id}/`, { body, signal: this.ended.signal });
+      // 400: the run is not, or no longer, in a status that allows it.
+      this.expect(reply.status, [200, 400], `set run ${id} ${status}`, reply.body);
+      if (reply.status === 200 && status === 'cancelled') this.accepted.cancelledRuns.push(id);
     }
   }
 

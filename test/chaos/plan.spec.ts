@@ -1,4 +1,4 @@
-import { NewCommandRequest, NewJob, NewOperation, validate } from '@muster/contracts';
+import { NewCommandRequest, NewJob, NewOperation, NewPipelineOperation, NewStage, validate } from '@muster/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planRequest, type Request } from './plan.ts';
@@ -41,14 +41,34 @@ describe('the plan of the load', () => {
     );
   });
 
+  it('given any seed, then every pipeline is one that the contracts take, with a name of its own', () => {
+    fc.assert(
+      fc.property(fc.nat(), (seed) => {
+        const pipelines = plan(seed, 60).flatMap((request) => (request.kind === 'run' ? [request.pipeline] : []));
+        const faults = pipelines.flatMap(({ stages }) =>
+          stages.flatMap(({ stage, operations }) => [
+            ...validate(NewStage, stage),
+            ...operations.flatMap((operation) => validate(NewPipelineOperation, operation)),
+          ]),
+        );
+        expect(faults).toEqual([]);
+        expect(new Set(pipelines.map(({ name }) => name)).size).toBe(pipelines.length);
+      }),
+    );
+  });
+
   it('given many requests, then everything that can be asked for is among them', () => {
     const requests = plan(1, 500);
     const actions = requests.flatMap((request) =>
       request.kind === 'job' ? request.followUps.map((one) => one.action) : [],
     );
     expect(new Set(requests.map((request) => request.kind))).toEqual(
-      new Set(['job', 'command', 'operation', 'register', 'patch']),
+      new Set(['job', 'command', 'operation', 'run', 'register', 'patch']),
     );
+    const settings = requests.flatMap((request) =>
+      request.kind === 'run' ? request.followUps.map((one) => one.status) : [],
+    );
+    expect(new Set(settings)).toEqual(new Set(['running', 'waiting', 'cancelled']));
     expect(new Set(actions)).toEqual(new Set(['pause', 'restore', 'cancel', 'retry']));
   });
 });

@@ -1,4 +1,11 @@
-import type { JsonObject, NewCommandRequest, NewJob, NewOperation } from '@muster/contracts';
+import type {
+  JsonObject,
+  NewCommandRequest,
+  NewJob,
+  NewOperation,
+  NewPipelineOperation,
+  NewStage,
+} from '@muster/contracts';
 import type { Random } from './random.ts';
 
 /** Something to be done to a job, `after` milliseconds from its creation. */
@@ -7,11 +14,25 @@ export interface FollowUp {
   action: 'pause' | 'restore' | 'cancel' | 'retry';
 }
 
+/** A pipeline of which one run is started; each of its stages works on the same devices. */
+export interface PlannedPipeline {
+  name: string;
+  devices: string[];
+  stages: { stage: NewStage; operations: NewPipelineOperation[] }[];
+}
+
+/** A status that a run is set to, `after` milliseconds from its start. */
+export interface RunFollowUp {
+  after: number;
+  status: 'running' | 'waiting' | 'cancelled';
+}
+
 /** One request of the load, with everything about it that is drawn. */
 export type Request =
   | { kind: 'job'; job: NewJob; followUps: FollowUp[] }
   | { kind: 'command'; request: NewCommandRequest; cancelAfter: number | undefined }
   | { kind: 'operation'; operation: NewOperation; cancelAfter: number | undefined }
+  | { kind: 'run'; pipeline: PlannedPipeline; followUps: RunFollowUp[] }
   | { kind: 'register'; name: string }
   | { kind: 'patch'; device: string; mark: string; desired: JsonObject };
 
@@ -43,7 +64,8 @@ export function planRequest(random: Random, number: number, surroundings: Surrou
   }
   if (draw < 0.45) return newCommand(random, number, surroundings);
   if (draw < 0.6) return newOperation(random, number, surroundings);
-  if (draw < 0.8) return newJob(random, number, someDevices(random, surroundings));
+  if (draw < 0.7) return newRun(random, number, surroundings);
+  if (draw < 0.83) return newJob(random, number, someDevices(random, surroundings));
   return newJob(random, number, aHundred(random, surroundings));
 }
 
@@ -84,6 +106,41 @@ function newOperation(random: Random, number: number, surroundings: Surroundings
     ? { operation: 'CONVERGE', arguments: { converge_with_provision: random.chance(0.8) } }
     : { operation: 'node_upgrade', arguments: { version: `o${number}` } };
   return { kind: 'operation', cancelAfter: cancelAfter(random), operation: { ...what, operation_device_query } };
+}
+
+/** Half of the runs are to be promoted; those that the load does not promote wait for whoever does. */
+function newRun(random: Random, number: number, surroundings: Surroundings): Request {
+  const stage = (place: number): PlannedPipeline['stages'][number] => ({
+    stage: {
+      name: `stage ${place}`,
+      promotion: random.chance(0.5) ? 'manual' : 'auto',
+      on_failure: random.chance(0.8) ? 'continue' : 'stop',
+      rollout: { max_in_flight: random.between(5, 60), priority: random.between(-2, 2) },
+    },
+    operations: [
+      { operation_type: 'node_upgrade', args: { version: `p${number}.${place}` } },
+      ...(random.chance(0.5) ? [{ operation_type: 'PING' }] : []),
+    ],
+  });
+  const pipeline = {
+    name: `p-${number}`,
+    devices: [...someDevices(random, surroundings)],
+    stages: [stage(1), stage(2)],
+  };
+  return { kind: 'run', pipeline, followUps: runFollowUps(random) };
+}
+
+function runFollowUps(random: Random): RunFollowUp[] {
+  const draw = random.next();
+  const soon = random.between(100, 6_000);
+  if (draw < 0.25) return [{ after: soon, status: 'cancelled' }];
+  if (draw < 0.4) return [{ after: soon, status: 'waiting' }];
+  if (draw < 0.8)
+    return [
+      { after: random.between(2_000, 8_000), status: 'running' },
+      { after: random.between(8_000, 20_000), status: 'running' },
+    ];
+  return [];
 }
 
 /** A job over the devices of a name whose commands may take a second and no more. */

@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { JOURNALS, UNTOLD } from '../harness/journals.ts';
 import type { Client } from './client.ts';
 import type { Database } from './database.ts';
+import { PIPELINES } from './load.ts';
+import { ENDS_OF_RUNS } from './verdicts/1-runs.ts';
 
 /** Each look reads all that is open, of a system that has enough to do. */
 const EVERY_MS = 2_000;
@@ -16,7 +18,7 @@ export type Leftover = string;
 
 /**
  * Waits until everything that was accepted has come to its end and every message has been taken. Jobs that a pause has stopped are restored
- * meanwhile, as their users would.
+ * meanwhile, and runs of pipelines that wait are promoted, as their users would.
  * @returns what does not come to its end; nothing, when all is well.
  */
 export async function untilQuiet(
@@ -28,21 +30,31 @@ export async function untilQuiet(
   let moves = '';
   for (;;) {
     await restorePaused(database, client, signal);
+    await promoteWaiting(database, client, signal);
     const left = await openWork(database, connection);
     if (left.length === 0) return [];
     const now = await countMoves(database);
     if (now !== moves) moved = Date.now();
     moves = now;
-    if (Date.now() > Math.min(giveUp, moved + STILL_MS)) return [...left, ...(await hangingJobs(database))];
+    if (Date.now() > Math.min(giveUp, moved + STILL_MS))
+      return [...left, ...(await hangingJobs(database)), ...(await hangingRuns(database))];
     await delay(EVERY_MS, undefined, { signal });
   }
 }
 
 async function restorePaused(database: Database, client: Client, signal: AbortSignal): Promise<void> {
   const paused = await database.query<{ id: string }>(
-    `SELECT id FROM job_planner.rollout WHERE at_rest AND wish = 'pause' LIMIT 100`,
+    `SELECT id FROM job_planner.rollout WHERE family = 'job' AND at_rest AND wish = 'pause' LIMIT 100`,
   );
   for (const { id } of paused) await client.ask('POST', `/v2/demo/productmgr/jobs/${id}/restore`, { signal });
+}
+
+async function promoteWaiting(database: Database, client: Client, signal: AbortSignal): Promise<void> {
+  const waiting = await database.query<{ id: string }>(
+    `SELECT id FROM job_planner.pipeline_run WHERE state = 'waiting' LIMIT 100`,
+  );
+  const body = { status: 'running' };
+  for (const { id } of waiting) await client.ask('PUT', `${PIPELINES}/runs/${id}/`, { body, signal });
 }
 
 /** Where the journals are; another answer means that something has happened. */
@@ -57,6 +69,10 @@ async function openWork(database: Database, connection: NatsConnection): Promise
   const rows = await database.query<{ what: string; count: number }>(
     `SELECT 'jobs' AS what, count(*)::int AS count FROM job_planner.job
      WHERE state IN ('Waiting', 'Running', 'Stopping') OR (state = 'Stopped' AND NOT cancelled)
+     UNION ALL SELECT 'pipeline runs', count(*)::int FROM job_planner.pipeline_run WHERE due_at IS NOT NULL
+     UNION ALL SELECT 'stage runs', count(*)::int FROM job_planner.stage_run WHERE state NOT IN ${ENDS_OF_RUNS}
+     UNION ALL SELECT 'stage devices', count(*)::int FROM job_planner.stage_device WHERE state IN ('Waiting', 'Running', 'Stopping')
+     UNION ALL SELECT 'target runs', count(*)::int FROM job_planner.target_run WHERE state NOT IN ${ENDS_OF_RUNS}
      UNION ALL SELECT 'rollouts whose progress is to be told', count(*)::int FROM job_planner.rollout WHERE tell_at IS NOT NULL
      UNION ALL SELECT 'tasks', count(*)::int FROM job_planner.job_task WHERE state IN ('Waiting', 'Running', 'Stopping')
      UNION ALL SELECT 'commands', count(*)::int FROM command_dispatcher.command
@@ -111,6 +127,23 @@ async function hangingJobs(database: Database): Promise<Leftover[]> {
        ) open)) AS line
      FROM job_planner.job j JOIN job_planner.rollout r USING (project_id, id)
      WHERE j.state IN ('Waiting', 'Running', 'Stopping') ORDER BY j.id LIMIT 5`,
+  );
+  return rows.map((row) => row.line);
+}
+
+/** Where the runs of pipelines hang that do not end: the states of their stage runs, of those devices, and of the commands that these are at. */
+async function hangingRuns(database: Database): Promise<Leftover[]> {
+  const rows = await database.query<{ line: string }>(
+    `SELECT format('run %s (%s) is %s, wish %s, due %s; %s', p.id, p.pipeline_name, p.state, p.wish, p.due_at, (
+       SELECT string_agg(format('stage %s %s, ending %s: %s', s.place + 1, s.state, s.ending, (
+         SELECT string_agg(format('%s devices %s, target run %s, command %s', n, device, target, command), '; ') FROM (
+           SELECT count(*) AS n, d.state AS device, t.state AS target, coalesce(c.state, 'none') AS command
+           FROM job_planner.stage_device d
+           LEFT JOIN job_planner.target_run t ON t.project_id = d.project_id AND t.id = d.target_run_id
+           LEFT JOIN command_dispatcher.command c ON c.project_id = d.project_id AND c.id = d.command_id
+           WHERE d.project_id = s.project_id AND d.stage_run_id = s.id GROUP BY 2, 3, 4) devices)), '; ' ORDER BY s.place)
+       FROM job_planner.stage_run s WHERE s.project_id = p.project_id AND s.pipeline_run_id = p.id)) AS line
+     FROM job_planner.pipeline_run p WHERE p.due_at IS NOT NULL ORDER BY p.id LIMIT 5`,
   );
   return rows.map((row) => row.line);
 }

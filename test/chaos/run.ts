@@ -120,6 +120,8 @@ export async function run(world: World, options: ChaosOptions, say: Say, signal:
       ...accepted.cancelledCommands.map((id) => ({ kind: 'command cancel', id, name: '' })),
       ...accepted.operations.map((id) => ({ kind: 'operation', id, name: '' })),
       ...accepted.cancelledOperations.map((id) => ({ kind: 'operation cancel', id, name: '' })),
+      ...ofKind('run', accepted.runs),
+      ...accepted.cancelledRuns.map((id) => ({ kind: 'run cancel', id, name: '' })),
       ...accepted.patched.map(({ id, mark }) => ({ kind: 'patch', id, name: mark })),
     ]);
     const iso = (at: number) => new Date(at).toISOString();

@@ -22,10 +22,12 @@ export const SMALL_WORLD = `
   CREATE TABLE device_state.device_operation (project_id text, id uuid, operation_id uuid, device_id uuid, command_id uuid, state text,
     version int, wanted jsonb);
   CREATE TABLE job_planner.approval (id uuid, state text, version int);
-  CREATE TABLE job_planner.pipeline_run (id uuid, state text, version int);
-  CREATE TABLE job_planner.stage_run (id uuid, state text, version int);
-  CREATE TABLE job_planner.stage_device (id uuid, state text, version int);
-  CREATE TABLE job_planner.target_run (id uuid, state text, version int);
+  CREATE TABLE job_planner.pipeline_run (project_id text, id uuid, pipeline_name text, state text, version int);
+  CREATE TABLE job_planner.stage_run (project_id text, id uuid, pipeline_run_id uuid, state text, version int);
+  CREATE TABLE job_planner.stage_device (project_id text, id uuid, stage_run_id uuid, target_id uuid, state text, version int,
+    waits_for text DEFAULT '', outcome text DEFAULT 'succeeded');
+  CREATE TABLE job_planner.target_run (project_id text, id uuid, stage_run_id uuid, stage_device_id uuid, step int, state text, version int,
+    command_id uuid, command_status text);
   CREATE TABLE device_state.drift (id uuid, state text, version int);
   CREATE TABLE device_state.deployment (id uuid, state text, version int);
   CREATE TABLE command_dispatcher.lane (project_id text, device_id uuid, in_flight uuid);
@@ -65,6 +67,23 @@ export const SMALL_WORLD = `
        {"entity":"device-operation","to":"CREATED","ids":["f0000000-0000-7000-8000-000000000002"],"from":{"all":null},"version":{"all":1}}]'),
     ('[{"entity":"device-operation","to":"SUCCESS","ids":["f0000000-0000-7000-8000-000000000002"],"from":{"all":"CREATED"},"version":{"all":2}},
        {"entity":"operation","to":"SUCCESS","ids":["f0000000-0000-7000-8000-000000000001"],"from":{"all":"CREATED"},"version":{"all":2}}]');
+  INSERT INTO job_planner.pipeline_run VALUES ('demo', '90000000-0000-7000-8000-000000000001', 'p-1', 'success', 1);
+  INSERT INTO job_planner.stage_run VALUES ('demo', '90000000-0000-7000-8000-000000000002', '90000000-0000-7000-8000-000000000001', 'success', 1);
+  INSERT INTO job_planner.rollout (project_id, id, succeeded) VALUES ('demo', '90000000-0000-7000-8000-000000000002', 1);
+  INSERT INTO job_planner.stage_device VALUES ('demo', '90000000-0000-7000-8000-000000000003', '90000000-0000-7000-8000-000000000002',
+    'd0000000-0000-7000-8000-000000000001', 'Successful', 1);
+  INSERT INTO job_planner.target_run VALUES
+    ('demo', '90000000-0000-7000-8000-000000000004', '90000000-0000-7000-8000-000000000002', '90000000-0000-7000-8000-000000000003', 0, 'success', 1,
+      'c0000000-0000-7000-8000-000000000004', 'SUCCESS');
+  INSERT INTO command_dispatcher.command
+    SELECT project_id, 'c0000000-0000-7000-8000-000000000004', '90000000-0000-7000-8000-000000000003', device_id, state, version, fence, code, reason,
+      cancel_requested, state_at, deadline, expires_at, '90000000-0000-7000-8000-000000000005', false, 1
+    FROM command_dispatcher.command WHERE id = 'c0000000-0000-7000-8000-000000000001';
+  INSERT INTO job_planner.journal (transitions) VALUES
+    ('[{"entity":"pipeline-run","to":"success","ids":["90000000-0000-7000-8000-000000000001"],"from":{"all":null},"version":{"all":1}},
+       {"entity":"stage-run","to":"success","ids":["90000000-0000-7000-8000-000000000002"],"from":{"all":null},"version":{"all":1}},
+       {"entity":"stage-device","to":"Successful","ids":["90000000-0000-7000-8000-000000000003"],"from":{"all":null},"version":{"all":1}},
+       {"entity":"target-run","to":"success","ids":["90000000-0000-7000-8000-000000000004"],"from":{"all":null},"version":{"all":1}}]');
   INSERT INTO device_state.journal (transitions) VALUES
     ('[{"entity":"device","to":"REGISTERED","ids":["d0000000-0000-7000-8000-000000000001"],"from":{"all":null},"version":{"all":1}}]');
   INSERT INTO job_planner.journal (transitions) VALUES
@@ -78,15 +97,16 @@ export const SMALL_WORLD = `
     ('[]', '[{"entity":"job","name":"progress","id":"a0000000-0000-7000-8000-000000000001","number":1}]'),
     ('[]', '[{"entity":"job","name":"progress","id":"a0000000-0000-7000-8000-000000000001","number":2}]');
   INSERT INTO command_dispatcher.journal (transitions) VALUES
-    ('[{"entity":"command","to":"QUEUED","ids":["c0000000-0000-7000-8000-000000000001","c0000000-0000-7000-8000-000000000002","c0000000-0000-7000-8000-000000000003"],"from":{"all":null},"version":{"all":1}},
-       {"entity":"command","to":"INITIATED","ids":["c0000000-0000-7000-8000-000000000001","c0000000-0000-7000-8000-000000000002","c0000000-0000-7000-8000-000000000003"],"from":{"all":"QUEUED"},"version":{"all":2}}]'),
-    ('[{"entity":"command","to":"SUCCESS","ids":["c0000000-0000-7000-8000-000000000001","c0000000-0000-7000-8000-000000000002","c0000000-0000-7000-8000-000000000003"],"from":{"all":"INITIATED"},"version":{"all":3}}]');`;
+    ('[{"entity":"command","to":"QUEUED","ids":["c0000000-0000-7000-8000-000000000001","c0000000-0000-7000-8000-000000000002","c0000000-0000-7000-8000-000000000003","c0000000-0000-7000-8000-000000000004"],"from":{"all":null},"version":{"all":1}},
+       {"entity":"command","to":"INITIATED","ids":["c0000000-0000-7000-8000-000000000001","c0000000-0000-7000-8000-000000000002","c0000000-0000-7000-8000-000000000003","c0000000-0000-7000-8000-000000000004"],"from":{"all":"QUEUED"},"version":{"all":2}}]'),
+    ('[{"entity":"command","to":"SUCCESS","ids":["c0000000-0000-7000-8000-000000000001","c0000000-0000-7000-8000-000000000002","c0000000-0000-7000-8000-000000000003","c0000000-0000-7000-8000-000000000004"],"from":{"all":"INITIATED"},"version":{"all":3}}]');`;
 
 /** What the run has gathered of that world. */
 export const ITS_EVIDENCE = `
   INSERT INTO chaos.accepted VALUES ('job', 'a0000000-0000-7000-8000-000000000001', 'c-1'),
     ('register', 'd0000000-0000-7000-8000-000000000001', 'd'), ('patch', 'd0000000-0000-7000-8000-000000000001', 'm1'),
-    ('command', 'a0000000-0000-7000-8000-000000000002', ''), ('operation', 'f0000000-0000-7000-8000-000000000001', '');
+    ('command', 'a0000000-0000-7000-8000-000000000002', ''),
+    ('run', '90000000-0000-7000-8000-000000000001', 'p-1'), ('operation', 'f0000000-0000-7000-8000-000000000001', '');
   INSERT INTO chaos.execution SELECT device_id, id, 1, now() FROM command_dispatcher.command;
   INSERT INTO chaos.told SELECT device_id, id, 1, 'success', now() FROM command_dispatcher.command;
   INSERT INTO chaos.event

@@ -48,6 +48,7 @@ const journal = (
 const COMMAND = 'c0000000-0000-7000-8000-000000000001';
 const PART = 'f0000000-0000-7000-8000-000000000002';
 const TASK = 'b0000000-0000-7000-8000-000000000001';
+const TARGET_RUN = '90000000-0000-7000-8000-000000000004';
 const OTHER = 'e0000000-0000-7000-8000-000000000001';
 const late = `state = 'TIMEOUT', code = 'in_progress_timeout', deadline = now() - interval '6 seconds', state_at = now()`;
 const told = (seconds: number) => `UPDATE chaos.told SET at = now() - interval '${seconds} seconds'`;
@@ -60,7 +61,7 @@ describe('the verdicts', () => {
     expect(all.flatMap((verdict) => verdict.broken)).toEqual([]);
     expect(all.map((verdict) => verdict.promise)).toEqual([1, 2, 3, 4, 5, 6, 7]);
     expect(verdictLines(all[0]!)).toEqual([
-      'promise 1 holds   every accepted request reached its end, none twice with different outcomes (5 requests accepted, 1 jobs, 1 tasks, 1 operations, 1 device operations, 3 commands ended)',
+      'promise 1 holds   every accepted request reached its end, none twice with different outcomes (6 requests accepted, 1 jobs, 1 tasks, 1 runs, 1 target runs, 1 operations, 1 device operations, 4 commands ended)',
     ]);
   });
 
@@ -99,6 +100,28 @@ describe('the verdicts', () => {
       journal('device_state', { entity: 'device-operation', id: PART, from: 'SUCCESS', to: 'FAILURE', version: 3 }),
     ],
     [1, 'device operations whose command', `UPDATE device_state.device_operation SET state = 'CANCELLED'`],
+    [1, 'accepted runs that do not exist', `UPDATE chaos.accepted SET name = 'x' WHERE kind = 'run'`],
+    [1, 'requests that made two runs', `INSERT INTO job_planner.pipeline_run SELECT * FROM job_planner.pipeline_run`],
+    [
+      1,
+      'runs whose accepted cancel',
+      `INSERT INTO chaos.accepted SELECT 'run cancel', id FROM job_planner.pipeline_run`,
+    ],
+    [
+      1,
+      'target runs that ended twice',
+      journal('job_planner', { entity: 'target-run', id: TARGET_RUN, from: 'success', to: 'failure', version: 2 }),
+    ],
+    [1, 'than their stage runs', `UPDATE job_planner.stage_run SET state = 'failure'`],
+    [1, 'than their target runs', `UPDATE job_planner.target_run SET state = 'failure'`],
+    [1, 'target runs whose command', `UPDATE job_planner.target_run SET state = 'cancelled'`],
+    [1, 'target runs whose command', `UPDATE job_planner.target_run SET command_status = 'QUEUED'`],
+    [
+      1,
+      'went on after one that did not succeed',
+      `WITH t AS (UPDATE job_planner.target_run SET state = 'failure' RETURNING *)
+       INSERT INTO job_planner.target_run SELECT project_id, id, stage_run_id, stage_device_id, 1, 'success', 1, command_id, 'SUCCESS' FROM t`,
+    ],
     [1, 'convergences without proof', `DELETE FROM chaos.told`],
     [1, 'dead letters', `INSERT INTO job_planner.dead_letter VALUES ('muster.work.x', 'poison')`],
     [2, 'executed more than once', `INSERT INTO chaos.execution SELECT * FROM chaos.execution`],
@@ -127,6 +150,7 @@ describe('the verdicts', () => {
     [3, 'rollouts that told more or less', `UPDATE job_planner.rollout SET told = 3`],
     [4, 'jobs with a wrong succeeded', `UPDATE job_planner.rollout SET succeeded = 2`],
     [4, 'jobs with a wrong in_flight', `UPDATE job_planner.rollout SET in_flight = 1`],
+    [4, 'stage runs with a wrong succeeded', `UPDATE job_planner.rollout SET succeeded = 2`],
     [4, 'command requests with a wrong SUCCESS', `UPDATE command_dispatcher.request_count SET "SUCCESS" = 2`],
     [4, 'operations with a wrong count of SUCCESS', `UPDATE device_state.operation SET in_success = 2`],
     [4, 'lanes that hold', `UPDATE command_dispatcher.lane SET in_flight = '${COMMAND}'`],
@@ -161,7 +185,13 @@ describe('the verdicts', () => {
       'executed more often than attempted',
       `INSERT INTO chaos.execution SELECT device_id, command_id, 2 FROM chaos.execution`,
     ],
-    [7, 'planned twice', `INSERT INTO job_planner.job_task SELECT * FROM job_planner.job_task`],
+    [7, 'a stage run planned twice', `INSERT INTO job_planner.stage_device SELECT * FROM job_planner.stage_device`],
+    [
+      7,
+      'target runs with two commands',
+      `INSERT INTO command_dispatcher.command SELECT * FROM command_dispatcher.command`,
+    ],
+    [7, 'a job planned twice', `INSERT INTO job_planner.job_task SELECT * FROM job_planner.job_task`],
     [
       7,
       'more commands than releases',
@@ -200,7 +230,7 @@ describe('the verdicts', () => {
       `UPDATE command_dispatcher.command SET ${late}; UPDATE command_dispatcher.command SET deadline = now() - interval '60 seconds'; ${excuse(70, 20)}`,
     );
     const { broken, seen } = (await verdicts())[4]!;
-    expect(broken.join('\n')).toMatch(/ended too late: 3, .* by 00:00:20/);
+    expect(broken.join('\n')).toMatch(/ended too late: 4, .* by 00:00:20/);
     expect(seen).toContain('0 of them without an excuse');
   });
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Stack } from '../harness/stack.js';
 import { executionsOf, repetitions } from './executions.js';
-import { ENDS, executed, expectCounted, PipelinesClient, type StageOf, type WholeRun } from './pipelines.js';
+import { ENDS, executed, expectCounted, PipelinesClient, timeless, type StageOf, type WholeRun } from './pipelines.js';
 
 const SEED = 1;
 const RUNS = 4;
@@ -178,23 +178,13 @@ const MOMENTS: Record<string, Moment> = {
   },
 };
 
-/** A document without what changes by the clock alone. */
-function timeless({ progress, ...document }: StageRun) {
-  return { ...document, progress: progress && { ...progress, rate_per_second: 0, eta: null } };
-}
-
-async function wholeOf(id: string): Promise<WholeRun> {
-  const { run, stages } = await client.whole(id);
-  return { run, stages: stages.map((stage) => ({ ...stage, stageRun: timeless(stage.stageRun) })) };
-}
-
 /** Expects that what lists show of a run, and of what belongs to it, is what each document shows. */
 async function expectListed({ run, stages }: WholeRun): Promise<void> {
   const own = (runs: PipelineRun[]) => runs.filter(({ id }) => id === run.id);
   expect(own(await client.all('/runs/'))).toEqual([run]);
   expect(await client.all(`/pipelines/${run.pipeline_id}/runs/`)).toEqual([run]);
   for (const { stageRun, targetRuns } of stages) {
-    expect(timeless(await client.ask('GET', `/runs/${run.id}/stageruns/${stageRun.id}/`))).toEqual(stageRun);
+    expect(timeless(await client.ask<StageRun>('GET', `/runs/${run.id}/stageruns/${stageRun.id}/`))).toEqual(stageRun);
     const path = `/stageruns/${stageRun.id}/targetruns/`;
     const shown = await Promise.all(targetRuns.map(({ id }) => client.ask('GET', `${path}${id}/`)));
     expect(shown).toEqual(targetRuns);
@@ -205,7 +195,7 @@ async function expectListed({ run, stages }: WholeRun): Promise<void> {
 async function cancelled(id: string, times: number): Promise<void> {
   await Promise.all(Array.from({ length: times }, () => client.set(id, 'cancelled')));
   await client.reached(id, 'cancelled');
-  const whole = await wholeOf(id);
+  const whole = await client.whole(id);
   expectCounted(whole);
   const targetRuns = whole.stages.flatMap((stage) => stage.targetRuns);
   for (const { status, ended_at } of [...whole.stages.map(({ stageRun }) => stageRun), ...targetRuns, whole.run])
@@ -214,7 +204,7 @@ async function cancelled(id: string, times: number): Promise<void> {
   expect(targetRuns.filter((one) => !isSound(one))).toEqual([]);
   await expectListed(whole);
   expect(await client.set(id, 'cancelled')).toEqual(whole.run);
-  expect(await wholeOf(id)).toEqual(whole);
+  expect(await client.whole(id)).toEqual(whole);
   cancelledRuns.push(whole);
 }
 

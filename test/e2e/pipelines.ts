@@ -37,11 +37,17 @@ export interface StageOf extends NewStage {
   devices?: readonly string[];
 }
 
-/** A run with all that belongs to it. */
+/** A run with all that belongs to it, and its stage runs {@link timeless}. */
 export interface WholeRun {
   run: PipelineRun;
   stages: { stageRun: StageRun; targetRuns: TargetRun[] }[];
 }
+
+/** A stage run without what changes by the clock alone. */
+export const timeless = ({ progress, ...stageRun }: StageRun): StageRun => ({
+  ...stageRun,
+  progress: progress && { ...progress, rate_per_second: 0, eta: null },
+});
 
 /** What users do with pipelines, over HTTP. Paths are below the root of the family. */
 export class PipelinesClient {
@@ -123,9 +129,9 @@ export class PipelinesClient {
   }
 
   async whole(id: string): Promise<WholeRun> {
-    const run = await this.run(id);
-    const stages = (await this.stageRuns(id)).map(async (stageRun) => ({
-      stageRun,
+    const [run, stageRuns] = await Promise.all([this.run(id), this.stageRuns(id)]);
+    const stages = stageRuns.map(async (stageRun) => ({
+      stageRun: timeless(stageRun),
       targetRuns: await this.targetRuns(stageRun.id),
     }));
     return { run, stages: await Promise.all(stages) };

@@ -1,5 +1,6 @@
 import { SERVICES, schemaOf } from '@muster/contracts';
 import type { Promised } from '../verdict.ts';
+import { runs } from './1-runs.ts';
 
 const ENDED = `('SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED')`;
 const OUTCOME = `CASE t.state WHEN 'Successful' THEN 'SUCCESS' WHEN 'Failed' THEN 'FAILURE' WHEN 'Timed_out' THEN 'TIMEOUT' WHEN 'Stopped' THEN 'CANCELLED' END`;
@@ -92,6 +93,7 @@ export const outcomes: Promised = {
             FROM job_planner.job_task t LEFT JOIN command_dispatcher.command c ON c.project_id = t.project_id AND c.id = t.command_id
             WHERE t.command_id IS NOT NULL AND coalesce(c.state, 'CANCELLED') IS DISTINCT FROM ${OUTCOME}`,
     },
+    ...runs,
     {
       what: 'messages parked as dead letters',
       sql: SERVICES.filter((service) => service !== 'gateway')
@@ -102,8 +104,9 @@ export const outcomes: Promised = {
         .join(' UNION ALL '),
     },
   ],
-  seen: `SELECT format('%s requests accepted, %s jobs, %s tasks, %s operations, %s device operations, %s commands ended',
+  seen: `SELECT format('%s requests accepted, %s jobs, %s tasks, %s runs, %s target runs, %s operations, %s device operations, %s commands ended',
            (SELECT count(*) FROM chaos.accepted), (SELECT count(*) FROM job_planner.job), (SELECT count(*) FROM job_planner.job_task),
+           (SELECT count(*) FROM job_planner.pipeline_run), (SELECT count(*) FROM job_planner.target_run),
            (SELECT count(*) FROM device_state.operation), (SELECT count(*) FROM device_state.device_operation),
            (SELECT count(*) FROM command_dispatcher.command WHERE state IN ${ENDED})) AS seen`,
 };

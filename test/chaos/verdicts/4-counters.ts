@@ -28,6 +28,13 @@ export const counters: Promised = {
               SELECT count(*) AS n FROM job_planner.job_task t WHERE t.project_id = r.project_id AND t.job_id = r.id AND ${condition}) counted
             WHERE j.tasks_deleted_at IS NULL AND r.${name} <> counted.n`,
     })),
+    ...Object.entries(COUNTS).map(([name, condition]) => ({
+      what: `stage runs with a wrong ${name}`,
+      sql: `SELECT format('%s has %s, counted %s', r.id, r.${name}, counted.n) AS found
+            FROM job_planner.rollout r JOIN job_planner.stage_run s USING (project_id, id) CROSS JOIN LATERAL (
+              SELECT count(*) AS n FROM job_planner.stage_device t WHERE t.project_id = r.project_id AND t.stage_run_id = r.id AND ${condition}) counted
+            WHERE r.${name} <> counted.n`,
+    })),
     ...[
       'QUEUED',
       'SCHEDULED',

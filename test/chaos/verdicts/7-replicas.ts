@@ -17,6 +17,16 @@ export const replicas: Promised = {
       sql: `SELECT format('%s in %s', target_id, job_id) AS found FROM job_planner.job_task GROUP BY job_id, target_id HAVING count(*) > 1`,
     },
     {
+      what: 'targets that a stage run planned twice',
+      sql: `SELECT format('%s in %s', target_id, stage_run_id) AS found FROM job_planner.stage_device
+            GROUP BY stage_run_id, target_id HAVING count(*) > 1`,
+    },
+    {
+      what: 'target runs with two commands',
+      sql: `SELECT format('%s of %s', c.request_id, c.ref) AS found FROM command_dispatcher.command c JOIN job_planner.stage_device d ON d.id = c.ref
+            GROUP BY c.request_id, c.ref HAVING count(*) > 1`,
+    },
+    {
       what: 'tasks with more commands than releases',
       sql: `SELECT format('%s: %s commands, %s releases', c.ref, c.n, coalesce(r.n, 0)) AS found
             FROM (SELECT ref, count(*) AS n FROM command_dispatcher.command GROUP BY ref) c
