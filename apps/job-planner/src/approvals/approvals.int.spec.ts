@@ -1,8 +1,7 @@
-import { approvals, BATCH_SIZE } from '@muster/contracts';
+import { BATCH_SIZE, type Approval } from '@muster/contracts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
-
-const APPROVER = '01890000-0000-7000-8000-000000000002';
+import { approvalOf, decide } from '../testing/approvals-of-test.js';
+import { RunningPlanner } from '../testing/running-planner.js';
 
 let planner: RunningPlanner;
 
@@ -11,24 +10,13 @@ beforeAll(async () => {
 });
 afterAll(() => planner.service.stop());
 
-/** The id of the approval that the job waits for. */
-const asked = (job: string): Promise<string> =>
-  vi.waitUntil(async () => {
-    const request = { project_id: PROJECT, state: 'pending', limit: 1000 } as const;
-    const page = await planner.service.call(approvals.listApprovals, request);
-    return page.approvals.find(({ subject }) => subject.id === job)?.id;
-  });
-
-const reject = (id: string) => {
-  const decision = { project_id: PROJECT, id, decision: 'reject', comment: 'not on a Friday' } as const;
-  return planner.service.call(approvals.decideApproval, { ...decision, by: APPROVER, own_allowed: false });
-};
+const reject = ({ id }: Approval) => decide(planner, id, 'reject', { comment: 'not on a Friday' });
 
 describe('an approval of a job that is paused', () => {
   it('given that it is rejected, then the job is cancelled as any other, and says why', async () => {
     const id = await planner.create(planner.nodes(3), { rollout: { waves: [{ count: 1 }, { approval: true }] } });
     await planner.answer(id, await planner.askedFor(id, 1));
-    const approval = await asked(id);
+    const approval = await approvalOf(planner, id);
     await planner.act(id, 'pause');
     await planner.reached(id, 'Stopped');
     await reject(approval);
@@ -43,7 +31,7 @@ describe('an approval of a job that is paused', () => {
     const id = await planner.create(planner.nodes(3), { rollout: { waves } });
     const [first, second] = await planner.askedFor(id, 2);
     await planner.answer(id, [first!]);
-    const approval = await asked(id);
+    const approval = await approvalOf(planner, id);
     expect(await planner.act(id, 'pause')).toMatchObject({ status: 'Stopping' });
     await reject(approval);
     expect(await planner.job(id)).toMatchObject({
@@ -59,11 +47,10 @@ describe('an approval of the only wave', () => {
   it('given more devices than are planned at once, then none begins before somebody has approved', async () => {
     const nodes = planner.nodes(BATCH_SIZE + 1);
     const id = await planner.create(nodes, { rollout: { waves: [{ approval: true }] } });
-    const approval = await asked(id);
+    const approval = await approvalOf(planner, id);
     expect((await planner.job(id)).progress).toMatchObject({ targeted: nodes.length, pending: nodes.length });
     expect(planner.asked(id)).toEqual([]);
-    const decision = { project_id: PROJECT, id: approval, decision: 'approve' } as const;
-    await planner.service.call(approvals.decideApproval, { ...decision, by: APPROVER, own_allowed: false });
+    await decide(planner, approval.id, 'approve');
     await planner.answer(id, await planner.askedFor(id, nodes.length));
     await planner.reached(id, 'Successful');
   });

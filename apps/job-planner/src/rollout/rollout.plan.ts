@@ -1,4 +1,4 @@
-import { MAX_IN_FLIGHT } from '@muster/contracts';
+import { DomainError, MAX_IN_FLIGHT } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -6,13 +6,14 @@ import { v7 as uuid } from 'uuid';
 import { passesOf } from './passes.js';
 import { isStaged, mayBeginAtOnce } from './rollout.decide.js';
 import { Families } from './families.js';
-import type { Family, NewTarget } from './family.js';
+import type { Family, NewTarget, TargetPage } from './family.js';
 import type { LockedRollout } from './locked-rollout.js';
 import { request, underWay } from './rollout.ask.js';
 import { RolloutEntity } from './rollout.entity.js';
 import { RolloutStore } from './rollout.store.js';
 import { RolloutSupersede } from './rollout.supersede.js';
 import { isOnDevices } from './rollout.windows.js';
+import { want } from './rollout.wish.js';
 import { newWave, placesOf } from './wave.gate.js';
 import { FIRST_ASK_AT, TargetStore } from './target.store.js';
 import { UNDER_WAY } from './target.table.js';
@@ -34,26 +35,30 @@ export class RolloutPlan {
   ) {}
 
   /**
-   * Plans the page after the rollout's cursor; nothing if somebody else has planned it, or the rollout is no longer to be planned.
-   * @returns whether a page was there to plan.
+   * Plans the page after the rollout's cursor; nothing if somebody else has planned it, or the rollout is no longer to be planned. One whose
+   * devices nobody can tell any more is cancelled.
+   * @returns whether there was something to do.
    */
   async nextPage(project_id: string, id: string): Promise<boolean> {
     const rollout = await this.dataSource.getRepository(RolloutEntity).findOneBy({ project_id, id });
     if (!rollout || rollout.planned) return false;
     const family = this.families.of(rollout);
     // Asked before the transaction: no lock is held while another service thinks.
-    const page = await family.page(rollout);
+    const page = await find(family, rollout);
     if (!page) return false;
-    if (rollout.spec.supersedes) await this.supersede.waiting(rollout, page.targets);
+    if (!('fault' in page) && rollout.spec.supersedes) await this.supersede.waiting(rollout, page.targets);
     await this.journal.transaction(project_id, async (tx) => {
       const locked = await this.rollouts.lock(tx, id);
       if (!locked) return;
       const { row } = locked;
       const isNext = row.pass === rollout.pass && row.plan_cursor === rollout.plan_cursor;
       if (row.planned || !isNext || row.wish !== 'run' || row.at_rest) return;
-      await this.place(tx, locked, family, page.targets);
-      if (page.last) this.endPass(locked);
-      else locked.set({ plan_cursor: page.cursor });
+      if ('fault' in page) await giveUp(tx, locked, family, page.fault);
+      else {
+        await this.place(tx, locked, family, page.targets);
+        if (page.last) this.endPass(locked);
+        else locked.set({ plan_cursor: page.cursor });
+      }
       await locked.save(tx);
     });
     return true;
@@ -164,6 +169,22 @@ export class RolloutPlan {
       rollout.set({ rescan_at: new Date(Math.min(next, ends)) });
     }
   }
+}
+
+/** A query that was sound may be so no longer: what it names may be gone. `fault`: why no further page can be told. */
+async function find(family: Family, rollout: RolloutEntity): Promise<TargetPage | { fault: string } | undefined> {
+  try {
+    return await family.page(rollout);
+  } catch (error) {
+    if (error instanceof DomainError && error.kind === 'invalid') return { fault: error.message };
+    throw error;
+  }
+}
+
+/** What has begun ends as by a cancel. */
+async function giveUp(tx: Tx, rollout: LockedRollout, family: Family, fault: string): Promise<void> {
+  want(rollout, 'cancel', `its devices cannot be told: ${fault}`);
+  await family.stopping(tx, rollout);
 }
 
 /** Who joins later is part of the last wave. */

@@ -1,4 +1,5 @@
 import { type Rollout } from '@muster/contracts';
+import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
 import { RunningPlanner } from '../testing/running-planner.js';
@@ -67,6 +68,41 @@ describe('a stop rule', () => {
     await planner.answer(id, items.slice(0, 2), 'TIMEOUT', 'never_contacted', { sent: false });
     await planner.answer(id, items.slice(2));
     expect((await planner.reached(id, 'Partially_successful')).progress).toMatchObject({ timed_out: 2, succeeded: 2 });
+  });
+});
+
+describe('devices that nobody can tell any more', () => {
+  it('given a group that goes while devices may still join by it, then what has begun is cancelled, and the job says why', async () => {
+    const group = uuid();
+    planner.groups.set(group, planner.nodes(3));
+    const job_content = { target_type: 'node' as const, target_query: { group }, task_data: '{}' };
+    const end_at = new Date(Date.now() + 3_600_000).toISOString();
+    const id = await planner.create([], {
+      job_content,
+      rollout: { membership: 'continuous', end_at, max_in_flight: 1 },
+    });
+    const items = await planner.askedFor(id, 1);
+    await planner.progressed(id, { pending: 2, in_flight: 1 });
+    planner.groups.delete(group);
+    await planner.service.query(`UPDATE rollout SET rescan_at = now(), due_at = now() WHERE id = $1`, [id]);
+    await vi.waitUntil(() => planner.cancelled(id).includes(items[0]!.command_id));
+    expect((await planner.job(id)).status).toBe('Stopping');
+    await planner.answer(id, items, 'CANCELLED');
+    expect(await planner.reached(id, 'Stopped')).toMatchObject({
+      reason: `its devices cannot be told: query.group: no group ${group}`,
+      progress: { cancelled: 3 },
+    });
+    await expect(planner.act(id, 'restore')).rejects.toMatchObject({ kind: 'conflict' });
+    await rollouts.exact(id);
+  });
+
+  it('given a wave of a group that is gone before the wave is planned, then the job ends and no device begins', async () => {
+    const group = uuid();
+    const { id } = await rollouts.start(3, { waves: [{ count: 1 }, { query: { group } }, {}] });
+    expect((await planner.reached(id, 'Stopped')).reason).toBe(
+      `its devices cannot be told: query.and.1.group: no group ${group}`,
+    );
+    expect(planner.asked(id)).toEqual([]);
   });
 });
 

@@ -1,8 +1,8 @@
-import { approvals, type Approval } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { APPROVER, approvalOf, decide } from '../testing/approvals-of-test.js';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
-import { PROJECT, USER, RunningPlanner } from '../testing/running-planner.js';
+import { USER, RunningPlanner } from '../testing/running-planner.js';
 
 let planner: RunningPlanner;
 let rollouts: RolloutsOfTest;
@@ -12,8 +12,6 @@ beforeAll(async () => {
   rollouts = new RolloutsOfTest(planner);
 });
 afterAll(() => planner.service.stop());
-
-const APPROVER = '01890000-0000-7000-8000-000000000002';
 
 describe('waves', () => {
   it('given waves with a threshold, then each begins when the one before has shown it, and the document says where it is', async () => {
@@ -93,32 +91,10 @@ describe('waves', () => {
 });
 
 describe('an approval', () => {
-  const asked = async (id: string): Promise<Approval> => {
-    const find = async () => {
-      const page = await planner.service.call(approvals.listApprovals, {
-        project_id: PROJECT,
-        state: 'pending',
-        limit: 1000,
-      });
-      return page.approvals.find((one) => one.subject.id === id);
-    };
-    await vi.waitUntil(async () => (await find()) !== undefined);
-    return (await find())!;
-  };
-  const decide = (id: string, decision: 'approve' | 'reject', { by = APPROVER, own_allowed = false } = {}) =>
-    planner.service.call(approvals.decideApproval, {
-      project_id: PROJECT,
-      id,
-      decision,
-      comment: 'looked at it',
-      by,
-      own_allowed,
-    });
-
   it('given a wave that needs one, then it waits, and begins once somebody else than who asked has approved', async () => {
     const { id } = await rollouts.start(5, { waves: [{ count: 2 }, { approval: true }] });
     await planner.answer(id, await planner.askedFor(id, 2));
-    const approval = await asked(id);
+    const approval = await approvalOf(planner, id);
     expect(approval).toMatchObject({
       subject: { entity: 'job', id, name: 'aaa', wave: 2 },
       requested_by: USER,
@@ -131,15 +107,15 @@ describe('an approval', () => {
         .filter((entry) => entry.entity === 'job-task')
         .map((entry) => [entry.waits_for, entry.due_at]),
     ).toEqual(Array(3).fill(['approval', null]));
-    await expect(decide(approval.id, 'approve', { by: USER })).rejects.toMatchObject({ kind: 'forbidden' });
+    await expect(decide(planner, approval.id, 'approve', { by: USER })).rejects.toMatchObject({ kind: 'forbidden' });
     expect(planner.asked(id)).toHaveLength(2);
-    expect(await decide(approval.id, 'approve')).toMatchObject({
+    expect(await decide(planner, approval.id, 'approve')).toMatchObject({
       state: 'approved',
       decided_by: APPROVER,
       comment: 'looked at it',
     });
-    expect(await decide(approval.id, 'approve')).toMatchObject({ state: 'approved' });
-    await expect(decide(approval.id, 'reject')).rejects.toMatchObject({ kind: 'conflict' });
+    expect(await decide(planner, approval.id, 'approve')).toMatchObject({ state: 'approved' });
+    await expect(decide(planner, approval.id, 'reject')).rejects.toMatchObject({ kind: 'conflict' });
     await planner.answer(id, (await planner.askedFor(id, 5)).slice(2));
     await planner.reached(id, 'Successful');
     await vi.waitUntil(() => planner.service.statesOf(approval.id).length === 2);
@@ -150,7 +126,7 @@ describe('an approval', () => {
     const waves = [{ count: 4, success_threshold: 25 }, { approval: true }];
     const { id } = await rollouts.start(6, { waves, max_in_flight: 2 });
     await planner.answer(id, (await planner.askedFor(id, 2)).slice(0, 1));
-    await asked(id);
+    await approvalOf(planner, id);
     await planner.answer(id, (await planner.askedFor(id, 3)).slice(1));
     await planner.answer(id, (await planner.askedFor(id, 4)).slice(3));
     await planner.progressed(id, { succeeded: 4, pending: 2, waiting_for: 'approval' });
@@ -159,9 +135,9 @@ describe('an approval', () => {
 
   it('given that the first wave needs one and whoever asked may give it, then he does', async () => {
     const { id } = await rollouts.start(2, { waves: [{ approval: true }] });
-    const approval = await asked(id);
+    const approval = await approvalOf(planner, id);
     expect(planner.asked(id)).toHaveLength(0);
-    await decide(approval.id, 'approve', { by: USER, own_allowed: true });
+    await decide(planner, approval.id, 'approve', { by: USER, own_allowed: true });
     await planner.answer(id, await planner.askedFor(id, 2));
     await planner.reached(id, 'Successful');
   });
@@ -169,7 +145,7 @@ describe('an approval', () => {
   it('given that it is rejected, then the job is cancelled with what was said', async () => {
     const { id } = await rollouts.start(5, { waves: [{ count: 2 }, { approval: true }] });
     await planner.answer(id, await planner.askedFor(id, 2));
-    await decide((await asked(id)).id, 'reject');
+    await decide(planner, (await approvalOf(planner, id)).id, 'reject');
     const job = await planner.reached(id, 'Stopped');
     expect(job).toMatchObject({
       reason: 'wave 2 was not approved: looked at it',
@@ -181,10 +157,10 @@ describe('an approval', () => {
   it('given a job that is cancelled meanwhile, then nobody has to decide any more', async () => {
     const { id } = await rollouts.start(3, { waves: [{ count: 1 }, { approval: true }] });
     await planner.answer(id, await planner.askedFor(id, 1));
-    const approval = await asked(id);
+    const approval = await approvalOf(planner, id);
     await planner.act(id, 'cancel');
     await planner.reached(id, 'Stopped');
-    await expect(decide(approval.id, 'approve')).rejects.toThrow('is withdrawn already');
+    await expect(decide(planner, approval.id, 'approve')).rejects.toThrow('is withdrawn already');
     expect(planner.asked(id)).toHaveLength(1);
   });
 });

@@ -4,8 +4,10 @@ import {
   deviceGroups,
   deviceState,
   DomainError,
+  invalidField,
   jobPlanner,
   jobWork,
+  operationRolloutWork,
   type CommandOutcome,
   type DeviceQuery,
   type Job,
@@ -13,13 +15,17 @@ import {
   type JsonObject,
   type NewJob,
   type Progress,
+  type RpcRequest,
+  type RpcResponse,
   type WorkItem,
 } from '@muster/contracts';
 import { RunningService } from '@muster/service/testing';
 import { v7 as uuid } from 'uuid';
 import { expect, vi } from 'vitest';
 import { JobPlannerModule } from '../job-planner.module.js';
+import type { TargetTable } from '../rollout/target.table.js';
 import { entities, migrations } from '../schema.js';
+import { jobTargets } from '../tasks/job-task.table.js';
 
 export const PROJECT = 'acme';
 /** Who asks for what the tests ask for. */
@@ -49,27 +55,18 @@ export class RunningPlanner {
   readonly groups = new Map<string, string[]>();
   readonly tagged = new Map<string, string[]>();
   readonly deployments: DeploymentOfTest[] = [];
+  /** What is asked of command-dispatcher; and, for operations, of device-state. */
   readonly requests;
   readonly cancels;
+  readonly partRequests;
+  readonly partCancels;
 
   private constructor(readonly service: RunningService) {
     this.requests = service.hear(commandWork.request);
     this.cancels = service.hear(commandWork.cancel);
-    service.answer(deviceState.resolve, ({ query, after, limit, project_id }) => {
-      const wanted =
-        project_id === PROJECT
-          ? this.devices.filter((id) => this.matches(id, query ?? {}) && (!after || id > after)).sort()
-          : [];
-      const page = wanted.slice(0, limit);
-      return {
-        devices: page.map((id) => ({
-          id,
-          name: this.names.get(id) ?? `node-${id.slice(-4)}`,
-          timezone: this.zones.get(id) ?? 'UTC',
-        })),
-        next: wanted.length > limit ? page.at(-1)! : null,
-      };
-    });
+    this.partRequests = service.hear(operationRolloutWork.request);
+    this.partCancels = service.hear(operationRolloutWork.cancel);
+    service.answer(deviceState.resolve, (request) => this.page(request));
     service.answer(deviceState.presence, ({ ids }) => ({
       devices: ids.map((id) => ({ id, online: !this.offline.has(id), version: 1 })),
     }));
@@ -93,6 +90,36 @@ export class RunningPlanner {
       const group = { parent_id: null, kind: 'list' as const, query: null, device_count: members.length };
       return { id, project_id: PROJECT, name: `group-${id.slice(-4)}`, ...group, created_at: now, updated_at: now };
     });
+  }
+
+  /** The page of the devices that match. @throws DomainError `invalid` where the query names a group that is not there. */
+  page({
+    query = {},
+    after,
+    limit,
+    project_id,
+  }: RpcRequest<typeof deviceState.resolve>): RpcResponse<typeof deviceState.resolve> {
+    this.refuseUnknown(query);
+    const wanted =
+      project_id === PROJECT
+        ? this.devices.filter((id) => this.matches(id, query) && (!after || id > after)).sort()
+        : [];
+    const page = wanted.slice(0, limit);
+    return {
+      devices: page.map((id) => ({
+        id,
+        name: this.names.get(id) ?? `node-${id.slice(-4)}`,
+        timezone: this.zones.get(id) ?? 'UTC',
+      })),
+      next: wanted.length > limit ? page.at(-1)! : null,
+    };
+  }
+
+  private refuseUnknown({ group, and = [], or = [], not }: DeviceQuery, at = 'query'): void {
+    if (group !== undefined && !this.groups.has(group)) throw invalidField(`${at}.group`, `no group ${group}`);
+    for (const [place, one] of and.entries()) this.refuseUnknown(one, `${at}.and.${place}`);
+    for (const [place, one] of or.entries()) this.refuseUnknown(one, `${at}.or.${place}`);
+    if (not) this.refuseUnknown(not, `${at}.not`);
   }
 
   /** As much of a query as the tests need: ids, a group, a tag that is a list of devices here, and both. */
@@ -145,10 +172,23 @@ export class RunningPlanner {
     return this.service.call(jobPlanner.actOnJob, { project_id: PROJECT, job_id, action });
   }
 
+  /** Commands that the planner has asked for, as often as it has. */
+  asks(id: string): Asked[] {
+    return [...this.requests, ...this.partRequests]
+      .filter((batch) => batch.head.request_id === id)
+      .flatMap((batch) => batch.items);
+  }
+
   /** Commands that the planner has asked for, each once, in order. */
-  asked(job_id: string): Asked[] {
-    const all = this.requests.filter((batch) => batch.head.request_id === job_id).flatMap((batch) => batch.items);
-    return [...new Map(all.map((item) => [item.command_id, item])).values()];
+  asked(id: string): Asked[] {
+    return [...new Map(this.asks(id).map((item) => [item.command_id, item])).values()];
+  }
+
+  /** Ids of the commands whose cancel the planner has asked for. */
+  cancelled(id: string): string[] {
+    return [...this.cancels, ...this.partCancels]
+      .filter((batch) => batch.head.request_id === id)
+      .flatMap((batch) => batch.items.map(({ command_id }) => command_id));
   }
 
   async askedFor(job_id: string, count: number): Promise<Asked[]> {
@@ -208,11 +248,11 @@ export class RunningPlanner {
     return last!;
   }
 
-  /** The counts of the job as its tasks say, counted again. */
-  async recount(job_id: string): Promise<Record<string, number>> {
+  /** The counts of a rollout as its parts say, counted again. */
+  async recount(id: string, { states: { table }, owner }: TargetTable = jobTargets): Promise<Record<string, number>> {
     const rows = await this.service.query<{ state: string; held: boolean; outcome: string | null; n: number }>(
-      `SELECT state, waits_for = 'offline' AS held, outcome, count(*)::integer AS n FROM job_task WHERE job_id = $1 GROUP BY 1, 2, 3`,
-      [job_id],
+      `SELECT state, waits_for = 'offline' AS held, outcome, count(*)::integer AS n FROM ${table} WHERE ${owner} = $1 GROUP BY 1, 2, 3`,
+      [id],
     );
     const of = (which: (row: (typeof rows)[number]) => boolean) =>
       rows.filter(which).reduce((sum, row) => sum + row.n, 0);
