@@ -72,6 +72,7 @@ async function openWork(database: Database, connection: NatsConnection): Promise
      UNION ALL SELECT 'pipeline runs', count(*)::int FROM job_planner.pipeline_run WHERE due_at IS NOT NULL
      UNION ALL SELECT 'stage runs', count(*)::int FROM job_planner.stage_run WHERE state NOT IN ${ENDS_OF_RUNS}
      UNION ALL SELECT 'stage devices', count(*)::int FROM job_planner.stage_device WHERE state IN ('Waiting', 'Running', 'Stopping')
+     UNION ALL SELECT 'operation parts', count(*)::int FROM job_planner.operation_part WHERE state IN ('Waiting', 'Running', 'Stopping')
      UNION ALL SELECT 'target runs', count(*)::int FROM job_planner.target_run WHERE state NOT IN ${ENDS_OF_RUNS}
      UNION ALL SELECT 'rollouts whose progress is to be told', count(*)::int FROM job_planner.rollout WHERE tell_at IS NOT NULL
      UNION ALL SELECT 'tasks', count(*)::int FROM job_planner.job_task WHERE state IN ('Waiting', 'Running', 'Stopping')

@@ -26,6 +26,8 @@ export const SMALL_WORLD = `
   CREATE TABLE job_planner.stage_run (project_id text, id uuid, pipeline_run_id uuid, state text, version int);
   CREATE TABLE job_planner.stage_device (project_id text, id uuid, stage_run_id uuid, target_id uuid, state text, version int,
     waits_for text DEFAULT '', outcome text DEFAULT 'succeeded');
+  CREATE TABLE job_planner.operation_part (project_id text, id uuid, operation_id uuid, state text, version int, waits_for text DEFAULT '',
+    outcome text DEFAULT 'succeeded');
   CREATE TABLE job_planner.target_run (project_id text, id uuid, stage_run_id uuid, stage_device_id uuid, step int, state text, version int,
     command_id uuid, command_status text);
   CREATE TABLE device_state.drift (id uuid, state text, version int);
@@ -58,6 +60,11 @@ export const SMALL_WORLD = `
     VALUES ('demo', 'f0000000-0000-7000-8000-000000000001', 'SUCCESS', 2, 1);
   INSERT INTO device_state.device_operation VALUES ('demo', 'f0000000-0000-7000-8000-000000000002', 'f0000000-0000-7000-8000-000000000001',
     'd0000000-0000-7000-8000-000000000001', 'c0000000-0000-7000-8000-000000000003', 'SUCCESS', 2, '{"v": 1}');
+  INSERT INTO job_planner.rollout (project_id, id, succeeded) VALUES ('demo', 'f0000000-0000-7000-8000-000000000001', 1);
+  INSERT INTO job_planner.operation_part VALUES ('demo', 'f0000000-0000-7000-8000-000000000002', 'f0000000-0000-7000-8000-000000000001',
+    'Successful', 1);
+  INSERT INTO job_planner.journal (transitions) VALUES
+    ('[{"entity":"operation-part","to":"Successful","ids":["f0000000-0000-7000-8000-000000000002"],"from":{"all":null},"version":{"all":1}}]');
   INSERT INTO command_dispatcher.command
     SELECT project_id, 'c0000000-0000-7000-8000-000000000003', 'f0000000-0000-7000-8000-000000000002', device_id, state, version, fence, code, reason,
       cancel_requested, state_at, deadline, expires_at, 'f0000000-0000-7000-8000-000000000001', false, 1

@@ -100,6 +100,7 @@ describe('the verdicts', () => {
       journal('device_state', { entity: 'device-operation', id: PART, from: 'SUCCESS', to: 'FAILURE', version: 3 }),
     ],
     [1, 'device operations whose command', `UPDATE device_state.device_operation SET state = 'CANCELLED'`],
+    [1, 'otherwise than their part', `UPDATE job_planner.operation_part SET outcome = 'failed'`],
     [1, 'accepted runs that do not exist', `UPDATE chaos.accepted SET name = 'x' WHERE kind = 'run'`],
     [1, 'requests that made two runs', `INSERT INTO job_planner.pipeline_run SELECT * FROM job_planner.pipeline_run`],
     [
@@ -151,6 +152,7 @@ describe('the verdicts', () => {
     [4, 'jobs with a wrong succeeded', `UPDATE job_planner.rollout SET succeeded = 2`],
     [4, 'jobs with a wrong in_flight', `UPDATE job_planner.rollout SET in_flight = 1`],
     [4, 'stage runs with a wrong succeeded', `UPDATE job_planner.rollout SET succeeded = 2`],
+    [4, 'rollouts of operations with a wrong succeeded', `UPDATE job_planner.rollout SET succeeded = 2`],
     [4, 'command requests with a wrong SUCCESS', `UPDATE command_dispatcher.request_count SET "SUCCESS" = 2`],
     [4, 'operations with a wrong count of SUCCESS', `UPDATE device_state.operation SET in_success = 2`],
     [4, 'lanes that hold', `UPDATE command_dispatcher.lane SET in_flight = '${COMMAND}'`],

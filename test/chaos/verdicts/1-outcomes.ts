@@ -62,6 +62,13 @@ export const outcomes: Promised = {
               AND NOT (c.state = 'SUCCESS' AND d.state = 'FAILURE' AND d.wanted IS NOT NULL)`,
     },
     {
+      what: 'device operations that ended otherwise than their part in the rollout',
+      sql: `SELECT format('%s is %s, its part %s', d.id, d.state, p.outcome) AS found
+            FROM device_state.device_operation d JOIN job_planner.operation_part p ON p.project_id = d.project_id AND p.id = d.id
+            WHERE d.state <> CASE p.outcome WHEN 'succeeded' THEN 'SUCCESS' WHEN 'cancelled' THEN 'CANCELLED'
+              WHEN 'timed_out' THEN 'TIMEOUT' WHEN 'never_contacted' THEN 'TIMEOUT' ELSE 'FAILURE' END`,
+    },
+    {
       what: 'convergences without proof',
       sql: `SELECT d.id AS found FROM device_state.device_operation d
             WHERE d.state = 'SUCCESS' AND d.wanted IS NOT NULL AND d.command_id IS NOT NULL

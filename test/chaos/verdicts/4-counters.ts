@@ -17,24 +17,41 @@ const COUNTS: Record<string, string> = {
   cancelled: endedAs('cancelled'),
 };
 
+/** What is rolled out, as long as its parts are kept. */
+const ROLLOUTS = [
+  {
+    what: 'jobs',
+    kept: 'job_planner.job j ON j.project_id = r.project_id AND j.id = r.id AND j.tasks_deleted_at IS NULL',
+    parts: 'job_task',
+    owner: 'job_id',
+  },
+  {
+    what: 'stage runs',
+    kept: 'job_planner.stage_run s ON s.project_id = r.project_id AND s.id = r.id',
+    parts: 'stage_device',
+    owner: 'stage_run_id',
+  },
+  {
+    what: 'rollouts of operations',
+    kept: 'device_state.operation o ON o.project_id = r.project_id AND o.id = r.id AND o.devices_deleted_at IS NULL',
+    parts: 'operation_part',
+    owner: 'operation_id',
+  },
+];
+
 export const counters: Promised = {
   promise: 4,
   text: 'counters equal a recount',
   checks: [
-    ...Object.entries(COUNTS).map(([name, condition]) => ({
-      what: `jobs with a wrong ${name}`,
-      sql: `SELECT format('%s has %s, counted %s', r.id, r.${name}, counted.n) AS found
-            FROM job_planner.rollout r JOIN job_planner.job j USING (project_id, id) CROSS JOIN LATERAL (
-              SELECT count(*) AS n FROM job_planner.job_task t WHERE t.project_id = r.project_id AND t.job_id = r.id AND ${condition}) counted
-            WHERE j.tasks_deleted_at IS NULL AND r.${name} <> counted.n`,
-    })),
-    ...Object.entries(COUNTS).map(([name, condition]) => ({
-      what: `stage runs with a wrong ${name}`,
-      sql: `SELECT format('%s has %s, counted %s', r.id, r.${name}, counted.n) AS found
-            FROM job_planner.rollout r JOIN job_planner.stage_run s USING (project_id, id) CROSS JOIN LATERAL (
-              SELECT count(*) AS n FROM job_planner.stage_device t WHERE t.project_id = r.project_id AND t.stage_run_id = r.id AND ${condition}) counted
-            WHERE r.${name} <> counted.n`,
-    })),
+    ...ROLLOUTS.flatMap(({ what, kept, parts, owner }) =>
+      Object.entries(COUNTS).map(([name, condition]) => ({
+        what: `${what} with a wrong ${name}`,
+        sql: `SELECT format('%s has %s, counted %s', r.id, r.${name}, counted.n) AS found
+              FROM job_planner.rollout r JOIN ${kept} CROSS JOIN LATERAL (
+                SELECT count(*) AS n FROM job_planner.${parts} t WHERE t.project_id = r.project_id AND t.${owner} = r.id AND ${condition}) counted
+              WHERE r.${name} <> counted.n`,
+      })),
+    ),
     ...[
       'QUEUED',
       'SCHEDULED',

@@ -15,6 +15,9 @@ import { endedAs, shown, tellOutcomes } from './told.outcomes.js';
 type Head = WorkHead<typeof commandWork.request>;
 type Item = WorkItem<typeof commandWork.request>;
 
+/** Why a device needs no command. */
+const CONVERGED = 'already converged';
+
 /** Documents of devices are compared in portions, for each may be large. */
 const PORTION = 50;
 
@@ -48,7 +51,7 @@ export class DeviceOperationTurn {
       const by = Map.groupBy(items, (item) => judge(item, found.get(item.ref), operation));
       const with_ = (verdict: Verdict) => (by.get(verdict) ?? []).map((item) => ({ item, part: found.get(item.ref)! }));
       const answered = with_('answer').map(({ item, part }) =>
-        endedAs(item, part?.state, 'it had ended before its turn'),
+        endedAs(item, part?.state, part?.state === 'COMPLETED' ? CONVERGED : 'it had ended before its turn'),
       );
       tellOutcomes(tx, operation, answered);
       await this.begin(tx, operation, head, with_('begin'));
@@ -75,18 +78,13 @@ export class DeviceOperationTurn {
       return { item, part: { ...part, wanted, command_id: item.command_id } };
     });
     const needless = parts.filter(({ part }) => part.wanted !== null && isEmpty(part.wanted));
-    await this.parts.renew(
-      tx,
-      needless.map(({ part }) => part.id),
-      needless.map(({ item }) => item.command_id),
-    );
     await this.move.walk(
       tx,
       operation.id,
       needless.map(({ part }) => ({ id: part.id, way: ['COMPLETED'], reason: '' })),
     );
     const outcomes = needless.map(({ item, part }) => {
-      const reason = ['already converged', leftOut(part.desired, part.reported)].filter(Boolean).join('; ');
+      const reason = [CONVERGED, leftOut(part.desired, part.reported)].filter(Boolean).join('; ');
       return shown(item, reason, false);
     });
     tellOutcomes(tx, operation, outcomes);
@@ -119,7 +117,8 @@ type Verdict = 'answer' | 'begin' | 'try_again' | 'ask_again' | 'stop' | 'look';
 /** What the turn of a device operation makes of it; `stop`: its cancel was lost; `look`: it awaits its proof. */
 function judge(item: Item, part: Turn | undefined, { wish }: LockedOperation): Verdict {
   if (!part || isEnd(deviceOperationLifecycle, part.state)) return 'answer';
-  if (part.state === 'COMPLETED') return 'look';
+  // It needed no command: what was told of that was lost.
+  if (part.state === 'COMPLETED') return part.command_id === null ? 'answer' : 'look';
   if (part.command_id === item.command_id) return part.cancel_requested ? 'stop' : 'ask_again';
   if (part.cancel_requested || wish !== 'run') return 'answer';
   return part.state === 'CREATED' ? 'begin' : 'try_again';

@@ -5,8 +5,9 @@ import type { LockedOperation } from '../operations/operation.store.js';
 /** What a command of an operation with a rollout came to, as job-planner hears it, which says what that makes of the device. */
 export type ToldOutcome = WorkItem<typeof jobWork.outcome>;
 
-/** What a device operation that has ended by itself stands for. */
+/** What a device operation that has ended by itself stands for, or that needs no command. */
 const OUTCOME_OF: Readonly<Partial<Record<DeviceOperationState, CommandOutcome>>> = {
+  COMPLETED: 'SUCCESS',
   SUCCESS: 'SUCCESS',
   FAILURE: 'FAILURE',
   TIMEOUT: 'TIMEOUT',

@@ -101,7 +101,7 @@ describe('an approval', () => {
       decided_by: null,
       decided_at: null,
     });
-    expect((await planner.job(id)).progress.waiting_for).toBe('approval');
+    await planner.progressed(id, { waiting_for: 'approval' });
     expect(
       (await rollouts.waiting(id))
         .filter((entry) => entry.entity === 'job-task')
