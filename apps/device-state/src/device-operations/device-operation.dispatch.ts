@@ -3,7 +3,7 @@ import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
 import { differenceOf, isEmpty } from '../devices/difference.js';
-import { leftOut, provisions, requestHead, requestItem } from '../operations/operation.ask.js';
+import { alreadyConverged, provisions, requestHead, requestItem } from '../operations/operation.ask.js';
 import { OperationStore, type LockedOperation } from '../operations/operation.store.js';
 import { DeviceOperationMove } from './device-operation.move.js';
 import { DeviceOperationStore, FIRST_ASK_AT } from './device-operation.store.js';
@@ -33,7 +33,7 @@ export class DeviceOperationDispatch {
       converged.map(({ id, desired, reported }) => ({
         id,
         way: ['COMPLETED', 'SUCCESS'],
-        reason: ['already converged', leftOut(desired, reported)].filter(Boolean).join('; '),
+        reason: alreadyConverged(desired, reported),
       })),
     );
     const asked = parts

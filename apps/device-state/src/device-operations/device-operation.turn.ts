@@ -3,7 +3,15 @@ import { Journal, type Tx } from '@muster/journal';
 import { isEnd } from '@muster/lifecycle';
 import { Injectable } from '@nestjs/common';
 import { differenceOf, isEmpty } from '../devices/difference.js';
-import { cancelHead, cancelItem, leftOut, provisions, requestItem, rolloutHead } from '../operations/operation.ask.js';
+import {
+  alreadyConverged,
+  cancelHead,
+  cancelItem,
+  CONVERGED,
+  provisions,
+  requestItem,
+  rolloutHead,
+} from '../operations/operation.ask.js';
 import { OperationStore, type LockedOperation } from '../operations/operation.store.js';
 import { deviceOperationLifecycle } from './device-operation.lifecycle.js';
 import { DeviceOperationDispatch } from './device-operation.dispatch.js';
@@ -14,9 +22,6 @@ import { endedAs, shown, tellOutcomes } from './told.outcomes.js';
 
 type Head = WorkHead<typeof commandWork.request>;
 type Item = WorkItem<typeof commandWork.request>;
-
-/** Why a device needs no command. */
-const CONVERGED = 'already converged';
 
 /** Documents of devices are compared in portions, for each may be large. */
 const PORTION = 50;
@@ -83,10 +88,9 @@ export class DeviceOperationTurn {
       operation.id,
       needless.map(({ part }) => ({ id: part.id, way: ['COMPLETED'], reason: '' })),
     );
-    const outcomes = needless.map(({ item, part }) => {
-      const reason = [CONVERGED, leftOut(part.desired, part.reported)].filter(Boolean).join('; ');
-      return shown(item, reason, false);
-    });
+    const outcomes = needless.map(({ item, part }) =>
+      shown(item, alreadyConverged(part.desired, part.reported), false),
+    );
     tellOutcomes(tx, operation, outcomes);
     const asked = parts.filter(({ part }) => part.wanted === null || !isEmpty(part.wanted));
     await this.dispatch.initiate(

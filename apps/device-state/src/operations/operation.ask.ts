@@ -14,6 +14,8 @@ import type { OperationEntity } from './operation.entity.js';
 export const IN_PROGRESS_SECONDS = 3_600;
 /** What an operation leaves its last words on the way, once its last command must have ended. */
 export const LAST_WORDS_SECONDS = 300;
+/** Why a device needs no command. */
+export const CONVERGED = 'already converged';
 
 type Asker = Pick<
   OperationEntity,
@@ -29,6 +31,10 @@ export function leftOut(desired: JsonObject, reported: JsonObject): string {
   const paths = unprovisioned(desired, reported);
   return paths.length > 0 ? `not provisioned: ${listed(paths)}` : '';
 }
+
+/** The reason of a device that needs no command, with what it lacks all the same. */
+export const alreadyConverged = (desired: JsonObject, reported: JsonObject): string =>
+  [CONVERGED, leftOut(desired, reported)].filter(Boolean).join('; ');
 
 /** What the commands of an operation share: the operation is the request. One that is never sent ends before the operation's time is up. */
 export function requestHead(operation: Asker, now: number): WorkHead<typeof commandWork.request> {
