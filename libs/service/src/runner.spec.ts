@@ -9,18 +9,21 @@ const [first, second] = [
 ] as const;
 
 describe('things that are kept going', () => {
-  it('given one for which what may have been lost cannot be repeated, then those claimed after it go on all the same', async () => {
+  it('given one that has to wait for an answer, and one whose questions fail, then all that were claimed go on at once all the same', async () => {
+    const { promise: answer, resolve: give } = Promise.withResolvers<void>();
     const askAgain = vi.fn<Runnable['askAgain']>(({ id }) =>
-      id === first.id ? Promise.reject(new Error('poison')) : Promise.resolve(),
+      id === first.id ? answer : Promise.reject(new Error('poison')),
     );
     const advance = vi.fn<Runnable['advance']>(() => Promise.resolve());
     const claimDue = vi.fn<Runnable['claimDue']>().mockResolvedValueOnce([first, second]).mockResolvedValue([]);
     const makeDue = () => Promise.resolve();
     const runner = new Runner({ name: 'thing', makeDue, claimDue, askAgain, advance }, logger);
     await runner.onApplicationBootstrap();
-    await vi.waitUntil(() => advance.mock.calls.length === 2);
+    await vi.waitUntil(() => askAgain.mock.calls.length === 2);
+    give();
     await runner.onApplicationShutdown();
     expect(askAgain.mock.calls).toEqual([[first], [second]]);
-    expect(advance.mock.calls).toEqual([[first], [second]]);
+    // What was asked for may let the first go on once more.
+    expect(advance.mock.calls.slice(0, 2)).toEqual([[first], [second]]);
   });
 });

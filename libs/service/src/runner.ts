@@ -31,8 +31,8 @@ export interface Runnable {
 
 /** Keeps things going while the service runs: at once when something happened to one, and by a sweep for whatever was missed. */
 export class Runner implements OnApplicationBootstrap, OnApplicationShutdown {
-  /** Things that go on here; true when something happened to one meanwhile. */
-  private readonly active = new Map<string, boolean>();
+  /** Things that go on here, and what is to be done with them once more. */
+  private readonly active = new Map<string, { again: boolean; ask: boolean }>();
   private readonly running = new Set<Promise<void>>();
   private readonly sweep: Loop;
   private stopping = false;
@@ -57,36 +57,46 @@ export class Runner implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** Something happened to the thing: let it go on. */
   wake(key: RunnerKey): void {
+    this.look(key, false);
+  }
+
+  /** @param ask whether what may have been lost is to be asked for, too. Nobody waits for that but the thing itself: whom it asks may be away. */
+  private look(key: RunnerKey, ask: boolean): void {
     const name = `${key.project_id} ${key.id}`;
-    if (this.active.has(name)) {
-      this.active.set(name, true);
+    const active = this.active.get(name);
+    if (active) {
+      active.again = true;
+      active.ask ||= ask;
       return;
     }
-    const work = this.run(key, name).finally(() => this.running.delete(work));
+    const work = this.run(key, name, ask).finally(() => this.running.delete(work));
     this.running.add(work);
   }
 
-  private async run(key: RunnerKey, name: string): Promise<void> {
+  private async run(key: RunnerKey, name: string, ask: boolean): Promise<void> {
+    const active = { again: false, ask };
+    this.active.set(name, active);
     do {
-      this.active.set(name, false);
+      active.again = false;
       try {
         await this.runnable.advance(key);
+        if (active.ask) {
+          active.ask = false;
+          active.again = true;
+          await this.runnable.askAgain(key);
+        }
       } catch (error) {
         this.tell(key, error);
         break;
       }
       await delay(BREATH_MS);
-    } while (this.active.get(name) && !this.stopping);
+    } while (active.again && !this.stopping);
     this.active.delete(name);
   }
 
   private async step(): Promise<boolean> {
     const due = await this.runnable.claimDue(CLAIM.things, CLAIM.seconds);
-    for (const key of due) {
-      // One that fails keeps none from going on that was claimed with it.
-      await this.runnable.askAgain(key).catch((error: unknown) => this.tell(key, error));
-      this.wake(key);
-    }
+    for (const key of due) this.look(key, true);
     return due.length === CLAIM.things;
   }
 

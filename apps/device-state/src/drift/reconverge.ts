@@ -114,7 +114,7 @@ export class Reconverge implements OnApplicationBootstrap, OnApplicationShutdown
 
 /** What holds for each device of a rollout whenever its turn comes, without what speaks of all of them and of the first time. */
 function sameWay(rollout: Rollout): Rollout {
-  const { waves: _w, abort: _a, ramp: _r, start_at: _s, end_at: _e, supersedes: _u, ...rest } = rollout;
+  const { waves: _w, abort: _a, ramp: _r, start_at: _s, supersedes: _u, ...rest } = rollout;
   return rest;
 }
 
@@ -122,5 +122,7 @@ const factsOf = ({ id, state, rule, ...source }: SourceRow, now: number): Source
   id,
   cancelled: state === 'CANCELLED',
   rule,
-  over: scheduleFaults(source.schedule_type, source.schedule_args, source.console_timezone, now).length > 0,
+  over:
+    scheduleFaults(source.schedule_type, source.schedule_args, source.console_timezone, now).length > 0 ||
+    (source.rollout?.end_at !== undefined && Date.parse(source.rollout.end_at) <= now),
 });

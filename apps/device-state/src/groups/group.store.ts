@@ -145,11 +145,12 @@ export class GroupStore {
     return row;
   }
 
-  /** An operation that names the group, and whose devices have not all been found. */
+  /** An operation that names the group, and whose devices have not all been found, or not all been given their wave. */
   async findOperation(tx: Tx, id: string): Promise<string | undefined> {
     const [row] = await tx.query<{ id: string }>(
       `SELECT id FROM operation
-       WHERE project_id = $1 AND due_at IS NOT NULL AND wish = 'run' AND NOT resolved AND $2 = ANY(refers) LIMIT 1`,
+       WHERE project_id = $1 AND due_at IS NOT NULL AND wish = 'run' AND $2 = ANY(refers)
+         AND (NOT resolved OR rollout_state IN ('new', 'given') AND in_created > 0) LIMIT 1`,
       [tx.project, id],
     );
     return row?.id;

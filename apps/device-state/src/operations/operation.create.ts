@@ -212,7 +212,8 @@ function argumentFaults({ operation, arguments: given = {} }: NewOperation): Fie
 function deadlineOf(schedule: WindowSchedule | null, rollout: Rollout | null, now: number): Date {
   const end = rollout ? rollout.end_at : schedule?.args.end_datetime;
   const reachable = rollout ? MOST_ROLLOUT_SECONDS : REACHABLE_SECONDS;
-  const lastSend = end === undefined ? now + reachable * 1000 : Date.parse(end);
+  const begins = rollout?.start_at === undefined ? now : Math.max(now, Date.parse(rollout.start_at));
+  const lastSend = end === undefined ? begins + reachable * 1000 : Date.parse(end);
   const worked = rollout?.timeout?.in_progress_seconds ?? IN_PROGRESS_SECONDS;
   return new Date(Math.min(lastSend + (worked + LAST_WORDS_SECONDS) * 1000, LAST_TIME));
 }

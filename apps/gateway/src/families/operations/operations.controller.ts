@@ -1,4 +1,5 @@
 import {
+  DomainError,
   NewOperation,
   Operation,
   OPERATION_STATES,
@@ -95,8 +96,13 @@ export class OperationsController {
   async show(@Caller() { project: project_id }: Principal, @PathId('operation_id') id: string): Promise<Operation> {
     const operation = await this.rpc.call(operations.getOperation, { project_id, id });
     if (!operation.rollout) return operation;
-    const { progress } = await this.rpc.call(operationRollouts.operationProgress, { project_id, id });
-    return { ...operation, progress };
+    try {
+      return { ...operation, ...(await this.rpc.call(operationRollouts.operationProgress, { project_id, id })) };
+    } catch (error) {
+      // The operation itself is known while job-planner is away.
+      if (error instanceof DomainError && error.kind === 'unavailable') return operation;
+      throw error;
+    }
   }
 
   @Put('operations/:operation_id')
