@@ -200,7 +200,7 @@ describe('a run of a pipeline', () => {
     await setRun(run, 'cancelled');
     await vi.waitUntil(() => running.planner.cancels.some((batch) => batch.head.request_id === operation));
     await running.planner.answer(operation, items, 'CANCELLED', 'cancelled');
-    await reached(run, 'cancelled');
+    expect((await reached(run, 'cancelled')).status_meta.reason).toBe('cancelled');
     expect((await stageRuns(run)).map(({ status }) => status)).toEqual(['cancelled', 'cancelled']);
     expect(words(await targetRuns(one.id))).toEqual([
       'cancelled',
