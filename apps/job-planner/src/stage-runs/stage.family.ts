@@ -9,6 +9,7 @@ import type { LockedRollout } from '../rollout/locked-rollout.js';
 import { request, type UnderWay } from '../rollout/rollout.ask.js';
 import type { RolloutEntity } from '../rollout/rollout.entity.js';
 import type { End, Outcome } from '../rollout/rollout.outcomes.js';
+import { noteInWaves } from '../rollout/rollout.waves.js';
 import { ended } from '../rollout/tally.js';
 import { FIRST_ASK_AT } from '../rollout/target.store.js';
 import { UNDER_WAY } from '../rollout/target.table.js';
@@ -31,6 +32,8 @@ interface Operation {
 interface Standing {
   id: string;
   state: string;
+  waits_for: string;
+  place: number;
   step: number;
   target_run_id: string;
   device_id: string;
@@ -161,13 +164,17 @@ export class StageFamily implements Family {
     const standing = await this.standing(tx, well);
     const going = well.filter(({ ref }) => {
       const part = standing.get(ref);
-      return part?.state === 'Running' && part.step < last && part.next_state === 'pending';
+      const isOpen = part?.state === 'Running' || part?.state === 'Waiting';
+      return isOpen && part.step < last && part.next_state === 'pending';
     });
+    const underWay = going.filter(({ ref }) => standing.get(ref)!.state === 'Running');
+    const held = going.map(({ ref }) => standing.get(ref)!).filter(({ state }) => state === 'Waiting');
     const isGoing = new Set(going.map(({ ref }) => ref));
     // What follows was cancelled, or all of it is being so.
     const stopping = well.filter(({ ref }) => !isGoing.has(ref) && (standing.get(ref)?.step ?? last) < last);
     await this.succeed(tx, [...going, ...stopping], standing);
-    if (going.length > 0) await this.next(tx, rollout, going, standing);
+    if (underWay.length > 0) await this.next(tx, rollout, underWay, standing);
+    if (held.length > 0) await this.nextInTurn(tx, rollout, held);
     const stops = new Set(stopping.map(({ ref }) => ref));
     return ends.flatMap((one): (End & Outcome)[] => {
       if (isGoing.has(one.ref)) return [];
@@ -214,6 +221,19 @@ export class StageFamily implements Family {
     );
     request(tx, rollout, this, rows);
     await this.released(tx, rollout, rows);
+  }
+
+  /** Devices did what was held for them, as word of them came late: they are first in line for their next operation. */
+  private async nextInTurn(tx: Tx, rollout: LockedRollout, done: readonly Standing[]): Promise<void> {
+    await tx.query(
+      `UPDATE stage_device t SET step = t.step + 1, target_run_id = i.run, command_id = NULL, attempts = 0, asks = 0,
+         waits_for = 'retry_at', ask_at = now()
+       FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'run'])} WHERE t.project_id = i.project_id AND t.id = i.id`,
+      [tx.project, done.map(({ id }) => id), done.map(({ next_id }) => next_id)],
+    );
+    const places = done.filter(({ waits_for }) => waits_for === 'offline').map(({ place }) => place);
+    rollout.count({ offline: -places.length, pending: places.length });
+    noteInWaves(rollout, places, 'offline', -1);
   }
 
   async finished(tx: Tx, rollout: LockedRollout, parts: readonly EndedPart[]): Promise<void> {
@@ -344,7 +364,7 @@ export class StageFamily implements Family {
   /** Of the parts whose command is the one named: where they are, and what follows. */
   private async standing(tx: Tx, ends: readonly End[]): Promise<Map<string, Standing>> {
     const rows = await tx.query<Standing & Record<string, unknown>>(
-      `SELECT t.id, t.state, t.step, t.target_run_id, t.device_id, n.id AS next_id, n.state AS next_state
+      `SELECT t.id, t.state, t.waits_for, t.place, t.step, t.target_run_id, t.device_id, n.id AS next_id, n.state AS next_state
        FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'command'])} JOIN stage_device t USING (project_id, id)
        LEFT JOIN target_run n ON n.project_id = t.project_id AND n.stage_device_id = t.id AND n.step = t.step + 1
        WHERE t.command_id = i.command`,
