@@ -4,7 +4,7 @@ import { CommandName } from './command.js';
 import { DeviceQuery } from './device-state.js';
 import { defineEntity } from './entity.js';
 import { jobTaskEntity } from './job-planner.js';
-import { Progress, Rollout, RolloutPlan } from './rollout.js';
+import { Progress, Rollout, ROLLOUT_WAITS, RolloutPlan } from './rollout.js';
 import { defineRpc } from './rpc.js';
 import { ProjectId, Uuid } from './schema.js';
 import { BATCH_SIZE, defineWork } from './work.js';
@@ -108,6 +108,13 @@ export const operationRolloutWork = {
   ),
   /** These parts have ended. */
   end: defineWork('device-state', 'operation_part_end', { operation_id: Uuid }, PartEnd.properties),
+  /** What lets no further device of these rollouts begin now. */
+  waits: defineWork(
+    'device-state',
+    'operation_rollout_waits',
+    {},
+    { operation_id: Uuid, waits_for: Type.Enum([...ROLLOUT_WAITS]) },
+  ),
   /** These rollouts have no open part any more. `reason`: why not every device has had its turn; empty where all have. */
   over: defineWork('device-state', 'operation_rollout_over', {}, { operation_id: Uuid, reason: Type.String() }),
 } as const;

@@ -14,6 +14,7 @@ export class Operations1700000001500 implements MigrationInterface {
         refers uuid[] NOT NULL DEFAULT '{}',
         rollout jsonb,
         rollout_state text NOT NULL DEFAULT 'none',
+        rollout_waits_for text,
         arguments jsonb NOT NULL,
         purpose text NOT NULL,
         source_id uuid,
