@@ -177,12 +177,13 @@ function happen(world: World, what: Happening): void {
 const usual: Happening[] = ['turn', 'step', 'take', 'succeed', 'prove', 'fail', 'lose', 'cancelled', 'open'];
 const happenings = (...others: Happening[]) => fc.array(fc.constantFrom(...usual, ...others), { maxLength: 60 });
 
-/** Lets everything that is open end, as devices and the dispatcher do in the end. */
+/** Lets everything that is open end, as devices, the dispatcher and the rollout do in the end. */
 function drain(world: World, page: number): void {
   world.open = true;
   settle(world, page);
   for (let left = 0; left <= 5 * world.total && !isEnd(operationLifecycle, world.state); left++) {
     for (const what of ['turn', 'step', 'take', 'succeed', 'prove'] as const) happen(world, what);
+    if (inFlight(world) + world.in_created === 0) happen(world, 'over');
     settle(world, page);
   }
   expect(isEnd(operationLifecycle, world.state)).toBe(true);

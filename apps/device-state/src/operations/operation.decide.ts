@@ -68,7 +68,8 @@ export function nextStep(operation: OperationFacts): OperationStep {
       if (operation.sent > 0 || inFlight(operation) === 0) return enter('PROCESSING');
       return WAIT;
     default:
-      return inFlight(operation) === 0 ? { do: 'end', ...resultOf(operation) } : WAIT;
+      // Why not every device had its turn is known once the rollout is over.
+      return inFlight(operation) > 0 || isRolledOut(operation) ? WAIT : { do: 'end', ...resultOf(operation) };
   }
 }
 
@@ -76,7 +77,12 @@ export function nextStep(operation: OperationFacts): OperationStep {
 export const inFlight = (counts: Counts): number =>
   counts.in_initiated + counts.in_dispatched + counts.in_processing + counts.in_completed;
 
-const openCount = (counts: Counts): number => counts.in_created + inFlight(counts);
+/** How many device operations have not ended. */
+export const openCount = (counts: Counts): number => counts.in_created + inFlight(counts);
+
+/** Whether job-planner has its rollout in hand, as far as is known. */
+export const isRolledOut = ({ rollout_state }: Pick<OperationFacts, 'rollout_state'>): boolean =>
+  rollout_state === 'given' || rollout_state === 'stopped';
 
 /** How many device operations there are. */
 export const resolvedCount = (counts: Counts): number => openCount(counts) + endedCount(counts);

@@ -69,8 +69,9 @@ export class OperationRollout {
     await this.journal.transaction(project_id, async (tx) => {
       const operation = await this.operations.lock(tx, id);
       if (!operation) return;
-      if (known.over) await this.operations.saveRollout(tx, id, 'over');
-      const untold = (ref: string): PartEnd => ({ ref, end: 'cancelled', reason: operation.fault || operation.reason });
+      if (known.over) await this.operations.saveRollout(tx, id, 'over', known.reason);
+      const reason = known.reason || operation.fault || operation.reason || 'its rollout is over';
+      const untold = (ref: string): PartEnd => ({ ref, end: 'cancelled', reason });
       const ends = refs.flatMap((ref) => told.get(ref) ?? (isOver ? untold(ref) : []));
       await this.ends.apply(tx, operation, ends);
     });
