@@ -94,7 +94,9 @@ function stop(operation: OperationFacts, as: 'CANCELLED' | 'TIMEOUT'): Operation
   if (operation.in_created > 0) return { do: 'stop_created' };
   const open = inFlight(operation);
   if (open > operation.stopping) return { do: 'stop_in_flight' };
-  if (operation.rollout_state === 'given') return { do: 'stop_rollout' };
+  // It may have been handed over although nobody heard the answer.
+  const isHandedOver = operation.rollout_state === 'new' && operation.state === 'RESOLVED';
+  if (operation.rollout_state === 'given' || isHandedOver) return { do: 'stop_rollout' };
   if (operation.rollout_state === 'over' && open > 0) return { do: 'settle' };
   return open === 0 ? { do: 'end', through: [as] } : WAIT;
 }
