@@ -141,6 +141,17 @@ export class DeviceOperationStore {
     );
   }
 
+  /** How many of these were never sent to their device. */
+  async countUnsent(tx: Tx, ids: readonly string[]): Promise<number> {
+    if (ids.length === 0) return 0;
+    const [row] = await tx.query<{ n: number }>(
+      `SELECT count(*)::integer AS n FROM device_operation t JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)
+       WHERE NOT t.activity @> '[{"state":"DISPATCHED"}]'`,
+      [tx.project, ids],
+    );
+    return row!.n;
+  }
+
   /** Of these that await their proof, what was found is told; it is looked at again later, should nobody have heard. */
   async lookLater(tx: Tx, ids: readonly string[], seconds: number): Promise<void> {
     await tx.query(
