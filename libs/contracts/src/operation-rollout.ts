@@ -53,12 +53,12 @@ export const operationRollouts = {
     Type.Object({ ...operationKey, reason: Type.String() }),
     Type.Object({}),
   ),
-  /** Of these parts, those that have ended. `over`: none is open, or the rollout is not known. */
+  /** Of these parts, those that have ended. `over`: none is open, or the rollout is not known; `reason`: as the word says it that it is over. */
   operationPartEnds: defineRpc(
     'job-planner',
     'operationPartEnds',
     Type.Object({ ...operationKey, refs: Type.Array(Uuid, { maxItems: BATCH_SIZE }) }),
-    Type.Object({ over: Type.Boolean(), ends: Type.Array(PartEnd) }),
+    Type.Object({ over: Type.Boolean(), reason: Type.String(), ends: Type.Array(PartEnd) }),
   ),
   /** `null`: it has not begun. */
   operationProgress: defineRpc(

@@ -61,15 +61,13 @@ export class DeviceOperationTurn {
       tellOutcomes(tx, operation, answered);
       await this.begin(tx, operation, head, with_('begin'));
       const again = with_('try_again');
-      await this.parts.renew(
-        tx,
-        again.map(({ part }) => part.id),
-        again.map(({ item }) => item.command_id),
-      );
+      const looked = with_('look');
+      // What awaits its proof by a service's word is told as the command of its turn.
+      await this.parts.renew(tx, [...again, ...looked].map(commandOf));
       this.ask(tx, operation, head, [...again, ...with_('ask_again')]);
       const stopping = with_('stop').map(({ item, part }) => cancelItem({ id: part.id, command_id: item.command_id }));
       tx.work(commandWork.cancel, cancelHead(operation, 'cancelled'), stopping, operation.traceparent ?? undefined);
-      return with_('look').map(({ part }) => part.id);
+      return looked.map(({ part }) => part.id);
     });
     await this.proof.check(project, head.request_id, done);
   }
@@ -82,6 +80,7 @@ export class DeviceOperationTurn {
       const wanted = converges ? differenceOf(part.desired, part.reported, { provision }) : null;
       return { item, part: { ...part, wanted, command_id: item.command_id } };
     });
+    await this.parts.renew(tx, parts.map(commandOf));
     const needless = parts.filter(({ part }) => part.wanted !== null && isEmpty(part.wanted));
     await this.move.walk(
       tx,
@@ -116,13 +115,17 @@ interface Asked {
   part: Turn;
 }
 
-type Verdict = 'answer' | 'begin' | 'try_again' | 'ask_again' | 'stop' | 'look';
+const turnOf = ({ turn }: Item): number => turn ?? 0;
 
-/** What the turn of a device operation makes of it; `stop`: its cancel was lost; `look`: it awaits its proof. */
+const commandOf = ({ item, part }: Asked) => ({ id: part.id, command_id: item.command_id, turn: turnOf(item) });
+
+type Verdict = 'answer' | 'begin' | 'try_again' | 'ask_again' | 'stop' | 'look' | 'pass_over';
+
+/** What the turn of a device operation makes of it; `stop`: its cancel was lost; `look`: it awaits its proof; `pass_over`: it has come late. */
 function judge(item: Item, part: Turn | undefined, { wish }: LockedOperation): Verdict {
   if (!part || isEnd(deviceOperationLifecycle, part.state)) return 'answer';
-  // It needed no command: what was told of that was lost.
-  if (part.state === 'COMPLETED') return part.command_id === null ? 'answer' : 'look';
+  if (turnOf(item) < part.turn) return 'pass_over';
+  if (part.state === 'COMPLETED') return 'look';
   if (part.command_id === item.command_id) return part.cancel_requested ? 'stop' : 'ask_again';
   if (part.cancel_requested || wish !== 'run') return 'answer';
   return part.state === 'CREATED' ? 'begin' : 'try_again';

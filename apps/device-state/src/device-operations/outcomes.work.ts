@@ -121,8 +121,11 @@ export class DeviceOperationOutcomes {
     items: readonly (Outcome | Step)[],
     standing: ReadonlyMap<string, Standing>,
   ): void {
-    const isAwaited = (item: Outcome) =>
-      awaitsProof(item, operation) && standing.get(item.ref)?.command_id === item.command_id;
+    // Of what a service calls COMPLETED the proof decides, whatever the command came to.
+    const isAwaited = (item: Outcome) => {
+      const part = standing.get(item.ref);
+      return part?.command_id === item.command_id && (awaitsProof(item, operation) || part.state === 'COMPLETED');
+    };
     tellOutcomes(
       tx,
       operation,

@@ -58,6 +58,7 @@ export class Operations1700000001500 implements MigrationInterface {
         operation_id uuid NOT NULL,
         device_id uuid NOT NULL,
         command_id uuid,
+        turn integer NOT NULL DEFAULT 0,
         wanted jsonb,
         cancel_requested boolean NOT NULL DEFAULT false,
         due_at timestamptz,

@@ -168,7 +168,7 @@ describe('an operation that is to be stopped', () => {
   it('given that it is not known, then nothing comes of it, and it may be handed over later', async () => {
     const id = operations.over(planner.nodes(2));
     await operations.halt(id);
-    expect(await operations.partEnds(id)).toEqual({ over: true, ends: [] });
+    expect(await operations.partEnds(id)).toEqual({ over: true, reason: '', ends: [] });
     expect(await operations.progress(id)).toBeNull();
     await operations.handOver(id, {});
     await planner.answer(id, await planner.askedFor(id, 2));
