@@ -21,13 +21,14 @@ const TOOK = `CASE WHEN t.state = 'Running' THEN extract(epoch FROM clock_timest
 /** What the command of a device came to. */
 export type Outcome = Pick<
   WorkItem<typeof jobWork.outcome>,
-  'command_id' | 'ref' | 'status' | 'reason' | 'code' | 'sent' | 'proof'
+  'command_id' | 'ref' | 'status' | 'reason' | 'code' | 'sent' | 'proof' | 'shown'
 >;
 
 /** How a device ends. */
 export interface End {
   ref: string;
-  command_id: string;
+  /** Null: whatever its command is. */
+  command_id: string | null;
   end: DeviceEnd;
   reason: string;
   /** That of its command, where that decided the end. */
@@ -82,7 +83,7 @@ export class RolloutOutcomes {
           ...(keepsSent && { sent: some.map(({ sent }) => sent) }),
         },
         given: { command: { type: 'uuid', values: some.map(({ command_id }) => command_id) } },
-        guard: 't.command_id = i.command',
+        guard: '(i.command IS NULL OR t.command_id = i.command)',
         ...(end === 'succeeded' && { compute: { took: TOOK } }),
         returning: [
           'waits_for',
