@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
-import { RunningPlanner } from '../testing/running-planner.js';
+import { RunningPlanner, type Asked } from '../testing/running-planner.js';
 
 let planner: RunningPlanner;
 let rollouts: RolloutsOfTest;
@@ -76,6 +76,24 @@ describe('offline devices', () => {
     await planner.progressed(id, { offline: 1, succeeded: 5, waiting_for: 'offline' });
     await planner.answer(id, items.slice(1), 'TIMEOUT', 'never_contacted', { sent: false });
     expect((await planner.reached(id, 'Partially_successful')).progress).toMatchObject({ timed_out: 1, succeeded: 5 });
+    await rollouts.exact(id);
+  });
+
+  it('given that a command goes on for a device that was offline, then what was said of the first time takes nothing back', async () => {
+    const { id } = await rollouts.start(2, {});
+    const [first, other] = (await planner.askedFor(id, 2)) as [Asked, Asked];
+    await planner.step(id, [first], 'HELD');
+    await planner.progressed(id, { offline: 1, in_flight: 1 });
+    await planner.step(id, [first], 'REACHABLE');
+    await vi.waitUntil(() => planner.asks(id).length === 3);
+    await planner.step(id, [first, other], 'HELD');
+    await planner.progressed(id, { offline: 1, in_flight: 1 });
+    const again = planner.asks(id)[2]!;
+    expect(again).toEqual({ ...first, turn: 2 });
+    await planner.step(id, [again], 'HELD');
+    await planner.progressed(id, { offline: 2, in_flight: 0 });
+    await planner.step(id, [first, other], 'REACHABLE');
+    await planner.progressed(id, { offline: 1, in_flight: 1 });
     await rollouts.exact(id);
   });
 

@@ -70,7 +70,7 @@ export class RolloutReconcile {
       await this.holds.goOn(
         tx,
         rollout,
-        back.map(({ id, command_id }) => ({ ref: id, command_id })),
+        back.map(({ id, command_id, releases }) => ({ ref: id, command_id, turn: releases })),
       );
       await rollout.save(tx);
     });
