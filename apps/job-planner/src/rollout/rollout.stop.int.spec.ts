@@ -166,6 +166,21 @@ describe('a rollback', () => {
     await expect(planner.act(id, 'restore')).rejects.toThrow('was rolled back');
   });
 
+  it('given a device that had taken half of it when it was tried again, then it goes back to what it had before the first try', async () => {
+    const nodes = planner.nodes(1);
+    planner.reported.set(nodes[0]!, '1.0.0');
+    const retry = [{ outcome: 'failed' as const, code: 'busy', max: 1, backoff_seconds: 0 }];
+    const id = await upgrade({ retry, abort: [{ count: 1, action: 'rollback' }] }, nodes);
+    const items = await planner.askedFor(id, 1);
+    planner.reported.set(nodes[0]!, '2.0.0-half');
+    await planner.answer(id, items, 'FAILURE', 'device busy', { code: 'busy' });
+    await rollouts.due(id);
+    const [, again] = await planner.askedFor(id, 2);
+    await planner.answer(id, [again!], 'FAILURE', 'broken');
+    const back = await planner.askedFor(await rollbackOf(id), 1);
+    expect(back.map((item) => item.args['upgrade'])).toEqual([{ version: '1.0.0' }]);
+  });
+
   it('given that it is cancelled before and while it goes on, then both jobs come to rest', async () => {
     for (const during of [false, true]) {
       const nodes = planner.nodes(4);
