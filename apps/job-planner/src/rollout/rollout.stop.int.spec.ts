@@ -2,7 +2,7 @@ import { type Rollout } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
-import { RunningPlanner } from '../testing/running-planner.js';
+import { RunningPlanner, type Asked } from '../testing/running-planner.js';
 
 let planner: RunningPlanner;
 let rollouts: RolloutsOfTest;
@@ -179,6 +179,29 @@ describe('a rollback', () => {
     await planner.answer(id, [again!], 'FAILURE', 'broken');
     const back = await planner.askedFor(await rollbackOf(id), 1);
     expect(back.map((item) => item.args['upgrade'])).toEqual([{ version: '1.0.0' }]);
+  });
+
+  it('given devices whose first try was sent and whose second one not, or was refused, then they are brought back; those that refused each are not', async () => {
+    const nodes = planner.nodes(4);
+    const retry = [{ outcome: 'any' as const, code: 'busy', max: 1, backoff_seconds: 0 }];
+    const refusals = [{ ...retry[0]!, code: 'rejected' }];
+    const abort = [{ outcome: 'failed' as const, count: 1, action: 'rollback' as const }];
+    const id = await upgrade({ retry: [...retry, ...refusals], abort }, nodes);
+    const items = await planner.askedFor(id, 4);
+    await planner.answer(id, items.slice(0, 2), 'FAILURE', '', { code: 'busy' });
+    await planner.answer(id, items.slice(2, 3), 'FAILURE', '', { code: 'rejected' });
+    await rollouts.due(id);
+    const again = (await planner.askedFor(id, 7)).slice(4);
+    const of = (item: Asked) => again.filter(({ device_id }) => device_id === item.device_id);
+    await planner.answer(id, [...of(items[1]!), ...of(items[2]!)], 'FAILURE', '', { code: 'rejected' });
+    await planner.answer(id, items.slice(3), 'FAILURE', 'broken');
+    const rollback = await rollbackOf(id);
+    await planner.answer(id, of(items[0]!), 'CANCELLED', '', { sent: false });
+    await planner.reached(id, 'Stopped');
+    await planner.answer(rollback, await planner.askedFor(rollback, 3));
+    expect((await planner.reached(rollback, 'Successful')).tasks.map(({ target_id }) => target_id).sort()).toEqual(
+      [0, 1, 3].map((at) => items[at]!.device_id).sort(),
+    );
   });
 
   it('given that it is cancelled before and while it goes on, then both jobs come to rest', async () => {
