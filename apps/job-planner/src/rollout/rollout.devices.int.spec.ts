@@ -115,6 +115,21 @@ describe('offline devices', () => {
     await planner.reached(id, 'Successful');
   });
 
+  it('given that the end of a held command is lost and its device stays away, then the command is asked for under the same turn', async () => {
+    const { id, nodes } = await rollouts.start(1, {});
+    const items = await planner.askedFor(id, 1);
+    planner.offline.add(nodes[0]!);
+    await planner.step(id, items, 'HELD');
+    await planner.progressed(id, { offline: 1 });
+    await planner.service.query(`UPDATE job_task SET ask_at = now() WHERE job_id = $1`, [id]);
+    await rollouts.due(id);
+    await vi.waitUntil(() => planner.asks(id).length === 2);
+    expect(planner.asks(id)[1]).toEqual(items[0]);
+    await planner.answer(id, items, 'TIMEOUT', 'never_contacted', { sent: false });
+    await planner.reached(id, 'Timed_out');
+    await rollouts.exact(id);
+  });
+
   it('given that they are to be skipped, then they are, and their commands are cancelled', async () => {
     const { id } = await rollouts.start(3, { offline: 'skip' });
     const items = await planner.askedFor(id, 3);
