@@ -71,6 +71,26 @@ describe('a stop rule', () => {
   });
 });
 
+describe('counts that no device bears out', () => {
+  const lost = async (rollout: Rollout) => {
+    const { id } = await rollouts.start(3, { max_in_flight: 1, ...rollout });
+    await planner.askedFor(id, 1);
+    await planner.service.query(`DELETE FROM job_task WHERE job_id = $1`, [id]);
+    return id;
+  };
+
+  it('given a cancel, then it comes to rest all the same', async () => {
+    const id = await lost({});
+    await planner.act(id, 'cancel');
+    expect((await planner.reached(id, 'Stopped')).progress).toMatchObject({ targeted: 0 });
+  });
+
+  it('given that its time is over, then what has not begun is waited for no longer', async () => {
+    const id = await lost({ end_at: new Date(Date.now() + 1_000).toISOString() });
+    await planner.progressed(id, { pending: 0, in_flight: 1 });
+  });
+});
+
 describe('devices that nobody can tell any more', () => {
   it('given a group that goes while devices may still join by it, then what has begun is cancelled, and the job says why', async () => {
     const group = uuid();
