@@ -18,6 +18,9 @@ const REASON_LENGTH = 512;
 /** SQL over `t`: seconds from the release of a part to now. */
 const TOOK = `CASE WHEN t.state = 'Running' THEN extract(epoch FROM clock_timestamp() - t.state_at) END`;
 
+/** SQL over `t` and what {@link mayHaveChanged} gives: what any try did counts, whatever the last one came to. */
+const SENT = 't.sent OR i.may_have_changed';
+
 /** What the command of a device came to. */
 export type Outcome = Pick<
   WorkItem<typeof jobWork.outcome>,
@@ -80,11 +83,13 @@ export class RolloutOutcomes {
         set: { outcome: end },
         each: {
           reason: some.map(({ reason }) => reason.slice(0, REASON_LENGTH)),
-          ...(keepsSent && { sent: some.map(({ sent }) => sent) }),
         },
-        given: { command: { type: 'uuid', values: some.map(({ command_id }) => command_id) } },
+        given: {
+          command: { type: 'uuid', values: some.map(({ command_id }) => command_id) },
+          ...(keepsSent && mayHaveChanged(some)),
+        },
         guard: '(i.command IS NULL OR t.command_id = i.command)',
-        ...(end === 'succeeded' && { compute: { took: TOOK } }),
+        compute: { ...(end === 'succeeded' && { took: TOOK }), ...(keepsSent && { sent: SENT }) },
         returning: [
           'waits_for',
           ...(hasWaves ? (['place'] as const) : []),
@@ -141,7 +146,8 @@ export class RolloutOutcomes {
     if (open.length === 0) return [...ends];
     const { table } = this.families.of(rollout.row);
     const standing = await this.targets.standing(tx, table, open);
-    const again = new Map<string, { pause: number | null; end: DeviceEnd; reason: string }>();
+    const again = new Map<string, Pick<End, 'end' | 'reason' | 'sent'> & { pause: number | null }>();
+    const keepsSent = bringsBack(rollout.row.spec);
     let tried = 0;
     for (const one of open) {
       const part = standing.get(one.ref);
@@ -149,7 +155,7 @@ export class RolloutOutcomes {
       const pause = pauseOf(rollout, one, part, tried);
       if (pause === undefined) continue;
       if (pause !== null) tried++;
-      again.set(one.ref, { pause, end: one.end, reason: one.reason });
+      again.set(one.ref, { pause, end: one.end, reason: one.reason, sent: one.sent });
     }
     if (again.size === 0) return [...ends];
     const ids = [...again.keys()];
@@ -163,10 +169,11 @@ export class RolloutOutcomes {
         outcome: [...again.values()].map(({ pause, end }) => (pause === null ? null : end)),
       },
       set: { command_id: null, asks: 0 },
+      ...(keepsSent && { given: mayHaveChanged([...again.values()]) }),
       compute: {
         // A command that no device was sent was no try.
         attempts: `t.attempts - (i.waits_for = '')::integer`,
-        ...(bringsBack(rollout.row.spec) && { sent: `t.sent OR i.waits_for = 'retry_at'` }),
+        ...(keepsSent && { sent: SENT }),
       },
     });
     const held = ids.map((id) => standing.get(id)!).filter(({ state }) => state === 'Waiting');
@@ -207,6 +214,11 @@ function pauseOf(
   const failed = { outcome: one.end as RolloutRetry['outcome'], code: one.code, attempt: part.attempts };
   return retryPause(spec.retry ?? [], failed, Math.random());
 }
+
+/** Of these, which commands their devices were sent and did not refuse. */
+const mayHaveChanged = (ends: readonly Pick<End, 'end' | 'sent'>[]) => ({
+  may_have_changed: { type: 'boolean' as const, values: ends.map(({ end, sent }) => sent && end !== 'rejected') },
+});
 
 const split = <T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] => [
   all.filter(isFirst),
