@@ -12,9 +12,10 @@ import { request, underWay } from './rollout.ask.js';
 import { RolloutEntity } from './rollout.entity.js';
 import { RolloutStore } from './rollout.store.js';
 import { RolloutSupersede } from './rollout.supersede.js';
+import { makeWaves, noteInWaves } from './rollout.waves.js';
 import { isOnDevices } from './rollout.windows.js';
 import { want } from './rollout.wish.js';
-import { newWave, placesOf } from './wave.gate.js';
+import { placesOf } from './wave.gate.js';
 import { FIRST_ASK_AT, TargetStore } from './target.store.js';
 import { UNDER_WAY } from './target.table.js';
 
@@ -56,7 +57,7 @@ export class RolloutPlan {
       if ('fault' in page) await giveUp(tx, locked, family, page.fault);
       else {
         await this.place(tx, locked, family, page.targets);
-        if (page.last) this.endPass(locked);
+        if (page.last) await this.endPass(tx, locked, family);
         else locked.set({ plan_cursor: page.cursor });
       }
       await locked.save(tx);
@@ -70,7 +71,6 @@ export class RolloutPlan {
       const rollout = await this.rollouts.lock(tx, id);
       if (!rollout || rollout.row.at_rest || rollout.row.wish !== 'run') return false;
       await this.place(tx, rollout, this.families.of(rollout.row), targets);
-      if (rollout.row.planned) growLastWave(rollout);
       await rollout.save(tx);
       return true;
     });
@@ -101,6 +101,7 @@ export class RolloutPlan {
     const known = new Set(rollout.row.zones);
     if (zones.some((zone) => !known.has(zone))) rollout.set({ zones: [...new Set([...known, ...zones])] });
     rollout.set({ placed: rollout.row.placed + targets.length });
+    growLastWave(rollout);
     if (started.length > 0 && !rollout.row.began_at) {
       rollout.set({ began_at: new Date(rollout.now) });
       await family.began(tx, rollout);
@@ -142,7 +143,7 @@ export class RolloutPlan {
     };
   }
 
-  private endPass(rollout: LockedRollout): void {
+  private async endPass(tx: Tx, rollout: LockedRollout, family: Family): Promise<void> {
     const { row } = rollout;
     const passes = passesOf(row.spec);
     const of = passes[row.pass];
@@ -160,8 +161,11 @@ export class RolloutPlan {
     const { waves } = row.spec;
     if (waves && row.waves.length === 0) {
       const placed = new Map(Object.entries(row.query_waves).map(([index, place]) => [Number(index), place]));
-      rollout.set({ waves: placesOf(waves, placed, begins, row.placed).map(newWave) });
-    } else growLastWave(rollout);
+      makeWaves(rollout, placesOf(waves, placed, begins, row.placed));
+      // Where there are several, none has begun; but some may be cancelled by now.
+      if (waves.length > 1 && row.cancelled > 0)
+        noteInWaves(rollout, await this.targets.stoppedPlaces(tx, family.table, rollout.id), 'left_out', 1);
+    }
     if (row.spec.membership === 'continuous') {
       const took = rollout.now - (row.rescan_at?.getTime() ?? rollout.now);
       const next = rollout.now + Math.max(RESCAN_MS, RESCAN_SHARE * took);

@@ -240,6 +240,15 @@ export class TargetStore {
     return new Set(rows.map((row) => row.target_id));
   }
 
+  /** The places of those that were cancelled. */
+  async stoppedPlaces(tx: Tx, table: TargetTable, rollout: string): Promise<number[]> {
+    const rows = await tx.query<{ place: number }>(
+      `SELECT place FROM ${table.states.table} WHERE project_id = $1 AND ${table.owner} = $2 AND state = 'Stopped'`,
+      [tx.project, rollout],
+    );
+    return rows.map((row) => row.place);
+  }
+
   /** The rollouts, other than one, in which some of these devices have yet to end, each with how many. */
   async under(
     project: string,
