@@ -116,4 +116,23 @@ describe('a rollout that supersedes', () => {
     expect((await planner.job(high)).progress.cancelled).toBe(0);
     await rollouts.exact(low);
   });
+
+  it('given that it looks for devices again, then it takes over those that join, and leaves the others to whom took them over since', async () => {
+    const [joins, ...members] = planner.nodes(3);
+    const tag = uuid();
+    planner.tagged.set(tag, members);
+    const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+    const id = await planner.create([], {
+      job_content: { target_type: 'node', target_query: { tags: tag }, task_data: '{}' },
+      rollout: { supersedes: true, membership: 'continuous', end_at: inAnHour },
+    });
+    await planner.answer(id, await planner.askedFor(id, 2));
+    await planner.progressed(id, { succeeded: 2 });
+    const later = await planner.create([...members, joins!], { rollout: { supersedes: true, start_at: inAnHour } });
+    await planner.progressed(later, { pending: 3 });
+    planner.tagged.get(tag)!.push(joins!);
+    await planner.service.query(`UPDATE rollout SET rescan_at = now(), due_at = now() WHERE id = $1`, [id]);
+    await planner.askedFor(id, 3);
+    expect((await planner.job(later)).progress).toMatchObject({ pending: 2, cancelled: 1 });
+  });
 });

@@ -47,13 +47,10 @@ export class RolloutPlan {
     // Asked before the transaction: no lock is held while another service thinks.
     const page = await find(family, rollout);
     if (!page) return false;
-    if (!('fault' in page) && rollout.spec.supersedes) await this.supersede.waiting(rollout, page.targets);
+    if (!('fault' in page) && rollout.spec.supersedes) await this.takeOver(rollout, family, page.targets);
     await this.journal.transaction(project_id, async (tx) => {
       const locked = await this.rollouts.lock(tx, id);
-      if (!locked) return;
-      const { row } = locked;
-      const isNext = row.pass === rollout.pass && row.plan_cursor === rollout.plan_cursor;
-      if (row.planned || !isNext || row.wish !== 'run' || row.at_rest) return;
+      if (!locked || !isStillAt(locked, rollout)) return;
       if ('fault' in page) await giveUp(tx, locked, family, page.fault);
       else {
         await this.place(tx, locked, family, page.targets);
@@ -63,6 +60,19 @@ export class RolloutPlan {
       await locked.save(tx);
     });
     return true;
+  }
+
+  /**
+   * Takes the devices of a page over from other rollouts, those that are new to this one: one that looks for devices again must not take them
+   * from whoever took them over since.
+   */
+  private async takeOver(rollout: RolloutEntity, family: Family, page: readonly NewTarget[]): Promise<void> {
+    const { project_id, id } = rollout;
+    const fresh = await this.journal.transaction(project_id, async (tx) => {
+      const locked = await this.rollouts.lock(tx, id);
+      return locked && isStillAt(locked, rollout) ? this.unplaced(tx, locked, family, page) : [];
+    });
+    await this.supersede.waiting(rollout, fresh);
   }
 
   /** Further devices join a rollout that goes on, as part of its last wave. @returns whether it goes on. */
@@ -174,6 +184,14 @@ export class RolloutPlan {
     }
   }
 }
+
+/** Whether the page is still to be planned that was found for `found`: nobody else has, and the rollout is to go on. */
+const isStillAt = ({ row }: LockedRollout, found: RolloutEntity): boolean =>
+  !row.planned &&
+  row.pass === found.pass &&
+  row.plan_cursor === found.plan_cursor &&
+  row.wish === 'run' &&
+  !row.at_rest;
 
 /** A query that was sound may be so no longer: what it names may be gone. `fault`: why no further page can be told. */
 async function find(family: Family, rollout: RolloutEntity): Promise<TargetPage | { fault: string } | undefined> {
