@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
-import { RunningPlanner } from '../testing/running-planner.js';
+import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
+import { RolloutWork } from './rollout.work.js';
 
 let planner: RunningPlanner;
 let rollouts: RolloutsOfTest;
@@ -162,5 +163,20 @@ describe('evidence', () => {
     await vi.waitUntil(() => planner.cancels.some((batch) => batch.head.request_id === id));
     await planner.answer(id, items);
     expect((await planner.reached(id, 'Stopped')).progress).toMatchObject({ unknown: 1, succeeded: 0 });
+  });
+
+  it('given a success that is told once more after the end, then nobody looks at the job any more', async () => {
+    const { id, nodes } = await rollouts.start(1, { evidence });
+    planner.reported.set(nodes[0]!, '12.4');
+    const [item] = await planner.askedFor(id, 1);
+    await planner.answer(id, [item!]);
+    await planner.reached(id, 'Successful');
+    const success = { status: 'SUCCESS' as const, reason: '', code: '', sent: true };
+    await planner.service.get(RolloutWork).onOutcome({
+      project_id: PROJECT,
+      head: { request_id: id },
+      items: [{ command_id: item!.command_id, ref: item!.ref, ...success }],
+    });
+    expect(await planner.service.query(`SELECT due_at FROM rollout WHERE id = $1`, [id])).toEqual([{ due_at: null }]);
   });
 });

@@ -126,12 +126,12 @@ export class RolloutOutcomes {
     // Nobody waits for the proof of what is cancelled.
     const ends = stopping.map((one): End => ({ ...one, end: 'unknown', reason: 'cancelled before it was shown' }));
     await this.end(tx, rollout, ends);
-    await this.targets.noteUnproven(
+    const noted = await this.targets.noteUnproven(
       tx,
       table,
       others.map(({ ref }) => ref).filter((ref) => standing.has(ref)),
     );
-    rollout.set({ due_at: new Date(rollout.now) });
+    if (noted > 0) rollout.set({ due_at: new Date(rollout.now) });
   }
 
   /** Of these ends, those that are: the others' devices wait for another try, or for their next window. */

@@ -222,13 +222,18 @@ export class TargetStore {
     );
   }
 
-  /** Notes of these, which are under way, that their devices have yet to show what they say. */
-  async noteUnproven(tx: Tx, table: TargetTable, ids: readonly string[]): Promise<void> {
-    await tx.query(
-      `UPDATE ${table.states.table} t SET waits_for = 'proof', ask_at = now(), asks = 0 FROM ${batch(['$2::uuid[]'], ['id'])}
-       WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = 'Running' AND t.waits_for = ''`,
+  /** Notes of these, which are under way, that their devices have yet to show what they say. Gives how many it is noted of. */
+  async noteUnproven(tx: Tx, table: TargetTable, ids: readonly string[]): Promise<number> {
+    const [row] = await tx.query<{ noted: number }>(
+      `WITH noted AS (
+         UPDATE ${table.states.table} t SET waits_for = 'proof', ask_at = now(), asks = 0 FROM ${batch(['$2::uuid[]'], ['id'])}
+         WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = 'Running' AND t.waits_for = ''
+         RETURNING 1
+       )
+       SELECT count(*)::integer AS noted FROM noted`,
       [tx.project, ids],
     );
+    return row!.noted;
   }
 
   /** Those of these targets that have their part already. */
