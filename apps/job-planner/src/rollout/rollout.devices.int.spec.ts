@@ -140,7 +140,7 @@ describe('evidence', () => {
     planner.reported.set(items[1]!.device_id, '12.4');
     await planner.progressed(id, { succeeded: 2, in_flight: 1 });
     await planner.service.query(
-      `UPDATE job_task SET state_at = state_at - interval '2 hours', ask_at = now() WHERE job_id = $1 AND state = 'Running'`,
+      `UPDATE job_task SET proof_by = now(), ask_at = now() WHERE job_id = $1 AND state = 'Running'`,
       [id],
     );
     await rollouts.due(id);
@@ -163,6 +163,18 @@ describe('evidence', () => {
     await vi.waitUntil(() => planner.cancels.some((batch) => batch.head.request_id === id));
     await planner.answer(id, items);
     expect((await planner.reached(id, 'Stopped')).progress).toMatchObject({ unknown: 1, succeeded: 0 });
+  });
+
+  it('given a command that waited for long in the queue of its device, then the time to show its success begins with that', async () => {
+    const { id, nodes } = await rollouts.start(1, { evidence });
+    const items = await planner.askedFor(id, 1);
+    await planner.service.query(`UPDATE job_task SET state_at = state_at - interval '2 hours' WHERE job_id = $1`, [id]);
+    await planner.answer(id, items);
+    const proofs = async () => (await rollouts.waiting(id)).filter((entry) => entry.waits_for === 'proof');
+    await expect.poll(async () => (await proofs()).map((entry) => entry.entity)).toEqual(['job-task']);
+    expect(Date.parse((await proofs())[0]!.due_at!)).toBeGreaterThan(Date.now() + 3_000_000);
+    planner.reported.set(nodes[0]!, '12.4');
+    await planner.reached(id, 'Successful');
   });
 
   it('given a success that is told once more after the end, then nobody looks at the job any more', async () => {

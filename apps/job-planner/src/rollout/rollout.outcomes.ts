@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { withDurations } from './durations.js';
 import { Families } from './families.js';
 import type { LockedRollout } from './locked-rollout.js';
+import { inProgressSeconds } from './rollout.ask.js';
 import { bringsBack } from './rollout.decide.js';
 import { noteInWaves } from './rollout.waves.js';
 import { recentWith } from './progress.js';
@@ -130,6 +131,7 @@ export class RolloutOutcomes {
       tx,
       table,
       others.map(({ ref }) => ref).filter((ref) => standing.has(ref)),
+      inProgressSeconds(rollout.row.spec),
     );
     if (noted > 0) rollout.set({ due_at: new Date(rollout.now) });
   }

@@ -186,7 +186,7 @@ export class TargetStore {
          ) AS due
          WHERE t.project_id = $1 AND t.id = due.id
          RETURNING ${['id', 'state', ...UNDER_WAY, ...table.item].map((name) => `t.${name}`).join(', ')},
-           (extract(epoch FROM t.state_at) * 1000)::float8 AS released_at
+           (extract(epoch FROM t.proof_by) * 1000)::float8 AS proof_by
        )
        SELECT * FROM claimed`,
       [tx.project, rollout],
@@ -222,16 +222,20 @@ export class TargetStore {
     );
   }
 
-  /** Notes of these, which are under way, that their devices have yet to show what they say. Gives how many it is noted of. */
-  async noteUnproven(tx: Tx, table: TargetTable, ids: readonly string[]): Promise<number> {
+  /**
+   * Notes of these, which are under way, that their devices have yet to show what they say, and have so many seconds for it. Gives how many it is
+   * noted of.
+   */
+  async noteUnproven(tx: Tx, table: TargetTable, ids: readonly string[], seconds: number): Promise<number> {
     const [row] = await tx.query<{ noted: number }>(
       `WITH noted AS (
-         UPDATE ${table.states.table} t SET waits_for = 'proof', ask_at = now(), asks = 0 FROM ${batch(['$2::uuid[]'], ['id'])}
+         UPDATE ${table.states.table} t SET waits_for = 'proof', ask_at = now(), asks = 0, proof_by = now() + make_interval(secs => $3)
+         FROM ${batch(['$2::uuid[]'], ['id'])}
          WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = 'Running' AND t.waits_for = ''
          RETURNING 1
        )
        SELECT count(*)::integer AS noted FROM noted`,
-      [tx.project, ids],
+      [tx.project, ids, seconds],
     );
     return row!.noted;
   }
