@@ -167,6 +167,8 @@ export class RolloutOutcomes {
       compute: {
         // A command that no device was sent was no try.
         attempts: `t.attempts - (i.waits_for = '')::integer`,
+        // Another try has the whole time to reach the device.
+        contact_by: `CASE WHEN i.waits_for = '' THEN t.contact_by END`,
         ...(bringsBack(rollout.row.spec) && { sent: `t.sent OR i.waits_for = 'retry_at'` }),
       },
     });

@@ -84,6 +84,20 @@ describe('windows and times', () => {
     await planner.reached(id, 'Successful');
   });
 
+  it('given that a device is tried again within its window, then it has the whole of offline_seconds to come once more', async () => {
+    const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 0 }];
+    const window = { start: clock(-1), end: clock(1), timezone: 'UTC' };
+    const { id } = await rollouts.start(1, { window, retry });
+    const items = await planner.askedFor(id, 1);
+    await planner.service.query(`UPDATE job_task SET contact_by = now() WHERE job_id = $1`, [id]);
+    await planner.answer(id, items, 'FAILURE');
+    await rollouts.due(id);
+    const again = (await planner.askedFor(id, 2))[1]!;
+    expect(Date.parse(again.expires_at!)).toBeGreaterThan(Date.now());
+    await planner.answer(id, [again], 'TIMEOUT', 'never_contacted', { sent: false });
+    await planner.askedFor(id, 3);
+  });
+
   it('given a rate, then so many begin at once, and the rest one after the other', async () => {
     const { id } = await rollouts.start(5, { rate_per_minute: 2 });
     await planner.askedFor(id, 1);
