@@ -39,6 +39,24 @@ describe('a retry by a rule', () => {
     await rollouts.exact(id);
   });
 
+  it('given a device that failed and is out of reach for its next try, then it was contacted, and a stop rule sees it', async () => {
+    const { id } = await rollouts.start(2, {
+      retry: [{ outcome: 'failed', max: 1, backoff_seconds: 0 }],
+      abort: [{ count: 1, action: 'cancel' }],
+    });
+    const items = await planner.askedFor(id, 2);
+    await planner.answer(id, items.slice(0, 1), 'FAILURE');
+    await rollouts.due(id);
+    const again = (await planner.askedFor(id, 3)).slice(2);
+    await planner.step(id, again, 'HELD');
+    await planner.progressed(id, { offline: 1 });
+    await planner.answer(id, again, 'TIMEOUT', 'never_contacted', { sent: false });
+    await planner.progressed(id, { timed_out: 1 });
+    await planner.answer(id, items.slice(1));
+    expect((await planner.reached(id, 'Stopped')).reason).toBe('stop rule 1: 1 devices did not succeed');
+    await rollouts.exact(id);
+  });
+
   it('given a budget for the fleet, then no more than it are tried again', async () => {
     const { id } = await rollouts.start(10, {
       retry: [{ outcome: 'any', max: 5, backoff_seconds: 0 }],

@@ -152,7 +152,14 @@ export class RolloutOutcomes {
       if (pause !== null) tried++;
       again.set(one.ref, { pause, end: one.end, reason: one.reason });
     }
-    if (again.size === 0) return [...ends];
+    // A device that an earlier try has reached was contacted.
+    const over = ends
+      .filter(({ ref }) => !again.has(ref))
+      .map((one): End & Outcome => {
+        const wasReached = one.end === 'never_contacted' && (standing.get(one.ref)?.attempts ?? 0) > 1;
+        return wasReached ? { ...one, end: 'timed_out' } : one;
+      });
+    if (again.size === 0) return over;
     const ids = [...again.keys()];
     const moved = await tx.transition(table.states, 'Waiting', {
       ids,
@@ -161,7 +168,7 @@ export class RolloutOutcomes {
         reason: [...again.values()].map(({ reason }) => reason.slice(0, REASON_LENGTH)),
         waits_for: [...again.values()].map(({ pause }) => (pause === null ? '' : 'retry_at')),
         ask_at: [...again.values()].map(({ pause }) => (pause === null ? null : new Date(rollout.now + pause))),
-        outcome: [...again.values()].map(({ pause, end }) => (pause === null ? null : end)),
+        outcome: [...again].map(([ref, { pause, end }]) => (pause === null ? standing.get(ref)!.outcome : end)),
       },
       set: { command_id: null, asks: 0 },
       compute: {
@@ -187,7 +194,7 @@ export class RolloutOutcomes {
     );
     rollout.count({ pending: moved.length + offline.length, in_flight: -moved.length, offline: -offline.length });
     if (tried > 0) rollout.set({ retries: rollout.row.retries + tried });
-    return ends.filter(({ ref }) => !again.has(ref));
+    return over;
   }
 }
 

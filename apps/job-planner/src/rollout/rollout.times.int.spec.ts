@@ -73,6 +73,33 @@ describe('windows and times', () => {
     await rollouts.exact(id);
   });
 
+  it.each([
+    ['is offline', {}],
+    ['missed its window', { window: { start: clock(-1), end: clock(1), timezone: 'UTC' } }],
+  ])(
+    'given a device that failed and then %s when end_at passes, then it came to what its last try did',
+    async (_, when) => {
+      const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+      const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 0 }];
+      const { id } = await rollouts.start(1, { ...when, end_at: inAnHour, retry });
+      await planner.answer(id, await planner.askedFor(id, 1), 'FAILURE', 'no space');
+      await rollouts.due(id);
+      const again = (await planner.askedFor(id, 2)).slice(1);
+      if ('window' in when) {
+        await planner.answer(id, again, 'TIMEOUT', 'never_contacted', { sent: false });
+        await planner.askedFor(id, 3);
+      }
+      await planner.step(id, planner.asked(id).slice(-1), 'HELD');
+      await planner.progressed(id, { offline: 1 });
+      await planner.service.query(
+        `UPDATE rollout SET spec = jsonb_set(spec, '{end_at}', to_jsonb(now())), due_at = now() WHERE id = $1`,
+        [id],
+      );
+      expect((await planner.reached(id, 'Failed')).progress).toMatchObject({ failed: 1, timed_out: 0 });
+      await rollouts.exact(id);
+    },
+  );
+
   it('given a window that was missed, then that was no try: the rule still has its own', async () => {
     const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 0 }];
     const window = { start: clock(-1), end: clock(1), timezone: 'UTC' };

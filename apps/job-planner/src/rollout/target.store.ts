@@ -42,6 +42,8 @@ export interface Standing {
   waits_for: string;
   place: number;
   attempts: number;
+  /** What its last try came to, where it was tried before. */
+  outcome: DeviceEnd | null;
   /** By when its device must have been contacted; epoch milliseconds. */
   contact_by: number | null;
 }
@@ -99,10 +101,10 @@ export class TargetStore {
     return row!.at;
   }
 
-  /** Some that have not begun. `tried`: what the last try came to of those that wait for another. */
+  /** Some that have not begun. `tried`: what the last try came to of those that wait for another, be it for their device, too. */
   async waiting(tx: Tx, table: TargetTable, rollout: string): Promise<{ id: string; tried: DeviceEnd | null }[]> {
     const lane = (which: string) =>
-      `(SELECT id, CASE WHEN command_id IS NULL AND waits_for = 'retry_at' THEN outcome END AS tried FROM ${table.states.table}
+      `(SELECT id, CASE WHEN attempts > (command_id IS NOT NULL)::integer THEN outcome END AS tried FROM ${table.states.table}
         WHERE project_id = $1 AND ${table.owner} = $2 AND state = 'Waiting' AND ${which} LIMIT ${BATCH_SIZE})`;
     return tx.query<{ id: string; tried: DeviceEnd | null }>(
       `${lane(`waits_for = ''`)} UNION ALL ${lane(`waits_for <> ''`)} LIMIT ${BATCH_SIZE}`,
@@ -137,7 +139,7 @@ export class TargetStore {
     items: readonly { ref: string; command_id: string }[],
   ): Promise<Map<string, Standing>> {
     const rows = await tx.query<Standing & Record<string, unknown>>(
-      `SELECT t.id, t.state, t.waits_for, t.place, t.attempts,
+      `SELECT t.id, t.state, t.waits_for, t.place, t.attempts, t.outcome,
          (extract(epoch FROM t.contact_by) * 1000)::float8 AS contact_by
        FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'command'])} JOIN ${table.states.table} t USING (project_id, id)
        WHERE t.command_id = i.command AND t.state IN ('Waiting', 'Running', 'Stopping')`,
