@@ -6,6 +6,7 @@ import {
   type DeviceQuery,
   type JobType,
   type JsonObject,
+  type NewJob,
 } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
@@ -21,6 +22,16 @@ export type Sought = Pick<
   JobEntity,
   'project_id' | 'job_name' | 'job_type' | 'target_type' | 'target_ids' | 'target_query' | 'target_groups'
 >;
+
+/** The targets of a job that is yet to be made. @param target_groups those that it names */
+export function soughtBy(
+  project_id: string,
+  { job_name, job_type, job_content }: NewJob,
+  target_groups: Sought['target_groups'],
+): Sought {
+  const { target_type, targets: target_ids = null, target_query = null } = job_content;
+  return { project_id, job_name, job_type, target_type, target_ids, target_query, target_groups };
+}
 
 /** What a rollback finds of a task that it is to bring back. */
 interface ChangedTask {
@@ -49,11 +60,18 @@ export class JobTargets {
   }
 
   /** The page after a cursor of those of the job's targets that fit a query as well. */
-  find(job: Sought, query: DeviceQuery | undefined, cursor: string): Promise<TargetPage> {
-    return job.target_type === 'deployment' ? this.deployments(job, query, cursor) : this.nodes(job, query, cursor);
+  find(job: Sought, query: DeviceQuery | undefined, cursor: string, limit = BATCH_SIZE): Promise<TargetPage> {
+    return job.target_type === 'deployment'
+      ? this.deployments(job, query, cursor, limit)
+      : this.nodes(job, query, cursor, limit);
   }
 
-  private async nodes(job: Sought, wave: DeviceQuery | undefined, plan_cursor: string): Promise<TargetPage> {
+  private async nodes(
+    job: Sought,
+    wave: DeviceQuery | undefined,
+    plan_cursor: string,
+    limit: number,
+  ): Promise<TargetPage> {
     const { project_id } = job;
     const own = (name: string) => ({
       ...taskOf(job, name),
@@ -68,25 +86,30 @@ export class JobTargets {
     if (job.target_type === 'node' && job.target_ids) {
       const { ids, cursor, last } = listed(job.target_ids, plan_cursor);
       const query = both({ ids }, wave);
-      const { devices } = await this.rpc.call(deviceState.resolve, { project_id, query, limit: BATCH_SIZE });
+      const { devices } = await this.rpc.call(deviceState.resolve, { project_id, query, limit });
       return { targets: devices.map(targetOf), cursor, last };
     }
     const { devices, next } = await this.rpc.call(deviceState.resolve, {
       project_id,
       query: both(queryOf(job), wave),
-      limit: BATCH_SIZE,
+      limit,
       ...(plan_cursor !== '' && { after: plan_cursor }),
     });
     return { targets: devices.map(targetOf), cursor: next ?? plan_cursor, last: next === null };
   }
 
-  private async deployments(job: Sought, wave: DeviceQuery | undefined, plan_cursor: string): Promise<TargetPage> {
+  private async deployments(
+    job: Sought,
+    wave: DeviceQuery | undefined,
+    plan_cursor: string,
+    limit: number,
+  ): Promise<TargetPage> {
     const { project_id } = job;
     const list = job.target_ids && listed(job.target_ids, plan_cursor);
     const query = list ? wave : both(job.target_query!, wave);
     const page = await this.rpc.call(deployments.resolveDeployments, {
       project_id,
-      limit: BATCH_SIZE,
+      limit,
       ...(query && { query }),
       ...(list ? { ids: list.ids } : plan_cursor !== '' && { after: plan_cursor }),
     });

@@ -98,11 +98,20 @@ describe('devices that nobody can tell any more', () => {
 
   it('given a wave of a group that is gone before the wave is planned, then the job ends and no device begins', async () => {
     const group = uuid();
+    planner.groups.set(group, []);
+    const page = planner.page.bind(planner);
+    vi.spyOn(planner, 'page').mockImplementation((request) => {
+      const found = page(request);
+      // The create has looked.
+      if (request.query?.and?.[1]?.group === group) planner.groups.delete(group);
+      return found;
+    });
     const { id } = await rollouts.start(3, { waves: [{ count: 1 }, { query: { group } }, {}] });
     expect((await planner.reached(id, 'Stopped')).reason).toBe(
       `its devices cannot be told: query.and.1.group: no group ${group}`,
     );
     expect(planner.asked(id)).toEqual([]);
+    vi.restoreAllMocks();
   });
 });
 
