@@ -54,6 +54,15 @@ describe('a plan', () => {
     expect(await tables()).toEqual(before);
   });
 
+  it('given more waves of a query than a query has room for alternatives, then it tells them, as the job begins with them', async () => {
+    const nodes = planner.nodes(41);
+    const waves = [...nodes.slice(1).map((node) => ({ query: { ids: [node] } })), {}];
+    const answer = await plan(nodes, { rollout: { waves } });
+    expect(answer.waves.map(({ devices }) => devices)).toEqual(Array(41).fill(1));
+    const id = await planner.create(nodes, { rollout: { waves } });
+    expect((await planner.askedFor(id, 1)).map(({ device_id }) => device_id)).toEqual([nodes[1]]);
+  });
+
   it('given devices that are offline, in zones, in a query and in other rollouts, then each is told', async () => {
     const nodes = planner.nodes(6);
     for (const node of nodes.slice(0, 2)) planner.zones.set(node, 'Asia/Tokyo');

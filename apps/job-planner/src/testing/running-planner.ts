@@ -2,14 +2,15 @@ import {
   commandWork,
   deployments,
   deviceGroups,
+  DeviceQuery,
   deviceState,
   DomainError,
   invalidField,
   jobPlanner,
   jobWork,
   operationRolloutWork,
+  validate,
   type CommandOutcome,
-  type DeviceQuery,
   type Job,
   type JobAction,
   type JsonObject,
@@ -92,13 +93,15 @@ export class RunningPlanner {
     });
   }
 
-  /** The page of the devices that match. @throws DomainError `invalid` where the query names a group that is not there. */
+  /** The page of the devices that match. @throws DomainError `invalid` where the query is none, or names a group that is not there. */
   page({
     query = {},
     after,
     limit,
     project_id,
   }: RpcRequest<typeof deviceState.resolve>): RpcResponse<typeof deviceState.resolve> {
+    const [fault] = validate(DeviceQuery, query);
+    if (fault) throw invalidField(`query.${fault.field}`, fault.message);
     this.refuseUnknown(query);
     const wanted =
       project_id === PROJECT
