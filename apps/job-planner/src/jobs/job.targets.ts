@@ -41,7 +41,6 @@ interface ChangedTask {
   target_name: string;
   node_name: string | null;
   deployment_id: string | null;
-  command_id: string | null;
   before: JsonObject | null;
 }
 
@@ -127,7 +126,7 @@ export class JobTargets {
   private async changed(rollout: RolloutEntity, job: JobEntity, original: string): Promise<TargetPage | undefined> {
     const { project_id, plan_cursor } = rollout;
     const rows = await this.dataSource.query<(ChangedTask & { at_rest: boolean })[]>(
-      `SELECT t.id, t.device_id, t.target_id, t.target_name, t.node_name, t.deployment_id, t.command_id, t.before, r.at_rest
+      `SELECT t.id, t.device_id, t.target_id, t.target_name, t.node_name, t.deployment_id, t.before, r.at_rest
        FROM rollout r LEFT JOIN LATERAL (
          SELECT * FROM job_task WHERE project_id = $1 AND job_id = $2 AND id > $3 AND sent AND outcome <> 'rejected'
          ORDER BY id LIMIT $4) t ON true
@@ -144,7 +143,7 @@ export class JobTargets {
         ...taskOf(job, task.target_name),
         node_name: task.node_name,
         deployment_id: task.deployment_id,
-        args: { rollback_of: task.command_id, ...wayBack(job.job_type, task.before) },
+        args: wayBack(job.job_type, task.before),
       },
     }));
     return { targets, cursor: tasks.at(-1)?.id ?? plan_cursor, last: tasks.length < BATCH_SIZE };

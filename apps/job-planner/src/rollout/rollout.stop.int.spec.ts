@@ -159,10 +159,7 @@ describe('a rollback', () => {
     expect(head).toMatchObject({ command: 'node_upgrade', priority: 4, args: { rollback_of: id } });
     expect(Object.fromEntries(back.map((item) => [item.device_id, item.args]))).toEqual(
       Object.fromEntries(
-        changed.map((item) => [
-          item.device_id,
-          { rollback_of: item.command_id, upgrade: { version: planner.reported.get(item.device_id) } },
-        ]),
+        changed.map((item) => [item.device_id, { upgrade: { version: planner.reported.get(item.device_id) } }]),
       ),
     );
     await planner.answer(rollback, back);
