@@ -165,7 +165,7 @@ describe('the rollout of an operation', () => {
     planner.reported.set(items[1]!.device_id, '12.4');
     await operations.progressed(id, { succeeded: 2, in_flight: 1 });
     await planner.service.query(
-      `UPDATE operation_part SET state_at = state_at - interval '2 hours', ask_at = now() WHERE operation_id = $1 AND state = 'Running'`,
+      `UPDATE operation_part SET proof_by = now(), ask_at = now() WHERE operation_id = $1 AND state = 'Running'`,
       [id],
     );
     await rollouts.due(id);

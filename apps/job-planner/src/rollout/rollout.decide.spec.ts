@@ -280,6 +280,16 @@ describe('waves', () => {
     expect(begins(false)).toBe(NOON + 3_601_000);
   });
 
+  it('given a wave with a threshold that is offline as a whole, then its gate waits for them', () => {
+    const rollout = rolled(
+      { waves: [{ count: 3, success_threshold: 80 }, {}] },
+      devices(6, (place) => ({ away: place < 3 ? 3_600 : 0 })),
+    );
+    expect(rollout.paused).toBeUndefined();
+    expect(rollout.tally.succeeded).toBe(6);
+    expect(rollout.devices[5]!.begun).toEqual([NOON + 3_601_000]);
+  });
+
   it('given a wave that needs an approval, then nothing of it begins without', () => {
     const rollout = rolled({ waves: [{ count: 2 }, { approval: true }] }, devices(5), () => false);
     expect(begun(rollout)).toBe(2);

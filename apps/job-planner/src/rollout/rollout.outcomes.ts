@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { withDurations } from './durations.js';
 import { Families } from './families.js';
 import type { LockedRollout } from './locked-rollout.js';
+import { inProgressSeconds } from './rollout.ask.js';
 import { bringsBack } from './rollout.decide.js';
 import { noteInWaves } from './rollout.waves.js';
 import { recentWith } from './progress.js';
@@ -132,12 +133,13 @@ export class RolloutOutcomes {
     // Nobody waits for the proof of what is cancelled.
     const ends = stopping.map((one): End => ({ ...one, end: 'unknown', reason: 'cancelled before it was shown' }));
     await this.end(tx, rollout, ends);
-    await this.targets.noteUnproven(
+    const noted = await this.targets.noteUnproven(
       tx,
       table,
       others.map(({ ref }) => ref).filter((ref) => standing.has(ref)),
+      inProgressSeconds(rollout.row.spec),
     );
-    rollout.set({ due_at: new Date(rollout.now) });
+    if (noted > 0) rollout.set({ due_at: new Date(rollout.now) });
   }
 
   /** Of these ends, those that are: the others' devices wait for another try, or for their next window. */
@@ -157,7 +159,14 @@ export class RolloutOutcomes {
       if (pause !== null) tried++;
       again.set(one.ref, { pause, end: one.end, reason: one.reason, sent: one.sent });
     }
-    if (again.size === 0) return [...ends];
+    // A device that an earlier try has reached was contacted.
+    const over = ends
+      .filter(({ ref }) => !again.has(ref))
+      .map((one): End & Outcome => {
+        const wasReached = one.end === 'never_contacted' && (standing.get(one.ref)?.attempts ?? 0) > 1;
+        return wasReached ? { ...one, end: 'timed_out' } : one;
+      });
+    if (again.size === 0) return over;
     const ids = [...again.keys()];
     const moved = await tx.transition(table.states, 'Waiting', {
       ids,
@@ -166,13 +175,15 @@ export class RolloutOutcomes {
         reason: [...again.values()].map(({ reason }) => reason.slice(0, REASON_LENGTH)),
         waits_for: [...again.values()].map(({ pause }) => (pause === null ? '' : 'retry_at')),
         ask_at: [...again.values()].map(({ pause }) => (pause === null ? null : new Date(rollout.now + pause))),
-        outcome: [...again.values()].map(({ pause, end }) => (pause === null ? null : end)),
+        outcome: [...again].map(([ref, { pause, end }]) => (pause === null ? standing.get(ref)!.outcome : end)),
       },
       set: { command_id: null, asks: 0 },
       ...(keepsSent && { given: mayHaveChanged([...again.values()]) }),
       compute: {
         // A command that no device was sent was no try.
         attempts: `t.attempts - (i.waits_for = '')::integer`,
+        // Another try has the whole time to reach the device.
+        contact_by: `CASE WHEN i.waits_for = '' THEN t.contact_by END`,
         ...(keepsSent && { sent: SENT }),
       },
     });
@@ -191,7 +202,7 @@ export class RolloutOutcomes {
     );
     rollout.count({ pending: moved.length + offline.length, in_flight: -moved.length, offline: -offline.length });
     if (tried > 0) rollout.set({ retries: rollout.row.retries + tried });
-    return ends.filter(({ ref }) => !again.has(ref));
+    return over;
   }
 }
 

@@ -5,7 +5,7 @@ import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { isDeepStrictEqual } from 'node:util';
 import { Families } from './families.js';
-import { cancel, inProgressSeconds, request } from './rollout.ask.js';
+import { cancel, request } from './rollout.ask.js';
 import { RolloutHolds } from './rollout.holds.js';
 import { RolloutOutcomes, type End } from './rollout.outcomes.js';
 import { RolloutStore } from './rollout.store.js';
@@ -98,7 +98,7 @@ export class RolloutReconcile {
       const ends = claimed.flatMap((part): End[] => {
         const end = { ref: part.id, command_id: part.command_id, sent: true };
         if (isDeepStrictEqual(reported.get(part.device_id), equals)) return [{ ...end, end: 'succeeded', reason: '' }];
-        if (rollout.now < deadlineOf(spec!, part)) return [];
+        if (rollout.now < (part['proof_by'] as number)) return [];
         return [{ ...end, end: 'unknown', reason: `no report showed ${path} as asked for` }];
       });
       await this.outcomes.end(tx, rollout, ends);
@@ -119,9 +119,4 @@ export class RolloutReconcile {
       return [await claim(tx, this.families.of(rollout.row).table), rollout.row.spec];
     });
   }
-}
-
-/** By when a part must have ended; epoch milliseconds. */
-function deadlineOf(spec: Rollout, part: Record<string, unknown>): number {
-  return (part['released_at'] as number) + inProgressSeconds(spec) * 1000;
 }
