@@ -16,7 +16,7 @@ import {
   validate,
 } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
-import { firstOpening, scheduleFaults } from '@muster/schedule';
+import { firstOpening, rolloutWindowFaults, scheduleFaults } from '@muster/schedule';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { refuse, refuseField } from '../devices/device.rules.js';
@@ -196,6 +196,7 @@ function rolloutFaultsOf({ operation, schedule_type, rollout }: NewOperation, no
     noPause: 'an operation cannot be paused: cancel',
     noMembership: 'an operation has the devices that it resolved, so that none can join',
   });
+  if (faults.length === 0) faults.push(...rolloutWindowFaults(rollout, now, 'rollout.'));
   if (operation === CONVERGE && rollout.evidence)
     faults.push({ field: 'rollout.evidence', message: 'a CONVERGE is proven by the report of what it changed' });
   if (schedule_type !== 'WINDOW') return faults;

@@ -10,7 +10,6 @@ import {
   MAX_LISTED_GROUPS,
   MAX_TASK_DATA,
   nestsTooDeep,
-  rolloutFaults,
   TARGETS_OF,
   type JsonObject,
   type NewJob,
@@ -20,6 +19,7 @@ import { currentTraceparent, Journal } from '@muster/journal';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { checkRollout } from '../rollout/rollout.check.js';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
 import { checkWaveQueries } from '../rollout/wave.queries.js';
@@ -187,13 +187,8 @@ function checkContent({ job_type, job_content: content, rollout }: NewJob): void
   }
   if (twice.size > 0) throw invalid('targets', `named twice: ${listed([...twice])}`);
   checkTaskData(job_type, task_data);
-  const faults = rolloutFaults(rollout ?? {}, Date.now(), {
-    at: 'rollout.',
-    ...(target_type !== 'node_group' &&
-      !target_query && { noMembership: 'the targets are listed, so that none can join' }),
-  });
-  const [fault] = faults;
-  if (fault) throw new DomainError('invalid', `${fault.field}: ${fault.message}`, { errors: faults });
+  const isListed = target_type !== 'node_group' && !target_query;
+  checkRollout(rollout, isListed ? { noMembership: 'the targets are listed, so that none can join' } : {});
 }
 
 function checkTaskData(job_type: NewJob['job_type'], task_data: string | undefined): void {

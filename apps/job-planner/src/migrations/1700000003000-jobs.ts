@@ -57,6 +57,7 @@ export class Jobs1700000003000 implements MigrationInterface {
         reopening boolean NOT NULL DEFAULT false,
         round integer NOT NULL DEFAULT 0,
         retries integer NOT NULL DEFAULT 0,
+        waits_until timestamptz,
         rested_at timestamptz,
         parts_deleted_at timestamptz,
         durations jsonb NOT NULL DEFAULT '{}',

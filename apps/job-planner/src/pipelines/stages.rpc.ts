@@ -1,9 +1,7 @@
 import {
-  DomainError,
   invalidField,
   MAX_STAGES,
   pipelines,
-  rolloutFaults,
   Stage,
   STAGE_TIMEOUT_SECONDS,
   type Rollout,
@@ -13,6 +11,7 @@ import {
 import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { checkRollout } from '../rollout/rollout.check.js';
 import { checkWaveQueries } from '../rollout/wave.queries.js';
 import { documentOf } from './definition.document.js';
 import { checkRoom } from './definition.rules.js';
@@ -34,16 +33,10 @@ const DEFAULTS = {
   rollout: {},
 };
 
-/** @throws DomainError `invalid` naming the field. */
-function checkRollout(rollout: Rollout = {}): void {
-  const errors = rolloutFaults(rollout, Date.now(), {
-    at: 'rollout.',
-    noWayBack: 'a stage has no way back: pause or cancel',
-    noMembership: 'a stage works on the devices that it found at its start',
-  });
-  const [fault] = errors;
-  if (fault) throw new DomainError('invalid', `${fault.field}: ${fault.message}`, { errors });
-}
+const TERMS = {
+  noWayBack: 'a stage has no way back: pause or cancel',
+  noMembership: 'a stage works on the devices that it found at its start',
+};
 
 const toStage = (row: StageEntity): Stage => documentOf<Stage>(Stage, row);
 
@@ -64,7 +57,7 @@ export class StagesRpc {
 
   @Rpc(contracts.create)
   async create({ definition, by, ...key }: Request<'create'>): Promise<Stage> {
-    checkRollout(definition.rollout);
+    checkRollout(definition.rollout, TERMS);
     // Asked again: a group may be gone since, but the stage is there.
     if (!(await this.store.find(key))) await this.checkWaves(key.project_id, definition.rollout);
     return this.changes.of(key.project_id, key.pipeline_id, async (manager) => {
@@ -90,7 +83,7 @@ export class StagesRpc {
 
   @Rpc(contracts.change)
   async change({ change: { order, ...fields }, by, ...key }: Request<'change'>): Promise<Stage> {
-    checkRollout(fields.rollout);
+    checkRollout(fields.rollout, TERMS);
     await this.checkWaves(key.project_id, fields.rollout);
     return this.changes.ofPart(this.store, key, async (manager, stage) => {
       if (order !== undefined) await this.move(manager, stage, order);

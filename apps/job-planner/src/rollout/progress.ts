@@ -1,4 +1,4 @@
-import { MAX_IN_FLIGHT, type Progress, type RolloutCounts } from '@muster/contracts';
+import { LAST_TIME, MAX_IN_FLIGHT, type Progress, type RolloutCounts } from '@muster/contracts';
 import { quantile } from './durations.js';
 import { ratePerMinute } from './pace.js';
 import { offlineSeconds } from './rollout.ask.js';
@@ -72,7 +72,7 @@ export function progressOf(rollout: Watched, now: number): Progress {
  * come. Null before a device has succeeded, and while it depends on a person or a window.
  */
 function etaOf(rollout: Watched, perSecond: number, now: number): Progress['eta'] {
-  const { spec, durations, waits_for, waves, wave } = rollout;
+  const { spec, durations, waits_for, wave } = rollout;
   const left = open(rollout) - rollout.offline;
   const fast = quantile(durations, 0.25);
   const slow = quantile(durations, 0.9);
@@ -83,16 +83,26 @@ function etaOf(rollout: Watched, perSecond: number, now: number): Progress['eta'
   const rounds = Math.ceil(left / Math.max(1, Math.min(left, spec.max_in_flight ?? MAX_IN_FLIGHT)));
   const byRate = (ratePerMinute(spec, rollout.succeeded) ?? Infinity) / 60;
   const paced = Number.isFinite(byRate) ? left / byRate : 0;
-  const soaks = (spec.waves ?? [])
-    .slice(wave, waves.length - 1)
-    .reduce((sum, { soak_seconds = 0 }) => sum + soak_seconds, 0);
-  const seen = perSecond > 0 ? left / perSecond : undefined;
+  const soaks = soaksLeft(rollout, now);
+  // What ended longer ago says nothing of how fast the rest will: they may wait for a soak, for another try, or for each other.
+  const seen = perSecond * MEMORY_SECONDS >= 1 ? left / perSecond : undefined;
   const least = Math.min((rounds * fast) / 2, (seen ?? Infinity) * RATE_OFF.least);
   const most = Math.max(rounds * slow, (seen ?? 0) * RATE_OFF.most);
   const untilOffline =
     rollout.offline > 0 ? (rollout.began_at?.getTime() ?? now) + offlineSeconds(spec) * 1000 : -Infinity;
   return {
-    earliest: new Date(now + (Math.max(least, paced) + soaks) * 1000).toISOString(),
-    latest: new Date(Math.max(now + (Math.max(most, paced) + soaks) * 1000, untilOffline)).toISOString(),
+    earliest: isoAt(now + (Math.max(least, paced) + soaks) * 1000),
+    latest: isoAt(Math.max(now + (Math.max(most, paced) + soaks) * 1000, untilOffline)),
   };
 }
+
+/** Seconds of the soaks to come; of the one that goes on what is left of it. */
+function soaksLeft({ spec, waves, wave }: Watched, now: number): number {
+  const passed = waves[wave]?.passed_at;
+  return (spec.waves ?? []).slice(wave, waves.length - 1).reduce((sum, { soak_seconds = 0 }, index) => {
+    const gone = index === 0 && passed != null ? (now - passed) / 1000 : 0;
+    return sum + Math.max(0, soak_seconds - gone);
+  }, 0);
+}
+
+const isoAt = (time: number): string => new Date(Math.min(time, LAST_TIME)).toISOString();

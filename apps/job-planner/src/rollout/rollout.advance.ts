@@ -158,8 +158,11 @@ export class RolloutAdvance {
     if (row.at_rest) return;
     const retry = exhausted ? await this.targets.nextRetry(tx, this.families.of(row).table, row.id) : null;
     const proof = row.spec.evidence && row.in_flight > 0 ? rollout.now + PROOF_MS : null;
-    const next = Math.min(until ?? Infinity, retry ?? Infinity, proof ?? Infinity);
+    const goesOn = Math.min(until ?? Infinity, retry ?? Infinity);
+    const next = Math.min(goesOn, proof ?? Infinity);
     rollout.set({ waits_for: reason });
+    if ((row.waits_until?.getTime() ?? Infinity) !== goesOn)
+      rollout.set({ waits_until: goesOn === Infinity ? null : new Date(goesOn) });
     if (next < (row.due_at?.getTime() ?? Infinity)) rollout.set({ due_at: new Date(next) });
   }
 }

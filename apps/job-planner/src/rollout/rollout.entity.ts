@@ -65,6 +65,10 @@ export class RolloutEntity {
   @Column('text', { default: 'resolve' })
   waits_for!: RolloutWait;
 
+  /** When time alone lets it go on; null while something else has to happen. */
+  @Column('timestamptz', { nullable: true })
+  waits_until!: Date | null;
+
   /** When the sweep looks next; null while it is at rest. */
   @Column('timestamptz', { nullable: true })
   due_at!: Date | null;

@@ -65,7 +65,9 @@ describe('waves', () => {
     const { id } = await rollouts.start(4, { waves: [{ count: 1, soak_seconds: 3_600 }, {}] });
     await planner.answer(id, await planner.askedFor(id, 1));
     await expect.poll(async () => (await planner.job(id)).progress.waiting_for).toBe('soak');
-    expect((await rollouts.waiting(id)).map((entry) => entry.waits_for)).toEqual(Array(4).fill('soak'));
+    const waiting = await rollouts.waiting(id);
+    expect(waiting.map((entry) => entry.waits_for)).toEqual(Array(4).fill('soak'));
+    for (const { due_at } of waiting) expect(Date.parse(due_at!)).toBeGreaterThan(Date.now() + 3_500_000);
     await planner.service.query(
       `UPDATE rollout SET waves = jsonb_set(waves, '{0,passed_at}', to_jsonb(0)), due_at = now() WHERE id = $1`,
       [id],

@@ -1,5 +1,5 @@
-import type { Rollout, WindowSchedule } from '@muster/contracts';
-import { nextWindow } from '@muster/schedule';
+import type { Rollout } from '@muster/contracts';
+import { nextWindow, windowSchedule } from '@muster/schedule';
 
 /** Where devices may be changed at a time. */
 export interface Windows {
@@ -12,20 +12,9 @@ export interface Windows {
 /**
  * The windows of a rollout for devices in `zones`, at `now` (epoch milliseconds). Where a zone counts that is named, all devices are in that one.
  */
-export function windowsAt({ window, end_at }: Rollout, zones: Iterable<string>, now: number): Windows {
-  if (!window) return { open: null, next: null };
-  const { start, end, days, timezone = 'device' } = window;
-  const schedule: WindowSchedule = {
-    schedule: 'WINDOW',
-    args: {
-      window_start_time: start,
-      window_end_time: end,
-      time_type: timezone === 'device' ? 'device' : 'console',
-      ...(days && { days }),
-      ...(end_at !== undefined && { end_datetime: end_at }),
-    },
-    console_timezone: timezone,
-  };
+export function windowsAt(rollout: Rollout, zones: Iterable<string>, now: number): Windows {
+  const schedule = windowSchedule(rollout);
+  if (!schedule) return { open: null, next: null };
   const open = new Map<string, number>();
   let next = Infinity;
   for (const zone of zones) {

@@ -18,15 +18,16 @@ const timeout = (name: keyof typeof ROLLOUT_TIMEOUTS) =>
 /**
  * SQL: the rollouts that have not ended, and those that are paused. `seconds`: how long a command of a device may take, from its release to its
  * time-out; `commands`: how many a device gets. `slot_at`: by when the last device has its slot, as all before it have used up their time, or, where
- * that depends on more than slots, when the rollout is looked at next; the `deadline` of a stage run if that is earlier. What waits for a person has
+ * that depends on more than slots, `until` when it waits, or else when it is looked at next; the `deadline` of a stage run if that is earlier. What waits for a person has
  * no other time.
  */
 const OPEN = `
   SELECT *, least(deadline, CASE WHEN at_rest OR waits_for = 'approval' THEN 'infinity'
-    WHEN spec ?| ARRAY['waves', 'window', 'start_at', 'rate_per_minute', 'ramp', 'retry', 'membership'] THEN due_at
+    WHEN spec ?| ARRAY['waves', 'window', 'start_at', 'rate_per_minute', 'ramp', 'retry', 'membership'] THEN until
     ELSE state_at + make_interval(secs => least(${MOST_SECONDS}, seconds * commands * ceil(targeted::float8 / slots))) END) AS slot_at
   FROM (
-    SELECT r.*, coalesce(j.state, s.state) AS state, coalesce(j.state_at, s.state_at) AS state_at, coalesce(s.deadline, 'infinity') AS deadline,
+    SELECT r.*, CASE WHEN waits_for = 'approval' THEN 'infinity' ELSE coalesce(waits_until, due_at) END AS until,
+      coalesce(j.state, s.state) AS state, coalesce(j.state_at, s.state_at) AS state_at, coalesce(s.deadline, 'infinity') AS deadline,
       CASE WHEN family = 'stage-run' THEN jsonb_array_length(args -> 'operations') ELSE 1 END AS commands,
       pending + offline + in_flight + succeeded + failed + timed_out + rejected + unknown + r.cancelled AS targeted,
       coalesce((spec ->> 'max_in_flight')::integer, ${MAX_IN_FLIGHT}) AS slots,
@@ -90,8 +91,8 @@ const devices = ({ entity, family, toCome, turn, parts, part, owner, since }: De
  */
 export const SOURCES: Readonly<Record<string, string>> = {
   [jobEntity.name]: `
-    SELECT '${jobEntity.name}' AS entity, id, NULL::uuid AS device_id, state, waits_for, due_at, reason
-    FROM open WHERE family = 'job' AND due_at IS NOT NULL AND (due_at, id) > ($3, $4) ORDER BY due_at, id LIMIT $2`,
+    SELECT '${jobEntity.name}' AS entity, id, NULL::uuid AS device_id, state, waits_for, until AS due_at, reason
+    FROM open WHERE family = 'job' AND due_at IS NOT NULL AND (until, id) > ($3, $4) ORDER BY until, id LIMIT $2`,
   [jobTaskEntity.name]: devices({
     entity: jobTaskEntity.name,
     family: 'job',
@@ -114,7 +115,7 @@ export const SOURCES: Readonly<Record<string, string>> = {
       SELECT s.id, s.state, s.reason,
         CASE WHEN s.state <> 'pending' THEN CASE WHEN r.at_rest THEN 'approval' ELSE coalesce(r.waits_for, 'dispatch') END
           WHEN p.state = 'waiting' AND row_number() OVER (PARTITION BY p.id ORDER BY s.place) = 1 THEN 'approval' ELSE 'slot' END AS waits_for,
-        CASE WHEN s.state = 'pending' THEN p.deadline ELSE coalesce(r.due_at, s.deadline) END AS due_at
+        CASE WHEN s.state = 'pending' THEN p.deadline ELSE least(r.until, s.deadline) END AS due_at
       FROM runs p JOIN stage_run s ON s.project_id = $1 AND s.pipeline_run_id = p.id LEFT JOIN open r ON r.id = s.id
       WHERE s.state IN ('pending', 'queued', 'processing', 'running', 'complete')
     ) stages

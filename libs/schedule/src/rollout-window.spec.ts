@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { rolloutWindowFaults } from './rollout-window.js';
+
+const NOW = Date.parse('2026-11-22T11:00:00Z');
+const faults = (rollout: Parameters<typeof rolloutWindowFaults>[0]) =>
+  rolloutWindowFaults(rollout, NOW, 'rollout.').map(({ field }) => field);
+
+describe('the window of a rollout', () => {
+  const night = { start: '02:00', end: '04:00' };
+
+  it('given an end before it opens, then it is a fault', () => {
+    expect(faults({ window: { ...night, timezone: 'UTC' }, end_at: '2026-11-22T12:40:00Z' })).toEqual([
+      'rollout.window',
+    ]);
+    expect(faults({ window: { ...night, timezone: 'UTC' }, end_at: '2026-11-23T02:00:00Z' })).toEqual([
+      'rollout.window',
+    ]);
+  });
+
+  it('given a start after its last opening, then it is a fault', () => {
+    const rollout = { window: { ...night, timezone: 'UTC' }, end_at: '2026-11-23T10:00:00Z' };
+    expect(faults(rollout)).toEqual([]);
+    expect(faults({ ...rollout, start_at: '2026-11-23T05:00:00Z' })).toEqual(['rollout.window']);
+  });
+
+  it('given the clock of each device, then it is a fault only where it opens in no zone of the world', () => {
+    expect(faults({ window: night, end_at: '2026-11-22T12:40:00Z' })).toEqual([]);
+    expect(faults({ window: { start: '12:30', end: '12:40', days: [3] }, end_at: '2026-11-23T00:00:00Z' })).toEqual([
+      'rollout.window',
+    ]);
+  });
+
+  it('given no end, or no window, then it is none', () => {
+    expect(faults({ window: night })).toEqual([]);
+    expect(faults({ end_at: '2026-11-22T12:40:00Z' })).toEqual([]);
+  });
+});
