@@ -34,6 +34,9 @@ export interface RolloutFacts extends Tally {
   now: number;
 }
 
+/** What stop rules look at. */
+type Judged = Tally & Pick<RolloutFacts, 'spec' | 'baseline'>;
+
 /** The next thing to do for a rollout; every step touches at most {@link BATCH_SIZE} devices. */
 export type RolloutStep =
   | { do: 'plan' }
@@ -86,7 +89,7 @@ function stop({ pending, offline, in_flight, stopping }: RolloutFacts): RolloutS
 
 function goOn(rollout: RolloutFacts): RolloutStep {
   const { spec, now, planned } = rollout;
-  const rule = firedRule(spec.abort ?? [], rollout, rollout.baseline);
+  const rule = ruleOf(rollout);
   if (rule !== undefined) return { do: 'stop', rule };
   const ends = timeOf(spec.end_at);
   if (ends !== null && ends <= now) return runOut(rollout);
@@ -166,6 +169,15 @@ export const mayBeginAtOnce = (spec: Rollout): boolean =>
   spec.rate_per_minute === undefined &&
   !spec.ramp &&
   !bringsBack(spec);
+
+/** Whether nothing may begin any more, also where no step has said so yet. */
+export const isOver = (rollout: Judged & Pick<RolloutFacts, 'now'>): boolean => {
+  const ends = timeOf(rollout.spec.end_at);
+  return ruleOf(rollout) !== undefined || (ends !== null && ends <= rollout.now);
+};
+
+/** The place of the stop rule that applies. */
+const ruleOf = (rollout: Judged): number | undefined => firedRule(rollout.spec.abort ?? [], rollout, rollout.baseline);
 
 /** Whether what the devices had has to be known before they are changed. */
 export const bringsBack = ({ abort = [] }: Rollout): boolean => abort.some(({ action }) => action === 'rollback');

@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import { passesOf } from './passes.js';
-import { isStaged, mayBeginAtOnce } from './rollout.decide.js';
+import { isOver, isStaged, mayBeginAtOnce } from './rollout.decide.js';
 import { Families } from './families.js';
 import type { Family, NewTarget, TargetPage } from './family.js';
 import type { LockedRollout } from './locked-rollout.js';
@@ -216,8 +216,11 @@ function growLastWave(rollout: LockedRollout): void {
     rollout.set({ waves: waves.map((wave, at) => (at === waves.length - 1 ? { ...wave, to: placed } : wave)) });
 }
 
-/** How many of `created` parts begin as they are made: as many as there are slots for, unless older ones wait or the rollout is not to go on. */
-function startsAtBirth({ row }: LockedRollout, created: number): number {
-  if (!mayBeginAtOnce(row.spec) || row.reopening || row.pending > 0) return 0;
+/**
+ * How many of `created` parts begin as they are made: as many as there are slots for, unless older ones wait or the rollout is not to go on. Much may
+ * have happened since the page was asked for.
+ */
+function startsAtBirth({ row, now }: LockedRollout, created: number): number {
+  if (!mayBeginAtOnce(row.spec) || row.reopening || row.pending > 0 || isOver({ ...row, now })) return 0;
   return Math.max(0, Math.min((row.spec.max_in_flight ?? MAX_IN_FLIGHT) - row.in_flight, created));
 }

@@ -1,6 +1,7 @@
 import { type Rollout } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { JobTargets } from '../jobs/job.targets.js';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
 import { RunningPlanner, type Asked } from '../testing/running-planner.js';
 
@@ -68,6 +69,45 @@ describe('a stop rule', () => {
     await planner.answer(id, items.slice(0, 2), 'TIMEOUT', 'never_contacted', { sent: false });
     await planner.answer(id, items.slice(2));
     expect((await planner.reached(id, 'Partially_successful')).progress).toMatchObject({ timed_out: 2, succeeded: 2 });
+  });
+});
+
+describe('a further page of devices', () => {
+  /** Keeps what comes after the first page back until it is let go. */
+  function holdPages(): () => void {
+    const targets = planner.service.get(JobTargets);
+    const page = targets.page.bind(targets);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    vi.spyOn(targets, 'page').mockImplementation(async (rollout, job) => {
+      if (rollout.plan_cursor !== '') await promise;
+      return page(rollout, job);
+    });
+    return resolve;
+  }
+  afterEach(() => vi.restoreAllMocks());
+
+  it('given a stop rule that has come to apply since it was asked for, then none of it begins', async () => {
+    const letGo = holdPages();
+    const { id } = await rollouts.start(510, { max_in_flight: 600, abort: [{ count: 1, action: 'pause' }] });
+    const items = await planner.askedFor(id, 500);
+    await planner.answer(id, items.slice(0, 1), 'FAILURE');
+    await planner.progressed(id, { failed: 1 });
+    letGo();
+    await planner.progressed(id, { pending: 10, in_flight: 499 });
+    await expect.poll(async () => (await planner.job(id)).status).toBe('Stopping');
+    expect(planner.asked(id)).toHaveLength(500);
+    await rollouts.exact(id);
+  });
+
+  it('given that its time is over since it was asked for, then none of it begins', async () => {
+    const letGo = holdPages();
+    const end_at = new Date(Date.now() + 5_000).toISOString();
+    const { id } = await rollouts.start(510, { max_in_flight: 600, end_at });
+    await planner.askedFor(id, 500);
+    await vi.waitUntil(() => Date.parse(end_at) < Date.now());
+    letGo();
+    await planner.progressed(id, { timed_out: 10, in_flight: 500 });
+    await rollouts.exact(id);
   });
 });
 
