@@ -1,4 +1,12 @@
-import type { Approval, DeviceOperation, NewOperation, Operation, OperationState, Rollout } from '@muster/contracts';
+import type {
+  Approval,
+  DeviceOperation,
+  NewOperation,
+  Operation,
+  OperationState,
+  Rollout,
+  WaitingEntry,
+} from '@muster/contracts';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Stack } from '../harness/stack.js';
@@ -6,7 +14,9 @@ import { until as untilWithin } from '../harness/until.js';
 import { byEntity, gaps, readEvents } from './events.js';
 import { OperationsClient } from './operations.js';
 
-const DEVICES = 300;
+const DEVICES = 150;
+/** So many devices are in the first two waves of ten, and of a fifth. */
+const BEFORE = 40;
 const WAY = ['CREATED', 'INITIATED', 'DISPATCHED', 'PROCESSING', 'COMPLETED', 'SUCCESS'];
 const ENDED: OperationState[] = ['SUCCESS', 'FAILURE', 'CANCELLED', 'TIMEOUT'];
 
@@ -66,15 +76,24 @@ describe('an operation with a rollout', () => {
     );
     const approval = await pendingApproval(id);
     expect(approval.subject).toMatchObject({ entity: 'operation', name: 'CONVERGE', wave: 3 });
-    const halted = await until('70 devices are done', async () => {
+    const halted = await until('the first two waves are done', async () => {
       const operation = await client.get(id);
-      return operation.progress?.succeeded === 70 ? operation : undefined;
+      return operation.progress?.succeeded === BEFORE ? operation : undefined;
     });
     expect(halted).toMatchObject({
       state: 'DISPATCHING',
-      progress: { pending: DEVICES - 70, waiting_for: 'approval' },
+      progress: { pending: DEVICES - BEFORE, waiting_for: 'approval' },
     });
-    expect((await client.counts(id)).dispatched_device_count).toBe(70);
+    expect((await client.counts(id)).dispatched_device_count).toBe(BEFORE);
+    const waits = async (entity: string) => {
+      const { waiting } = await client.ask<{ waiting: WaitingEntry[] }>(
+        'GET',
+        `/api/v1/waiting?limit=1000&entity=${entity}`,
+      );
+      return waiting.map(({ waits_for }) => waits_for);
+    };
+    await expect.poll(() => waits('operation')).toEqual(['approval']);
+    expect(await waits('device-operation')).toEqual(Array(DEVICES - BEFORE).fill('approval'));
     await client.ask('POST', `/api/v1/approvals/${approval.id}`, { decision: 'approve' });
     const parts = await exact(await client.reached(id, 'SUCCESS'));
     expect(new Set(parts.map((part) => statesOf(part).join()))).toEqual(new Set([WAY.join()]));

@@ -21,7 +21,7 @@ const HELD = ['pending', 'queued', 'processing', 'complete'] as const;
 /** What leaves everything as it is. */
 const LOOKS: readonly string[] = ['other', 'read', 'list', 'command', 'request', 'cancel another command'];
 const CANCEL = { of: 'run', action: 'cancelled' } as const;
-/** Time that is up for something. */
+/** Time that is up for something: nobody waits 7 or 21 days, so deadlines are moved in the database. */
 const TIMES = ['run time', 'stage time', 'close'];
 /** What no device's word leads to. */
 const LEADS = [{ from: 'run running: waiting', to: 'run running, to wait' }];

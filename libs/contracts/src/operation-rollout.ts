@@ -4,7 +4,7 @@ import { CommandName } from './command.js';
 import { DeviceQuery } from './device-state.js';
 import { defineEntity } from './entity.js';
 import { jobTaskEntity } from './job-planner.js';
-import { Progress, Rollout, RolloutPlan } from './rollout.js';
+import { Progress, Rollout, ROLLOUT_WAITS, RolloutPlan } from './rollout.js';
 import { defineRpc } from './rpc.js';
 import { ProjectId, Uuid } from './schema.js';
 import { BATCH_SIZE, defineWork } from './work.js';
@@ -29,9 +29,6 @@ export const PART_ENDS = [
   'cancelled',
 ] as const;
 
-/** The code of a FAILURE whose device said that it succeeded, and did not show it in time. */
-export const NOT_SHOWN = 'not_shown';
-
 const PartEnd = Type.Object({ ref: Uuid, end: Type.Enum([...PART_ENDS]), reason: Type.String() });
 export type PartEnd = Static<typeof PartEnd>;
 
@@ -53,12 +50,12 @@ export const operationRollouts = {
     Type.Object({ ...operationKey, reason: Type.String() }),
     Type.Object({}),
   ),
-  /** Of these parts, those that have ended. `over`: none is open, or the rollout is not known. */
+  /** Of these parts, those that have ended. `over`: none is open, or the rollout is not known; `reason`: as the word says it that it is over. */
   operationPartEnds: defineRpc(
     'job-planner',
     'operationPartEnds',
     Type.Object({ ...operationKey, refs: Type.Array(Uuid, { maxItems: BATCH_SIZE }) }),
-    Type.Object({ over: Type.Boolean(), ends: Type.Array(PartEnd) }),
+    Type.Object({ over: Type.Boolean(), reason: Type.String(), ends: Type.Array(PartEnd) }),
   ),
   /** `null`: it has not begun. */
   operationProgress: defineRpc(
@@ -108,6 +105,19 @@ export const operationRolloutWork = {
   ),
   /** These parts have ended. */
   end: defineWork('device-state', 'operation_part_end', { operation_id: Uuid }, PartEnd.properties),
+  /** What lets no further device of these rollouts begin now. */
+  waits: defineWork(
+    'device-state',
+    'operation_rollout_waits',
+    {},
+    { operation_id: Uuid, waits_for: Type.Enum([...ROLLOUT_WAITS]) },
+  ),
   /** These rollouts have no open part any more. `reason`: why not every device has had its turn; empty where all have. */
   over: defineWork('device-state', 'operation_rollout_over', {}, { operation_id: Uuid, reason: Type.String() }),
+} as const;
+
+/** What device-state asks of job-planner for the parts of a rollout, beside the outcomes of their commands. */
+export const operationPartWork = {
+  /** These were ended by the word of a user or a service: nothing of theirs is to be awaited or tried again, whatever their commands come to. */
+  ended: defineWork('job-planner', 'operation_part_ended', { operation_id: Uuid }, PartEnd.properties),
 } as const;

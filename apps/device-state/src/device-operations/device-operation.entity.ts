@@ -26,6 +26,10 @@ export class DeviceOperationEntity extends StateRow<DeviceOperationState> {
   @Column('uuid', { nullable: true })
   command_id!: string | null;
 
+  /** In a rollout, with which of its turns it was given its command; 0 before, and without one. */
+  @Column('integer', { default: 0 })
+  turn!: number;
+
   /** What a CONVERGE asked of the device, and its report has to show. */
   @Column('jsonb', { nullable: true })
   wanted!: JsonObject | null;

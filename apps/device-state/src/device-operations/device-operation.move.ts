@@ -4,6 +4,7 @@ import { isEnd } from '@muster/lifecycle';
 import { Injectable } from '@nestjs/common';
 import { OperationStore } from '../operations/operation.store.js';
 import { deviceOperationLifecycle } from './device-operation.lifecycle.js';
+import { DeviceOperationStore } from './device-operation.store.js';
 import { deviceOperationTable } from './device-operation.table.js';
 import { countMoves, type CountChanges } from './device-operation.way.js';
 
@@ -35,11 +36,15 @@ const ORDER = [
 /** Moves device operations, each through every state on its way, and the counts of their operation with them. */
 @Injectable()
 export class DeviceOperationMove {
-  constructor(private readonly operations: OperationStore) {}
+  constructor(
+    private readonly operations: OperationStore,
+    private readonly parts: DeviceOperationStore,
+  ) {}
 
   /** The operation is locked by the transaction. */
   async walk(tx: Tx, operationId: string, walks: readonly Walk[]): Promise<void> {
     const changes: CountChanges = {};
+    const worked = new Set<string>();
     for (const state of ORDER) {
       const passing = walks.filter(({ way }) => way.includes(state));
       const moved = await tx.transition(deviceOperationTable, state, {
@@ -59,6 +64,11 @@ export class DeviceOperationMove {
         moved.map(({ from, row }) => ({ from, cancel_requested: row['cancel_requested'] as boolean })),
         changes,
       );
+      if (state === 'COMPLETED') for (const { id, from } of moved) if (from === 'PROCESSING') worked.add(id);
+      if (state !== 'FAILURE') continue;
+      // Of those that awaited their proof some needed no command, or a service had spoken for them.
+      const unproven = moved.filter(({ id, from }) => from === 'COMPLETED' && !worked.has(id)).map(({ id }) => id);
+      changes.unsent = (changes.unsent ?? 0) + (await this.parts.countUnsent(tx, unproven));
     }
     await this.operations.count(tx, operationId, changes);
   }

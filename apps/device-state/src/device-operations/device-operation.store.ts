@@ -50,6 +50,8 @@ export interface Silent {
 /** One whose turn job-planner says has come, with its device. The documents only where they are to be compared. */
 export interface Turn extends Standing, Undispatched {
   wanted: JsonObject | null;
+  /** The last that gave it a command. */
+  turn: number;
 }
 
 /** One that awaits the proof of its success. */
@@ -120,7 +122,7 @@ export class DeviceOperationStore {
       ? `coalesce(d.desired, '{}') AS desired, coalesce(d.reported, '{}') AS reported`
       : `'{}'::jsonb AS desired, '{}'::jsonb AS reported`;
     return tx.query(
-      `SELECT t.id, t.device_id, t.state, t.command_id, t.cancel_requested, t.wanted, coalesce(d.timezone, 'UTC') AS timezone, ${documents}
+      `SELECT t.id, t.device_id, t.state, t.command_id, t.cancel_requested, t.turn, t.wanted, coalesce(d.timezone, 'UTC') AS timezone, ${documents}
        FROM device_operation t JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)
        LEFT JOIN device d ON d.project_id = t.project_id AND d.id = t.device_id
        WHERE t.operation_id = $3`,
@@ -128,19 +130,52 @@ export class DeviceOperationStore {
     );
   }
 
-  /** Gives these another command, for another try. */
-  async renew(tx: Tx, ids: readonly string[], commands: readonly string[]): Promise<void> {
+  /** Gives these the commands of their turns. */
+  async renew(tx: Tx, given: readonly { id: string; command_id: string; turn: number }[]): Promise<void> {
+    if (given.length === 0) return;
     await tx.query(
-      `UPDATE device_operation t SET command_id = i.command, asks = 0, ask_at = ${FIRST_ASK_AT}
-       FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'command'])} WHERE t.project_id = i.project_id AND t.id = i.id`,
-      [tx.project, ids, commands],
+      `UPDATE device_operation t SET command_id = i.command, turn = i.turn, asks = 0, ask_at = ${FIRST_ASK_AT}
+       FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::integer[]'], ['id', 'command', 'turn'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id`,
+      [tx.project, given.map(({ id }) => id), given.map(({ command_id }) => command_id), given.map(({ turn }) => turn)],
+    );
+  }
+
+  /** How many of these were never sent to their device. */
+  async countUnsent(tx: Tx, ids: readonly string[]): Promise<number> {
+    if (ids.length === 0) return 0;
+    const [row] = await tx.query<{ n: number }>(
+      `SELECT count(*)::integer AS n FROM device_operation t JOIN ${batch(['$2::uuid[]'], ['id'])} USING (project_id, id)
+       WHERE NOT t.activity @> '[{"state":"DISPATCHED"}]'`,
+      [tx.project, ids],
+    );
+    return row!.n;
+  }
+
+  /** What these have to show is something else from now on; what their devices showed before proves nothing. */
+  async wantAnew(
+    tx: Tx,
+    parts: readonly { id: string; device_id: string; wanted: JsonObject | null }[],
+  ): Promise<void> {
+    if (parts.length === 0) return;
+    const ids = parts.map(({ id }) => id);
+    await tx.query(
+      `UPDATE device_operation t SET wanted = i.wanted
+       FROM ${batch(['$2::uuid[]', '$3::jsonb[]'], ['id', 'wanted'])} WHERE t.project_id = i.project_id AND t.id = i.id`,
+      [tx.project, ids, parts.map(({ wanted }) => JSON.stringify(wanted))],
+    );
+    await tx.query(
+      `UPDATE device t SET shown = t.shown - i.part::text
+       FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'part'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.shown ? i.part::text`,
+      [tx.project, parts.map(({ device_id }) => device_id), ids],
     );
   }
 
   /** Of these that await their proof, what was found is told; it is looked at again later, should nobody have heard. */
   async lookLater(tx: Tx, ids: readonly string[], seconds: number): Promise<void> {
     await tx.query(
-      `UPDATE device_operation t SET due_at = now() + make_interval(secs => $3)
+      `UPDATE device_operation t SET due_at = now() + make_interval(secs => $3), ask_at = coalesce(t.ask_at, ${FIRST_ASK_AT})
        FROM ${batch(['$2::uuid[]'], ['id'])} WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = 'COMPLETED'`,
       [tx.project, ids, seconds],
     );
@@ -212,7 +247,7 @@ export class DeviceOperationStore {
            SELECT id, row_number() OVER in_order AS place, coalesce(sum(octet_length(wanted::text)) OVER in_order, 0) AS bytes
            FROM (
              SELECT id, wanted FROM device_operation
-             WHERE project_id = $1 AND operation_id = $2 AND ${WITH_COMMAND} AND (ask_at <= now()) IS TRUE
+             WHERE project_id = $1 AND operation_id = $2 AND (${WITH_COMMAND} OR state = 'COMPLETED') AND (ask_at <= now()) IS TRUE
              ORDER BY id LIMIT ${BATCH_SIZE}
            ) silent WINDOW in_order AS (ORDER BY id)
          ) AS due

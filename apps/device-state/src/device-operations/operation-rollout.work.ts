@@ -49,6 +49,11 @@ export class OperationRolloutWork {
     this.runner.wake({ project_id, id });
   }
 
+  @Work(operationRolloutWork.waits, { concurrency: 1 })
+  onWaits({ project_id, items }: WorkBatch<Contracts['waits']>): Promise<void> {
+    return this.operations.saveWaits(project_id, items);
+  }
+
   @Work(operationRolloutWork.over, { concurrency: 1 })
   async onOver({ project_id, items }: WorkBatch<Contracts['over']>): Promise<void> {
     for (const { operation_id: id, reason } of items) {

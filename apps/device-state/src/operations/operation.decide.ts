@@ -68,7 +68,8 @@ export function nextStep(operation: OperationFacts): OperationStep {
       if (operation.sent > 0 || inFlight(operation) === 0) return enter('PROCESSING');
       return WAIT;
     default:
-      return inFlight(operation) === 0 ? { do: 'end', ...resultOf(operation) } : WAIT;
+      // Why not every device had its turn is known once the rollout is over.
+      return inFlight(operation) > 0 || isRolledOut(operation) ? WAIT : { do: 'end', ...resultOf(operation) };
   }
 }
 
@@ -76,7 +77,12 @@ export function nextStep(operation: OperationFacts): OperationStep {
 export const inFlight = (counts: Counts): number =>
   counts.in_initiated + counts.in_dispatched + counts.in_processing + counts.in_completed;
 
-const openCount = (counts: Counts): number => counts.in_created + inFlight(counts);
+/** How many device operations have not ended. */
+export const openCount = (counts: Counts): number => counts.in_created + inFlight(counts);
+
+/** Whether job-planner has its rollout in hand, as far as is known. */
+export const isRolledOut = ({ rollout_state }: Pick<OperationFacts, 'rollout_state'>): boolean =>
+  rollout_state === 'given' || rollout_state === 'stopped';
 
 /** How many device operations there are. */
 export const resolvedCount = (counts: Counts): number => openCount(counts) + endedCount(counts);
@@ -88,7 +94,9 @@ function stop(operation: OperationFacts, as: 'CANCELLED' | 'TIMEOUT'): Operation
   if (operation.in_created > 0) return { do: 'stop_created' };
   const open = inFlight(operation);
   if (open > operation.stopping) return { do: 'stop_in_flight' };
-  if (operation.rollout_state === 'given') return { do: 'stop_rollout' };
+  // It may have been handed over although nobody heard the answer.
+  const isHandedOver = operation.rollout_state === 'new' && operation.state === 'RESOLVED';
+  if (operation.rollout_state === 'given' || isHandedOver) return { do: 'stop_rollout' };
   if (operation.rollout_state === 'over' && open > 0) return { do: 'settle' };
   return open === 0 ? { do: 'end', through: [as] } : WAIT;
 }

@@ -1,4 +1,4 @@
-import type { DeviceQuery, JsonObject, OperationState, Rollout, ScheduleArgs } from '@muster/contracts';
+import type { DeviceQuery, JsonObject, OperationState, Rollout, RolloutWait, ScheduleArgs } from '@muster/contracts';
 import { StateRow } from '@muster/journal';
 import { Column, Entity, Index } from 'typeorm';
 import type { RolloutState, Wish } from './operation.decide.js';
@@ -46,6 +46,10 @@ export class OperationEntity extends StateRow<OperationState> {
 
   @Column('text', { default: 'none' })
   rollout_state!: RolloutState;
+
+  /** What lets no further device begin, as job-planner said last. */
+  @Column('text', { nullable: true })
+  rollout_waits_for!: RolloutWait | null;
 
   @Column('jsonb')
   arguments!: JsonObject;

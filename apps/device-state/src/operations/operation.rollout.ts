@@ -6,6 +6,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { DeviceOperationEnds } from '../device-operations/device-operation.ends.js';
 import { DeviceOperationStore } from '../device-operations/device-operation.store.js';
+import { isRolledOut, openCount } from './operation.decide.js';
 import { OperationEntity } from './operation.entity.js';
 import { OperationStore } from './operation.store.js';
 
@@ -48,31 +49,35 @@ export class OperationRollout {
     await this.end(key, refs, true);
   }
 
-  /** Heals a word of the rollout that was lost: that it is over, or how parts ended that have been under way for long. */
+  /**
+   * Heals a word of the rollout that was lost: that it is over, or how parts ended that have been under way for long. One whose devices have all
+   * been ended here, by users or services, is stopped: nobody has to wait or to decide for them.
+   */
   async askAgain(key: RunnerKey): Promise<void> {
-    const silent = await this.journal.transaction(key.project_id, async (tx) => {
+    const open = await this.journal.transaction(key.project_id, async (tx) => {
       const operation = await this.operations.lock(tx, key.id);
-      const isOpen = operation?.rollout_state === 'given' || operation?.rollout_state === 'stopped';
-      return isOpen ? this.parts.claimSilent(tx, key.id) : undefined;
+      if (!operation || !isRolledOut(operation)) return undefined;
+      const silent = await this.parts.claimSilent(tx, key.id);
+      return { silent: silent.map(({ id }) => id), count: openCount(operation) };
     });
-    if (!silent) return;
-    await this.end(
-      key,
-      silent.map(({ id }) => id),
-      false,
-    );
+    if (!open) return;
+    const isOver = await this.end(key, open.silent, false);
+    if (!isOver && open.count === 0) await this.stop(key, '');
   }
 
-  private async end({ project_id, id }: RunnerKey, refs: string[], isOver: boolean): Promise<void> {
+  /** @returns whether the rollout is over. */
+  private async end({ project_id, id }: RunnerKey, refs: string[], isOver: boolean): Promise<boolean> {
     const known = await this.rpc.call(operationRollouts.operationPartEnds, { project_id, id, refs });
     const told = new Map(known.ends.map((end) => [end.ref, end]));
     await this.journal.transaction(project_id, async (tx) => {
       const operation = await this.operations.lock(tx, id);
       if (!operation) return;
-      if (known.over) await this.operations.saveRollout(tx, id, 'over');
-      const untold = (ref: string): PartEnd => ({ ref, end: 'cancelled', reason: operation.fault || operation.reason });
+      if (known.over) await this.operations.saveRollout(tx, id, 'over', known.reason);
+      const reason = known.reason || operation.fault || operation.reason || 'its rollout is over';
+      const untold = (ref: string): PartEnd => ({ ref, end: 'cancelled', reason });
       const ends = refs.flatMap((ref) => told.get(ref) ?? (isOver ? untold(ref) : []));
       await this.ends.apply(tx, operation, ends);
     });
+    return known.over;
   }
 }

@@ -97,6 +97,16 @@ export class OperationStore {
     );
   }
 
+  /** What lets no further device of these operations begin now. */
+  async saveWaits(project: string, waits: readonly { operation_id: string; waits_for: string }[]): Promise<void> {
+    const last = [...new Map(waits.map((wait) => [wait.operation_id, wait])).values()];
+    await this.dataSource.query(
+      `UPDATE operation t SET rollout_waits_for = i.waits_for
+       FROM ${batch(['$2::uuid[]', '$3::text[]'], ['id', 'waits_for'])} WHERE t.project_id = i.project_id AND t.id = i.id`,
+      [project, last.map(({ operation_id }) => operation_id), last.map(({ waits_for }) => waits_for)],
+    );
+  }
+
   /** About how many bytes the document of each takes. */
   async sizes(project: string, ids: readonly string[]): Promise<Map<string, number>> {
     const rows = await this.dataSource.query<{ id: string; bytes: number }[]>(

@@ -1,6 +1,7 @@
 import {
   deviceOperationEntity,
   operationEntity,
+  type RolloutWait,
   type RpcRequest,
   type WaitingEntry,
   type WaitingRpc,
@@ -11,16 +12,29 @@ import { DataSource } from 'typeorm';
 import { waitsFor as partWaitsFor } from '../device-operations/device-operation.document.js';
 import { waitsFor } from '../operations/operation.decide.js';
 
-type Row = Omit<WaitingEntry, 'waits_for'> & { away: boolean };
+interface Row extends Omit<WaitingEntry, 'waits_for'> {
+  away: boolean;
+  /** What the rollout of its operation waits for, where that has one. */
+  rollout: RolloutWait | null;
+}
 
 /** The tables of what waits, and what it waits for in each of its states that are no end. */
 const SOURCES = [
-  { entity: operationEntity.name, table: 'operation', device: 'NULL::uuid', waitsFor },
-  { entity: deviceOperationEntity.name, table: 'device_operation', device: 'device_id', waitsFor: partWaitsFor },
+  { entity: operationEntity.name, table: 'operation', device: 'NULL::uuid', operation: 'id', waitsFor },
+  {
+    entity: deviceOperationEntity.name,
+    table: 'device_operation',
+    device: 'device_id',
+    operation: 'operation_id',
+    waitsFor: partWaitsFor,
+  },
 ] as const;
 
 /** What only a device that can be reached gives. */
 const OF_DEVICE: ReadonlySet<WaitingEntry['waits_for']> = new Set(['answer', 'proof']);
+
+/** What all devices of a rollout wait for alike whose turn has not come. */
+const OF_ALL: ReadonlySet<RolloutWait> = new Set(['approval', 'window', 'soak']);
 
 /** The SQL of what has not ended. */
 @Injectable()
@@ -36,24 +50,36 @@ export class WaitingStore {
     const later = after ? 'AND (due_at, id) > ($3::timestamptz, $4::uuid)' : '';
     const open = sources.map(
       (source) =>
-        `(SELECT '${source.entity}' AS entity, project_id, id, ${source.device} AS device_id, state, due_at, reason FROM ${source.table}
+        `(SELECT '${source.entity}' AS entity, project_id, id, ${source.device} AS device_id, ${source.operation} AS operation_id,
+            state, due_at, reason FROM ${source.table}
           WHERE project_id = $1 AND due_at IS NOT NULL ${later} ORDER BY due_at, id LIMIT $2)`,
     );
     const rows = await this.dataSource.query<Row[]>(
-      `SELECT w.entity, w.id, w.device_id, w.state, ${exactTime('w.due_at')} AS due_at, w.reason, coalesce(d.state <> 'ONLINE', false) AS away
+      `SELECT w.entity, w.id, w.device_id, w.state, ${exactTime('w.due_at')} AS due_at, w.reason, coalesce(d.state <> 'ONLINE', false) AS away,
+         o.rollout_waits_for AS rollout
        FROM (${open.join(' UNION ALL ')}) w LEFT JOIN device d ON d.project_id = w.project_id AND d.id = w.device_id
+         LEFT JOIN operation o ON o.project_id = w.project_id AND o.id = w.operation_id
        ORDER BY w.due_at, w.id LIMIT $2`,
       parameters,
     );
-    return rows.map(({ away, ...entry }) => ({ ...entry, waits_for: wordFor(entry, away) }));
+    return rows.map(({ away, rollout, ...entry }) => ({ ...entry, waits_for: wordFor(entry, away, rollout) }));
   }
 }
 
-function wordFor({ entity, state }: Omit<Row, 'away'>, away: boolean): WaitingEntry['waits_for'] {
+function wordFor(
+  { entity, state }: Omit<WaitingEntry, 'waits_for'>,
+  away: boolean,
+  rollout: RolloutWait | null,
+): WaitingEntry['waits_for'] {
   const words: Readonly<Record<string, WaitingEntry['waits_for']>> = SOURCES.find(
     (source) => source.entity === entity,
   )!.waitsFor;
   const word = words[state];
   if (!word) throw new Error(`${entity} ${state} has a due_at and waits for nothing`);
+  if (rollout !== null && word === 'dispatch') {
+    // A device waits for its turn, whatever those before it do.
+    const isOfAll = entity === operationEntity.name || OF_ALL.has(rollout);
+    return isOfAll ? rollout : 'slot';
+  }
   return away && OF_DEVICE.has(word) ? 'offline' : word;
 }

@@ -128,7 +128,7 @@ export class JobTargets {
     const rows = await this.dataSource.query<(ChangedTask & { at_rest: boolean })[]>(
       `SELECT t.id, t.device_id, t.target_id, t.target_name, t.node_name, t.deployment_id, t.before, r.at_rest
        FROM rollout r LEFT JOIN LATERAL (
-         SELECT * FROM job_task WHERE project_id = $1 AND job_id = $2 AND id > $3 AND sent AND outcome <> 'rejected'
+         SELECT * FROM job_task WHERE project_id = $1 AND job_id = $2 AND id > $3 AND sent
          ORDER BY id LIMIT $4) t ON true
        WHERE r.project_id = $1 AND r.id = $2`,
       [project_id, original, plan_cursor || NIL, BATCH_SIZE],

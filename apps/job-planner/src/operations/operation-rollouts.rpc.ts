@@ -3,7 +3,7 @@ import { currentTraceparent, Journal } from '@muster/journal';
 import { isEnd } from '@muster/lifecycle';
 import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
-import { DataSource, In } from 'typeorm';
+import { DataSource, In, type FindOptionsSelect } from 'typeorm';
 import { progressOf, WATCHED } from '../rollout/progress.js';
 import { RolloutEntity } from '../rollout/rollout.entity.js';
 import { RolloutStore } from '../rollout/rollout.store.js';
@@ -59,18 +59,18 @@ export class OperationRolloutsRpc {
   async operationPartEnds(request: Request<'operationPartEnds'>): Promise<Response<'operationPartEnds'>> {
     const { project_id, id, refs } = request;
     // The rollout first: what has ended by the time that it is over is found then.
-    const rollout = await this.find(project_id, id);
+    const rollout = await this.find(project_id, id, { at_rest: true, reason: true });
     const ended = await this.dataSource.getRepository(OperationPartEntity).find({
       where: { project_id, operation_id: id, id: In(refs), state: In(ENDED) },
       select: { id: true, outcome: true, reason: true },
     });
     const ends = ended.map(({ id: ref, outcome, reason }) => ({ ref, end: outcome!, reason }));
-    return { over: rollout?.at_rest ?? true, ends };
+    return { over: rollout?.at_rest ?? true, reason: rollout?.reason ?? '', ends };
   }
 
   @Rpc(operationRollouts.operationProgress)
   async operationProgress({ project_id, id }: Request<'operationProgress'>): Promise<Response<'operationProgress'>> {
-    const rollout = await this.find(project_id, id);
+    const rollout = await this.find(project_id, id, WATCHED);
     return { progress: rollout && progressOf(rollout, Date.now()) };
   }
 
@@ -79,8 +79,8 @@ export class OperationRolloutsRpc {
     return this.forecast.of(request);
   }
 
-  private find(project_id: string, id: string) {
+  private find(project_id: string, id: string, select: FindOptionsSelect<RolloutEntity>) {
     const rollouts = this.dataSource.getRepository(RolloutEntity);
-    return rollouts.findOne({ where: { project_id, id, family: 'operation' }, select: WATCHED });
+    return rollouts.findOne({ where: { project_id, id, family: 'operation' }, select });
   }
 }

@@ -1,4 +1,4 @@
-import { BATCH_SIZE, jobPlanner, NOT_SHOWN } from '@muster/contracts';
+import { BATCH_SIZE, jobPlanner } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { approvalOf, decide } from '../testing/approvals-of-test.js';
@@ -83,7 +83,7 @@ describe('the rollout of an operation', () => {
   it('given no part that has not begun, then it is over at once', async () => {
     const { id } = await operations.start(0, { waves: [{ count: 1 }, { approval: true }] });
     expect(await operations.ended(id)).toBe('');
-    expect(await operations.partEnds(id)).toEqual({ over: true, ends: [] });
+    expect(await operations.partEnds(id)).toEqual({ over: true, reason: '', ends: [] });
   });
 
   it('given waves, one of which has a query, then each begins when the one before has shown what it needs', async () => {
@@ -129,11 +129,20 @@ describe('the rollout of an operation', () => {
     );
   });
 
+  it('given a success that the report does not show, then nobody knows, and it is not tried again', async () => {
+    const { id } = await operations.start(1, { retry: [{ outcome: 'any', max: 3 }] });
+    const items = await planner.askedFor(id, 1);
+    await planner.answer(id, items, 'FAILURE', 'the report does not show it: v', { shown: false });
+    await operations.ended(id);
+    expect(operations.ends(id)).toEqual([
+      { ref: items[0]!.ref, end: 'unknown', reason: 'the report does not show it: v' },
+    ]);
+  });
+
   it.each([
     ['SUCCESS', '', true, 'succeeded'],
     ['FAILURE', 'exit_1', true, 'failed'],
     ['FAILURE', 'no_handler', true, 'rejected'],
-    ['FAILURE', NOT_SHOWN, true, 'unknown'],
     ['TIMEOUT', 'in_progress_timeout', true, 'timed_out'],
     ['TIMEOUT', 'never_contacted', false, 'never_contacted'],
     ['CANCELLED', '', false, 'cancelled'],

@@ -1,3 +1,4 @@
+import { operationRolloutWork } from '@muster/contracts';
 import type { Tx } from '@muster/journal';
 import { noticeTime, PROGRESS_NOTICES, SHOWN } from './progress.notices.js';
 import { progressOf } from './progress.js';
@@ -44,6 +45,7 @@ export class LockedRollout {
   /** Writes what has changed, and tells of it when it is time to; nothing where nothing has. */
   async save(tx: Tx): Promise<void> {
     this.#tell(tx);
+    this.#tellWait(tx);
     const names = [...this.#changed];
     if (names.length === 0) return;
     this.#changed.clear();
@@ -55,6 +57,13 @@ export class LockedRollout {
       `UPDATE rollout SET ${names.map((name, at) => `${name} = $${at + 3}`).join(', ')} WHERE project_id = $1 AND id = $2`,
       [tx.project, this.id, ...values],
     );
+  }
+
+  /** Who keeps an operation shows what it waits for. */
+  #tellWait(tx: Tx): void {
+    const { id, family, waits_for, traceparent } = this.row;
+    if (family !== 'operation' || !this.#changed.has('waits_for')) return;
+    tx.work(operationRolloutWork.waits, {}, [{ operation_id: id, waits_for }], traceparent ?? undefined);
   }
 
   #tell(tx: Tx): void {

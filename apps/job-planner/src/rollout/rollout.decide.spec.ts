@@ -178,6 +178,15 @@ describe('any rollout over any devices', () => {
       }),
     );
   });
+
+  it('given a ramp that has grown beyond all numbers, then its devices still begin', () => {
+    const rollout = rolled(
+      { ramp: { base: 1_000_000, factor: 100, after_succeeded: 1 }, max_in_flight: 200 },
+      devices(500),
+    );
+    expect(rollout.ended).toBe(true);
+    expect(rollout.tally.succeeded).toBe(500);
+  });
 });
 
 describe('a change that goes wrong from a wave on', () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
-import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
+import { PROJECT, RunningPlanner, type Asked } from '../testing/running-planner.js';
 import { RolloutWork } from './rollout.work.js';
 
 let planner: RunningPlanner;
@@ -98,6 +98,24 @@ describe('offline devices', () => {
     await rollouts.exact(id);
   });
 
+  it('given that a command goes on for a device that was offline, then what was said of the first time takes nothing back', async () => {
+    const { id } = await rollouts.start(2, {});
+    const [first, other] = (await planner.askedFor(id, 2)) as [Asked, Asked];
+    await planner.step(id, [first], 'HELD');
+    await planner.progressed(id, { offline: 1, in_flight: 1 });
+    await planner.step(id, [first], 'REACHABLE');
+    await vi.waitUntil(() => planner.asks(id).length === 3);
+    await planner.step(id, [first, other], 'HELD');
+    await planner.progressed(id, { offline: 1, in_flight: 1 });
+    const again = planner.asks(id)[2]!;
+    expect(again).toEqual({ ...first, turn: 2 });
+    await planner.step(id, [again], 'HELD');
+    await planner.progressed(id, { offline: 2, in_flight: 0 });
+    await planner.step(id, [first, other], 'REACHABLE');
+    await planner.progressed(id, { offline: 1, in_flight: 1 });
+    await rollouts.exact(id);
+  });
+
   it('given that the word of its return is lost, then its presence is asked for', async () => {
     const { id, nodes } = await rollouts.start(1, {});
     const items = await planner.askedFor(id, 1);
@@ -114,6 +132,21 @@ describe('offline devices', () => {
     await planner.progressed(id, { in_flight: 1 });
     await planner.answer(id, items);
     await planner.reached(id, 'Successful');
+  });
+
+  it('given that the end of a held command is lost and its device stays away, then the command is asked for under the same turn', async () => {
+    const { id, nodes } = await rollouts.start(1, {});
+    const items = await planner.askedFor(id, 1);
+    planner.offline.add(nodes[0]!);
+    await planner.step(id, items, 'HELD');
+    await planner.progressed(id, { offline: 1 });
+    await planner.service.query(`UPDATE job_task SET ask_at = now() WHERE job_id = $1`, [id]);
+    await rollouts.due(id);
+    await vi.waitUntil(() => planner.asks(id).length === 2);
+    expect(planner.asks(id)[1]).toEqual(items[0]);
+    await planner.answer(id, items, 'TIMEOUT', 'never_contacted', { sent: false });
+    await planner.reached(id, 'Timed_out');
+    await rollouts.exact(id);
   });
 
   it('given that they are to be skipped, then they are, and their commands are cancelled', async () => {

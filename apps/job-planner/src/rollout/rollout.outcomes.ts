@@ -19,16 +19,20 @@ const REASON_LENGTH = 512;
 /** SQL over `t`: seconds from the release of a part to now. */
 const TOOK = `CASE WHEN t.state = 'Running' THEN extract(epoch FROM clock_timestamp() - t.state_at) END`;
 
+/** SQL over `t` and what {@link mayHaveChanged} gives: what any try did counts, whatever the last one came to. */
+const SENT = 't.sent OR i.may_have_changed';
+
 /** What the command of a device came to. */
 export type Outcome = Pick<
   WorkItem<typeof jobWork.outcome>,
-  'command_id' | 'ref' | 'status' | 'reason' | 'code' | 'sent' | 'proof'
+  'command_id' | 'ref' | 'status' | 'reason' | 'code' | 'sent' | 'proof' | 'shown'
 >;
 
 /** How a device ends. */
 export interface End {
   ref: string;
-  command_id: string;
+  /** Null: whatever its command is. */
+  command_id: string | null;
   end: DeviceEnd;
   reason: string;
   /** That of its command, where that decided the end. */
@@ -80,11 +84,13 @@ export class RolloutOutcomes {
         set: { outcome: end },
         each: {
           reason: some.map(({ reason }) => reason.slice(0, REASON_LENGTH)),
-          ...(keepsSent && { sent: some.map(({ sent }) => sent) }),
         },
-        given: { command: { type: 'uuid', values: some.map(({ command_id }) => command_id) } },
-        guard: 't.command_id = i.command',
-        ...(end === 'succeeded' && { compute: { took: TOOK } }),
+        given: {
+          command: { type: 'uuid', values: some.map(({ command_id }) => command_id) },
+          ...(keepsSent && mayHaveChanged(some)),
+        },
+        guard: '(i.command IS NULL OR t.command_id = i.command)',
+        compute: { ...(end === 'succeeded' && { took: TOOK }), ...(keepsSent && { sent: SENT }) },
         returning: [
           'waits_for',
           ...(hasWaves ? (['place'] as const) : []),
@@ -142,7 +148,8 @@ export class RolloutOutcomes {
     if (open.length === 0) return [...ends];
     const { table } = this.families.of(rollout.row);
     const standing = await this.targets.standing(tx, table, open);
-    const again = new Map<string, { pause: number | null; end: DeviceEnd; reason: string }>();
+    const again = new Map<string, Pick<End, 'end' | 'reason' | 'sent'> & { pause: number | null }>();
+    const keepsSent = bringsBack(rollout.row.spec);
     let tried = 0;
     for (const one of open) {
       const part = standing.get(one.ref);
@@ -150,7 +157,7 @@ export class RolloutOutcomes {
       const pause = pauseOf(rollout, one, part, tried);
       if (pause === undefined) continue;
       if (pause !== null) tried++;
-      again.set(one.ref, { pause, end: one.end, reason: one.reason });
+      again.set(one.ref, { pause, end: one.end, reason: one.reason, sent: one.sent });
     }
     // A device that an earlier try has reached was contacted.
     const over = ends
@@ -171,12 +178,13 @@ export class RolloutOutcomes {
         outcome: [...again].map(([ref, { pause, end }]) => (pause === null ? standing.get(ref)!.outcome : end)),
       },
       set: { command_id: null, asks: 0 },
+      ...(keepsSent && { given: mayHaveChanged([...again.values()]) }),
       compute: {
         // A command that no device was sent was no try.
         attempts: `t.attempts - (i.waits_for = '')::integer`,
         // Another try has the whole time to reach the device.
         contact_by: `CASE WHEN i.waits_for = '' THEN t.contact_by END`,
-        ...(bringsBack(rollout.row.spec) && { sent: `t.sent OR i.waits_for = 'retry_at'` }),
+        ...(keepsSent && { sent: SENT }),
       },
     });
     const held = ids.map((id) => standing.get(id)!).filter(({ state }) => state === 'Waiting');
@@ -217,6 +225,11 @@ function pauseOf(
   const failed = { outcome: one.end as RolloutRetry['outcome'], code: one.code, attempt: part.attempts };
   return retryPause(spec.retry ?? [], failed, Math.random());
 }
+
+/** Of these, which commands their devices were sent and did not refuse. */
+const mayHaveChanged = (ends: readonly Pick<End, 'end' | 'sent'>[]) => ({
+  may_have_changed: { type: 'boolean' as const, values: ends.map(({ end, sent }) => sent && end !== 'rejected') },
+});
 
 const split = <T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] => [
   all.filter(isFirst),

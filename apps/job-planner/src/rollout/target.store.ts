@@ -26,6 +26,13 @@ export interface Askable {
   state: JobTaskStatus;
 }
 
+/** A device that is back, and of which release of its part that is said. */
+export interface Back {
+  ref: string;
+  command_id: string;
+  turn?: number;
+}
+
 /** Which devices may begin. */
 export interface Releasable {
   count: number;
@@ -195,21 +202,23 @@ export class TargetStore {
     );
   }
 
-  /** Of these, those that were offline under this command and go on again now. Gives their places. */
-  async noteReachable(
-    tx: Tx,
-    table: TargetTable,
-    items: readonly { ref: string; command_id: string }[],
-  ): Promise<number[]> {
+  /** Of these, those that were offline under this command and release, and go on again now. Gives their places. */
+  async noteReachable(tx: Tx, table: TargetTable, items: readonly Back[]): Promise<number[]> {
     const rows = await tx.query<{ place: number }>(
       `WITH back AS (
          UPDATE ${table.states.table} t SET waits_for = 'retry_at', ask_at = now()
-         FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'command'])}
-         WHERE t.project_id = i.project_id AND t.id = i.id AND t.command_id = i.command AND t.state = 'Waiting' AND t.waits_for = 'offline'
+         FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::integer[]'], ['id', 'command', 'turn'])}
+         WHERE t.project_id = i.project_id AND t.id = i.id AND t.command_id = i.command AND t.releases = i.turn
+           AND t.state = 'Waiting' AND t.waits_for = 'offline'
          RETURNING t.place
        )
        SELECT place FROM back`,
-      [tx.project, items.map(({ ref }) => ref), items.map(({ command_id }) => command_id)],
+      [
+        tx.project,
+        items.map(({ ref }) => ref),
+        items.map(({ command_id }) => command_id),
+        items.map(({ turn }) => turn),
+      ],
     );
     return rows.map((row) => row.place);
   }

@@ -26,7 +26,7 @@ export const TARGET_COLUMNS = {
   proof_by: 'timestamptz',
   /** Seconds from its release to its success. */
   took: 'double precision',
-  /** What it had before, where it may be brought back to that; and whether its device was sent anything. */
+  /** What it had before, where it may be brought back to that; and whether its device was sent a command that it did not refuse. */
   before: 'jsonb',
   sent: 'boolean',
   /** What it came to, or its last try did, in the words of a tally; null before. */

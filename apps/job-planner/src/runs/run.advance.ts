@@ -12,7 +12,7 @@ import { NO_OPERATION } from '../stage-runs/stage-run.lifecycle.js';
 import { stageRunTable } from '../stage-runs/stage-run.table.js';
 import { pipelineRunLifecycle } from './pipeline-run.lifecycle.js';
 import { pipelineRunTable } from './pipeline-run.table.js';
-import { nextRunStep, type RunStep } from './run.decide.js';
+import { nextRunStep, type RunStep, type RunWish } from './run.decide.js';
 import { RunStore, type LockedRun, type StageOfRun } from './run.store.js';
 
 /** A step that was taken, and what it was decided on. */
@@ -21,6 +21,9 @@ interface Taken {
   stages: readonly StageOfRun[];
   step: RunStep;
 }
+
+/** Why a run comes to its next state. */
+const WHY: Readonly<Record<RunWish, string>> = { run: '', cancel: 'cancelled', time_out: 'its time was up' };
 
 /** Carries out the steps of a run, each in a transaction of its own that holds its lock. */
 @Injectable()
@@ -61,7 +64,7 @@ export class RunAdvance {
   private async take(tx: Tx, run: LockedRun, stages: readonly StageOfRun[], step: RunStep): Promise<void> {
     switch (step.do) {
       case 'enter':
-        return this.enter(tx, run.id, step.state, run.wish === 'run' ? '' : run.reason);
+        return this.enter(tx, run.id, step.state, WHY[run.wish]);
       case 'end':
         return this.enter(tx, run.id, step.state, '');
       case 'pause':

@@ -141,7 +141,7 @@ describe('a run of a pipeline', () => {
     await setRun(run, 'cancelled');
     await vi.waitUntil(() => running.planner.cancels.some((batch) => batch.head.request_id === operation));
     await running.planner.answer(operation, items, 'CANCELLED', 'cancelled');
-    await reached(run, 'cancelled');
+    expect((await reached(run, 'cancelled')).status_meta.reason).toBe('cancelled');
     expect((await stageRuns(run)).map(({ status }) => status)).toEqual(['cancelled', 'cancelled']);
     expect(words(await targetRuns(one.id))).toEqual([
       'cancelled',
@@ -167,6 +167,19 @@ describe('a run of a pipeline', () => {
       ['success', 'SUCCESS'],
       ['cancelled', ''],
     ]);
+  });
+
+  it('given a device of which it was told late that it is offline, when it has done an operation, then it goes on with the next one', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1), ['A', 'B']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const a = await askedFor(one, 0, 1);
+    await running.planner.step(a.operation, a.items, 'HELD');
+    await expect.poll(async () => (await stageRuns(run))[0]!.progress!.offline).toBe(1);
+    await running.planner.answer(a.operation, a.items);
+    const b = await askedFor(one, 1, 1);
+    expect((await stageRuns(run))[0]!.progress).toMatchObject({ offline: 0, pending: 0, in_flight: 1 });
+    await running.planner.answer(b.operation, b.items);
+    await reached(run, 'success');
   });
 
   it('given a stage whose rollout a stop rule pauses, then the run waits, and goes on when it is set running', async () => {

@@ -118,17 +118,17 @@ export class OperationsOfTest {
     const told = this.ends(id);
     expect(told).toHaveLength(counted['targeted']!);
     expect(new Set(told.map(({ ref }) => ref)).size).toBe(told.length);
+    const [reason, ...more] = this.oversOf(id);
+    expect(more).toEqual([]);
     const asked: PartEnd[] = [];
     const refs = this.partsOf(id).map((part) => part.id);
     for (let at = 0; at < refs.length; at += 500) {
       const answer = await this.partEnds(id, refs.slice(at, at + 500));
-      expect(answer.over).toBe(true);
+      expect(answer).toMatchObject({ over: true, reason });
       asked.push(...answer.ends);
     }
     const inOrder = (ends: PartEnd[]) => ends.toSorted((a, b) => (a.ref < b.ref ? -1 : 1));
     expect(inOrder(asked)).toEqual(inOrder(told));
-    const [reason, ...more] = this.oversOf(id);
-    expect(more).toEqual([]);
     return reason!;
   }
 

@@ -32,7 +32,7 @@ export const PROJECT = 'acme';
 /** Who asks for what the tests ask for. */
 export const USER = '01890000-0000-7000-8000-000000000001';
 
-type Asked = WorkItem<typeof commandWork.request>;
+export type Asked = WorkItem<typeof commandWork.request>;
 
 interface DeploymentOfTest {
   id: string;
@@ -221,7 +221,12 @@ export class RunningPlanner {
 
   /** Tells of commands that they are held, or of their devices that they are back. */
   async step(job_id: string, items: readonly Asked[], step: WorkItem<typeof jobWork.step>['step']): Promise<void> {
-    const steps = items.map(({ command_id, ref }) => ({ command_id, ref, step }));
+    const steps = items.map(({ command_id, ref, turn }) => ({
+      command_id,
+      ref,
+      step,
+      ...(turn !== undefined && { turn }),
+    }));
     await this.service.ask(jobWork.step, { project_id: PROJECT, head: { request_id: job_id }, items: steps });
   }
 
