@@ -10,6 +10,7 @@ import {
   MAX_LISTED_GROUPS,
   MAX_TASK_DATA,
   nestsTooDeep,
+  renamed,
   TARGETS_OF,
   type JsonObject,
   type NewJob,
@@ -102,12 +103,14 @@ export class JobCreate {
 
   private async checkTargets(
     project_id: string,
-    { job_content: content }: NewJob,
+    { job_content: content, rollout }: NewJob,
   ): Promise<{ id: string; name: string }[]> {
     const { target_type, targets, target_query } = content;
     if (target_query) {
       const any = await this.matches(project_id, content);
-      if (!any) throw invalid('target_query', `matches no ${target_type === 'deployment' ? 'deployment' : 'device'}`);
+      // Those that match later join by then.
+      if (!any && rollout?.membership !== 'continuous')
+        throw invalid('target_query', `matches no ${target_type === 'deployment' ? 'deployment' : 'device'}`);
       return [];
     }
     if (target_type === 'node_group') return this.groups(project_id, targets!);
@@ -126,9 +129,13 @@ export class JobCreate {
     { target_type, target_query: query }: NewJob['job_content'],
   ): Promise<boolean> {
     const request = { project_id, query: query!, limit: 1 };
-    if (target_type === 'deployment')
-      return (await this.rpc.call(deployments.resolveDeployments, request)).deployments.length > 0;
-    return (await this.rpc.call(deviceState.resolve, request)).devices.length > 0;
+    try {
+      if (target_type === 'deployment')
+        return (await this.rpc.call(deployments.resolveDeployments, request)).deployments.length > 0;
+      return (await this.rpc.call(deviceState.resolve, request)).devices.length > 0;
+    } catch (error) {
+      throw renamed(error, 'query', 'job_content.target_query');
+    }
   }
 
   private async known(project_id: string, target_type: string, ids: string[]): Promise<string[]> {

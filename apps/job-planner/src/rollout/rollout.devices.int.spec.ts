@@ -53,7 +53,7 @@ describe('a retry by a rule', () => {
     await planner.answer(id, again, 'TIMEOUT', 'never_contacted', { sent: false });
     await planner.progressed(id, { timed_out: 1 });
     await planner.answer(id, items.slice(1));
-    expect((await planner.reached(id, 'Stopped')).reason).toBe('stop rule 1: 1 devices did not succeed');
+    expect((await planner.reached(id, 'Stopped')).reason).toBe('stop rule 1: 1 device did not succeed');
     await rollouts.exact(id);
   });
 

@@ -188,6 +188,15 @@ describe('a rollback', () => {
     return (await planner.job(id)).rollback_job_id!;
   };
 
+  it('given that no device was changed, then there is nothing to bring back, which is no failure', async () => {
+    const nodes = planner.nodes(1);
+    const id = await upgrade({ abort: [{ outcome: 'rejected', count: 1, action: 'rollback' }] }, nodes);
+    await planner.answer(id, await planner.askedFor(id, 1), 'FAILURE', '', { code: 'rejected' });
+    const rollback = await rollbackOf(id);
+    expect((await planner.job(id)).reason).toBe('stop rule 1: 1 device came to rejected');
+    expect((await planner.reached(rollback, 'Successful')).reason).toBe('nothing was to be brought back');
+  });
+
   it('given a rule that asks for it, then every device that was changed, or may have been, goes back to what it had', async () => {
     const nodes = planner.nodes(10);
     for (const [index, node] of nodes.entries()) planner.reported.set(node, `1.${index}.0`);

@@ -34,7 +34,9 @@ function badOf(outcome: NonNullable<StopRule['outcome']>, tally: Tally): number 
 /** A rule in words: `2 % of the finished devices came to failed`. */
 export function ruleInWords({ base = 'finished', outcome = 'any', percent, count }: StopRule): string {
   const what = outcome === 'any' ? 'did not succeed' : `came to ${outcome}`;
-  return count === undefined ? `${percent} % of the ${base} devices ${what}` : `${count} devices ${what}`;
+  return count === undefined
+    ? `${percent} % of the ${base} devices ${what}`
+    : `${count} ${count === 1 ? 'device' : 'devices'} ${what}`;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { DomainError, type PipelineRun, type pipelineRuns, type RpcRequest } from '@muster/contracts';
+import { DomainError, invalidField, type PipelineRun, type pipelineRuns, type RpcRequest } from '@muster/contracts';
 import { Journal } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
@@ -35,7 +35,7 @@ export class RunStart {
       const pipeline = await this.runs.lockPipeline(tx, pipeline_id);
       if (!pipeline) throw new DomainError('not_found', `no pipeline ${pipeline_id}`);
       if (await this.runs.lock(tx, id)) return;
-      if (!pipeline.is_active) throw new DomainError('invalid', 'the pipeline is not active');
+      if (!pipeline.is_active) throw invalidField('is_active', 'is false: the pipeline is not to be started');
       await this.pipelines.refuseOpenRun(tx, project_id, pipeline_id);
       await tx.create(
         pipelineRunTable,
