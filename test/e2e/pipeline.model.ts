@@ -289,6 +289,7 @@ export class RunModel extends Thing<RunState> {
   waits = false;
   private wish: 'run' | 'cancelled' | 'timeout' = 'run';
   private promoted = 0;
+  private reason = '';
 
   /** @param held the status in which it stays until it is let go */
   constructor(
@@ -363,7 +364,8 @@ export class RunModel extends Thing<RunState> {
     if (this.wish !== 'run') return this.stopAs(this.wish);
     if (this.is('pending', 'queued')) return this.enter(this.is('pending') ? 'queued' : 'processing');
     if (this.is('processing')) return this.enter(this.stages.length === 0 ? 'invalid' : 'running');
-    return this.is('running') && this.goOn();
+    if (this.is('running')) return this.goOn();
+    return this.is('waiting') && this.waitOn();
   }
 
   private enter(to: RunState): true {
@@ -379,21 +381,32 @@ export class RunModel extends Thing<RunState> {
     return this.enter(as);
   }
 
+  /** What it waited for may be gone: a stage that it waited before was cancelled. */
+  private waitOn(): boolean {
+    const { place } = this;
+    return (place < 0 || this.reasonBefore(place) !== this.reason) && this.enter('running');
+  }
+
+  /** Why the stage at this place does not begin; undefined where it does. */
+  private reasonBefore(place: number): 'stopped' | 'paused' | `promotion of ${number}` | undefined {
+    const before = this.stages.slice(0, place);
+    if (before.some((stage) => !stage.is('success') && stage.shape.on_failure === 'stop')) return 'stopped';
+    if (this.waits) return 'paused';
+    const manual = before.findLastIndex(({ shape }) => shape.promotion === 'manual');
+    return manual >= this.promoted ? `promotion of ${manual}` : undefined;
+  }
+
   private goOn(): boolean {
     const { place } = this;
     const stage = this.stages[place];
     if (!stage) return this.enter('complete');
     if (stage.isActive) return false;
-    const before = this.stages[place - 1];
-    if (before && !before.is('success') && before.shape.on_failure === 'stop') {
-      for (const one of this.stages) if (one.is('pending')) one.move('cancelled');
-      return true;
-    }
-    if (this.waits || (before?.shape.promotion === 'manual' && this.promoted < place)) {
-      this.waits = false;
-      return this.enter('waiting');
-    }
-    stage.start();
-    return true;
+    const reason = this.reasonBefore(place);
+    if (reason === 'stopped') for (const one of this.stages) if (one.is('pending')) one.move('cancelled');
+    if (reason === 'stopped') return true;
+    if (!reason) stage.start();
+    if (!reason) return true;
+    this.reason = reason;
+    return this.enter('waiting');
   }
 }

@@ -14,6 +14,7 @@ export interface LockedRun {
   id: string;
   state: RunState;
   wish: RunWish;
+  reason: string;
   waits: boolean;
   promoted: number;
   pipeline_id: string;
@@ -58,7 +59,7 @@ export class RunStore {
   /** Locks the run until the transaction ends: everything that moves it does this first. */
   async lock(tx: Tx, id: string): Promise<LockedRun | undefined> {
     const [run] = await tx.query<LockedRun & Record<string, unknown>>(
-      `SELECT id, state, wish, waits, promoted, pipeline_id, traceparent, deadline <= clock_timestamp() AS late
+      `SELECT id, state, wish, reason, waits, promoted, pipeline_id, traceparent, deadline <= clock_timestamp() AS late
        FROM pipeline_run WHERE project_id = $1 AND id = $2 FOR UPDATE`,
       [tx.project, id],
     );
