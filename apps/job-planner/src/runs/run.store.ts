@@ -260,10 +260,11 @@ export class RunStore {
     return rows;
   }
 
-  /** The rollouts of this run's stages whose time is up. */
+  /** The stages of this run whose time is up, and whose rollout nobody has stopped. */
   async lateStages({ project_id, id }: RunnerKey): Promise<string[]> {
     const rows = await this.dataSource.query<{ id: string }[]>(
-      `SELECT id FROM stage_run WHERE project_id = $1 AND pipeline_run_id = $2 AND deadline <= now() AND ending IS NULL`,
+      `SELECT s.id FROM stage_run s JOIN rollout r USING (project_id, id)
+       WHERE s.project_id = $1 AND s.pipeline_run_id = $2 AND s.deadline <= now() AND r.wish <> 'cancel'`,
       [project_id, id],
     );
     return rows.map((row) => row.id);
