@@ -172,7 +172,11 @@ export class StageFamily implements Family {
       return { id: standing.get(ref)!.target_run_id, command_status: COMMAND_STATUS.succeeded, reason, code };
     });
     await this.runs.complete(tx, runs, 'success');
-    const parts = done.map(({ ref }) => standing.get(ref)!).filter(({ next_state }) => next_state === 'pending');
+    // Of a stage that is being stopped nothing begins, also where the cancel of a device's command has yet to come.
+    const isStopped = rollout.row.wish === 'cancel';
+    const parts = isStopped
+      ? []
+      : done.map(({ ref }) => standing.get(ref)!).filter(({ next_state }) => next_state === 'pending');
     const running = parts.filter(({ state }) => state === 'Running');
     const waiting = parts.filter(({ state }) => state === 'Waiting');
     if (running.length > 0) await this.next(tx, rollout, running);
