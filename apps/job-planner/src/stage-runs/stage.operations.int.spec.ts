@@ -30,4 +30,29 @@ describe('the operations of a device', () => {
     ]);
     expect((await askedFor(one, 1, 0)).items).toEqual([]);
   });
+
+  it.each(['is at work', 'is taken for offline'])(
+    'given a window, and a device that %s, then it has the whole of offline_seconds to come for each of them',
+    async (where) => {
+      const clock = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString().slice(11, 16);
+      const rollout = { window: { start: clock(-1), end: clock(1), timezone: 'UTC' } };
+      const run = await startRun(await pipelineOf([{ name: 'one', rollout }], running.planner.nodes(1), ['A', 'B']));
+      const [one] = (await stageRuns(run)) as [StageRun];
+      const a = await askedFor(one, 0, 1);
+      if (where === 'is taken for offline') {
+        await running.planner.step(a.operation, a.items, 'HELD');
+        await expect.poll(async () => (await stageRuns(run))[0]!.progress!.offline).toBe(1);
+      }
+      await running.planner.service.query(`UPDATE stage_device SET contact_by = now() WHERE stage_run_id = $1`, [
+        one.id,
+      ]);
+      await running.planner.answer(a.operation, a.items);
+      const b = await askedFor(one, 1, 1);
+      expect(Date.parse(b.items[0]!.expires_at!)).toBeGreaterThan(Date.now());
+      await running.planner.answer(b.operation, b.items, 'TIMEOUT', 'never_contacted', { sent: false });
+      const again = await askedFor(one, 1, 2);
+      await running.planner.answer(b.operation, again.items.slice(1));
+      await reached(run, 'success');
+    },
+  );
 });
