@@ -20,7 +20,7 @@ import { RunRead } from '../runs/run.read.js';
 import { TargetRunMoves } from '../target-runs/target-run.moves.js';
 import { StageRunEntity } from './stage-run.entity.js';
 import { stageRunLifecycle } from './stage-run.lifecycle.js';
-import { StageTargets } from './stage.targets.js';
+import { LISTED, StageTargets } from './stage.targets.js';
 
 type Contracts = typeof pipelineRuns;
 type TargetRunKey = RpcRequest<Contracts['getTargetRun']>;
@@ -61,7 +61,7 @@ export class StageAct {
     const stage = await this.dataSource.getRepository(StageRunEntity).findOneBy({ project_id, id: stage_run_id });
     if (!stage) throw new DomainError('not_found', `no stage run ${stage_run_id}`);
     const [listed] = await this.dataSource.query<{ id: string; device_id: string; device_alias: string }[]>(
-      `SELECT id, device_id, device_alias FROM target WHERE project_id = $1 AND pipeline_id = $2 AND id = $3`,
+      `SELECT t.id, t.device_id, t.device_alias FROM ${LISTED} WHERE t.project_id = $1 AND t.pipeline_id = $2 AND t.id = $3`,
       [project_id, stage.pipeline_id, target_id],
     );
     const wanted = listed ?? { id: target_id, device_id: target_id, device_alias };

@@ -1,6 +1,7 @@
-import type { StageRun } from '@muster/contracts';
+import { pipelineRuns, type StageRun } from '@muster/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RunningPipelines } from '../testing/running-pipelines.js';
+import { ADA, RunningPipelines } from '../testing/running-pipelines.js';
+import { PROJECT } from '../testing/running-planner.js';
 import { runsOf } from '../testing/runs-of-test.js';
 
 let running: RunningPipelines;
@@ -10,7 +11,31 @@ beforeAll(async () => {
 });
 afterAll(() => running.planner.service.stop());
 
-const { pipelineOf, startRun, stageRuns, targetRuns, reached, askedFor } = runsOf(() => running);
+const { pipelineOf, startRun, setRun, stageRuns, targetRuns, reached, askedFor } = runsOf(() => running);
+
+describe('the devices of a stage', () => {
+  it('given that a target list is deleted, then none of its devices is worked on, however long their removal takes', async () => {
+    const stages = [{ name: 'one' }, { name: 'two', promotion: 'manual' as const }, { name: 'three' }];
+    const pipeline = await pipelineOf(stages, running.planner.nodes(1));
+    const run = await startRun(pipeline);
+    const [one, two] = (await stageRuns(run)) as [StageRun, StageRun];
+    const [target] = await running.planner.service.query<{ id: string }>(
+      `SELECT id FROM target WHERE pipeline_id = $1`,
+      [pipeline],
+    );
+    const first = await askedFor(one, 0, 1);
+    await running.planner.answer(first.operation, first.items);
+    const second = await askedFor(two, 0, 1);
+    await running.planner.service.query(`DELETE FROM target_list WHERE pipeline_id = $1`, [pipeline]);
+    const asked = { project_id: PROJECT, stage_run_id: two.id, target_id: target!.id, by: ADA };
+    await expect(running.call(pipelineRuns.addTargetRuns, asked)).rejects.toMatchObject({ kind: 'invalid' });
+    await running.planner.answer(second.operation, second.items);
+    await reached(run, 'waiting');
+    await setRun(run, 'running');
+    await reached(run, 'failure');
+    expect((await stageRuns(run))[2]).toMatchObject({ status: 'invalid', reason: 'no device to work on' });
+  });
+});
 
 describe('the operations of a device', () => {
   it('given a device that succeeds after its stage was cancelled, and before its own command was, then it does not begin what follows', async () => {
