@@ -6,9 +6,10 @@ export const SMALL_WORLD = `
   CREATE TABLE job_planner.job (project_id text, id uuid, job_name text, state text, version int, tasks_deleted_at timestamptz);
   CREATE TABLE job_planner.rollout (project_id text, id uuid, pending int DEFAULT 0, offline int DEFAULT 0, in_flight int DEFAULT 0,
     stopping int DEFAULT 0, succeeded int DEFAULT 0, failed int DEFAULT 0, timed_out int DEFAULT 0, never_contacted int DEFAULT 0,
-    rejected int DEFAULT 0, unknown int DEFAULT 0, cancelled int DEFAULT 0, told int DEFAULT 0);
+    rejected int DEFAULT 0, unknown int DEFAULT 0, cancelled int DEFAULT 0, told int DEFAULT 0,
+    waves jsonb DEFAULT '[{"from": 0, "to": 1, "succeeded": 1, "lost": 0, "left_out": 0, "offline": 0}]');
   CREATE TABLE job_planner.job_task (project_id text, id uuid, job_id uuid, target_id uuid, command_id uuid, state text, version int,
-    waits_for text DEFAULT '', outcome text DEFAULT 'succeeded');
+    waits_for text DEFAULT '', outcome text DEFAULT 'succeeded', place int DEFAULT 0);
   CREATE TABLE command_dispatcher.command (project_id text, id uuid, ref uuid, device_id uuid, state text, version int, fence int, code text,
     reason text, cancel_requested boolean, state_at timestamptz, deadline timestamptz, expires_at timestamptz, request_id uuid, by_user boolean,
     attempt int);
@@ -25,9 +26,9 @@ export const SMALL_WORLD = `
   CREATE TABLE job_planner.pipeline_run (project_id text, id uuid, pipeline_name text, state text, version int);
   CREATE TABLE job_planner.stage_run (project_id text, id uuid, pipeline_run_id uuid, state text, version int);
   CREATE TABLE job_planner.stage_device (project_id text, id uuid, stage_run_id uuid, target_id uuid, state text, version int,
-    waits_for text DEFAULT '', outcome text DEFAULT 'succeeded');
+    waits_for text DEFAULT '', outcome text DEFAULT 'succeeded', place int DEFAULT 0);
   CREATE TABLE job_planner.operation_part (project_id text, id uuid, operation_id uuid, state text, version int, waits_for text DEFAULT '',
-    outcome text DEFAULT 'succeeded');
+    outcome text DEFAULT 'succeeded', place int DEFAULT 0);
   CREATE TABLE job_planner.target_run (project_id text, id uuid, stage_run_id uuid, stage_device_id uuid, step int, state text, version int,
     command_id uuid, command_status text);
   CREATE TABLE device_state.drift (id uuid, state text, version int);

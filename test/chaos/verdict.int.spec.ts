@@ -153,6 +153,18 @@ describe('the verdicts', () => {
     [4, 'jobs with a wrong in_flight', `UPDATE job_planner.rollout SET in_flight = 1`],
     [4, 'stage runs with a wrong succeeded', `UPDATE job_planner.rollout SET succeeded = 2`],
     [4, 'rollouts of operations with a wrong succeeded', `UPDATE job_planner.rollout SET succeeded = 2`],
+    ...['jobs', 'stage runs', 'rollouts of operations'].flatMap((what): [number, string, string][] => [
+      [
+        4,
+        `waves of ${what} with a wrong size`,
+        `UPDATE job_planner.rollout SET waves = jsonb_set(waves, '{0,to}', '2')`,
+      ],
+      [
+        4,
+        `waves of ${what} with a wrong lost`,
+        `UPDATE job_planner.rollout SET waves = jsonb_set(waves, '{0,lost}', '1')`,
+      ],
+    ]),
     [4, 'command requests with a wrong SUCCESS', `UPDATE command_dispatcher.request_count SET "SUCCESS" = 2`],
     [4, 'operations with a wrong count of SUCCESS', `UPDATE device_state.operation SET in_success = 2`],
     [4, 'lanes that hold', `UPDATE command_dispatcher.lane SET in_flight = '${COMMAND}'`],

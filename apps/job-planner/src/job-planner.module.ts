@@ -10,6 +10,7 @@ import { JobStore } from './jobs/job.store.js';
 import { JobTargets } from './jobs/job.targets.js';
 import { JobsRpc } from './jobs/jobs.rpc.js';
 import { OperationFamily } from './operations/operation.family.js';
+import { OperationPartsWork } from './operations/operation-parts.work.js';
 import { OperationRolloutsRpc } from './operations/operation-rollouts.rpc.js';
 import { OperationForecast } from './operations/operation.forecast.js';
 import { PipelinesModule } from './pipelines/pipelines.module.js';
@@ -54,7 +55,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
 
 @Module({
   imports: [PipelinesModule],
-  controllers: [JobsRpc, RunsRpc, OperationRolloutsRpc, ApprovalsRpc, RolloutWork, TimelineRpc, WaitingRpc],
+  controllers: [JobsRpc, RunsRpc, OperationRolloutsRpc, OperationPartsWork, ApprovalsRpc, RolloutWork, TimelineRpc, WaitingRpc],
   providers: [
     Approvals,
     RolloutStore,

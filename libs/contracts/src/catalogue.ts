@@ -11,7 +11,12 @@ import type { EntityContract } from './entity.js';
 import { jobEntity, jobPlanner, jobProgress, jobTaskEntity, jobWork } from './job-planner.js';
 import type { NoticeContract } from './notice.js';
 import { deviceOperationEntity, operationEntity, operations, operationWork } from './operations.js';
-import { operationPartEntity, operationRollouts, operationRolloutWork } from './operation-rollout.js';
+import {
+  operationPartEntity,
+  operationPartWork,
+  operationRollouts,
+  operationRolloutWork,
+} from './operation-rollout.js';
 import { pipelineRpcs } from './pipelines.js';
 import {
   pipelineRunEntity,
@@ -83,4 +88,5 @@ export const works: readonly WorkContract[] = [
   ...Object.values<WorkContract>(jobWork),
   ...Object.values<WorkContract>(operationWork),
   ...Object.values<WorkContract>(operationRolloutWork),
+  ...Object.values<WorkContract>(operationPartWork),
 ];

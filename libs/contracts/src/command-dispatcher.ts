@@ -235,4 +235,6 @@ export const StepItem = {
   command_id: Uuid,
   ref: Uuid,
   step: Type.Enum(['QUEUED', 'INITIATED', 'ACKNOWLEDGED', 'INPROGRESS', 'HELD', 'REACHABLE']),
+  /** Of HELD and REACHABLE, the `turn` under which the command is held: said of an earlier one, it is no longer so. */
+  turn: Type.Optional(Type.Integer({ minimum: 0 })),
 };

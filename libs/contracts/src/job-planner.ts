@@ -193,6 +193,11 @@ export const jobPlanner = {
 
 /** Work for job-planner: what the commands of its rollouts came to, and how their devices' being out of reach holds them up. */
 export const jobWork = {
-  outcome: defineWork('job-planner', 'outcome', OutcomeHead, OutcomeItem),
+  outcome: defineWork('job-planner', 'outcome', OutcomeHead, {
+    ...OutcomeItem,
+    shown: Type.Optional(
+      Type.Boolean({ description: 'false: the device said that it succeeded, and its report did not show it in time' }),
+    ),
+  }),
   step: defineWork('job-planner', 'step', StepHead, StepItem),
 } as const;

@@ -29,9 +29,6 @@ export const PART_ENDS = [
   'cancelled',
 ] as const;
 
-/** The code of a FAILURE whose device said that it succeeded, and did not show it in time. */
-export const NOT_SHOWN = 'not_shown';
-
 const PartEnd = Type.Object({ ref: Uuid, end: Type.Enum([...PART_ENDS]), reason: Type.String() });
 export type PartEnd = Static<typeof PartEnd>;
 
@@ -117,4 +114,10 @@ export const operationRolloutWork = {
   ),
   /** These rollouts have no open part any more. `reason`: why not every device has had its turn; empty where all have. */
   over: defineWork('device-state', 'operation_rollout_over', {}, { operation_id: Uuid, reason: Type.String() }),
+} as const;
+
+/** What device-state asks of job-planner for the parts of a rollout, beside the outcomes of their commands. */
+export const operationPartWork = {
+  /** These were ended by the word of a user or a service: nothing of theirs is to be awaited or tried again, whatever their commands come to. */
+  ended: defineWork('job-planner', 'operation_part_ended', { operation_id: Uuid }, PartEnd.properties),
 } as const;

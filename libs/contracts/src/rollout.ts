@@ -76,6 +76,8 @@ export const RolloutWindow = Type.Object(
 
 /** How many devices are changed at once where a rollout does not say. */
 export const MAX_IN_FLIGHT = 1_000;
+/** The highest rate at which devices may begin: so many a minute. */
+export const MOST_RATE_PER_MINUTE = 10_000_000;
 /** How long a device may take where a rollout does not say: from dispatch, and to be contacted at all. */
 export const ROLLOUT_TIMEOUTS = { in_progress_seconds: 3_600, offline_seconds: 604_800 } as const;
 
@@ -84,11 +86,15 @@ export const Rollout = Type.Object(
   {
     waves: Type.Optional(Type.Array(Wave, { minItems: 1, maxItems: 64 })),
     max_in_flight: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: MAX_IN_FLIGHT })),
-    rate_per_minute: Type.Optional(Type.Number({ minimum: 0.01, maximum: 10_000_000 })),
+    rate_per_minute: Type.Optional(Type.Number({ minimum: 0.01, maximum: MOST_RATE_PER_MINUTE })),
     ramp: Type.Optional(
       Type.Object(
         {
-          base: Type.Number({ minimum: 0.01, maximum: 10_000_000, description: 'devices a minute at the start' }),
+          base: Type.Number({
+            minimum: 0.01,
+            maximum: MOST_RATE_PER_MINUTE,
+            description: 'devices a minute at the start',
+          }),
           factor: Type.Number({ minimum: 1, maximum: 100 }),
           after_succeeded: Devices,
         },

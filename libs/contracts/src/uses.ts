@@ -10,7 +10,7 @@ import { deviceCredentials } from './device-credentials.js';
 import { eventStream } from './entity.js';
 import { jobPlanner, jobWork } from './job-planner.js';
 import { operations, operationWork } from './operations.js';
-import { operationRollouts, operationRolloutWork } from './operation-rollout.js';
+import { operationPartWork, operationRollouts, operationRolloutWork } from './operation-rollout.js';
 import { pipelineRpcs } from './pipelines.js';
 import { pipelineRuns } from './pipeline-runs.js';
 import type { RpcContract } from './rpc.js';
@@ -42,7 +42,14 @@ export const uses: Readonly<Record<ServiceName, Uses>> = {
       operationRollouts.operationPartEnds,
       operationRollouts.planOperationRollout,
     ],
-    requests: [commandWork.presence, commandWork.request, commandWork.cancel, jobWork.outcome, jobWork.step],
+    requests: [
+      commandWork.presence,
+      commandWork.request,
+      commandWork.cancel,
+      jobWork.outcome,
+      jobWork.step,
+      operationPartWork.ended,
+    ],
     hears: ['hello', 'heartbeat', 'report'],
     tells: [],
   },

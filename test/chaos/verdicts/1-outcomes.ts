@@ -53,13 +53,15 @@ export const outcomes: Promised = {
             WHERE entity = 'device-operation' AND became IN ${ENDED} GROUP BY id HAVING count(*) > 1`,
     },
     {
-      // A success that no report has proven is a failure; what needs no command, or was cancelled before it, has none.
+      // A success that no report has proven is a failure; what needs no command, or was cancelled before it, has none: in a rollout it never began.
       what: 'device operations whose command came to something else',
       sql: `SELECT format('%s is %s, its command %s', d.id, d.state, coalesce(c.state, 'does not exist')) AS found
             FROM device_state.device_operation d
             LEFT JOIN command_dispatcher.command c ON c.project_id = d.project_id AND c.id = d.command_id
             WHERE d.command_id IS NOT NULL AND coalesce(c.state, 'CANCELLED') <> d.state
-              AND NOT (c.state = 'SUCCESS' AND d.state = 'FAILURE' AND d.wanted IS NOT NULL)`,
+              AND NOT (c.state = 'SUCCESS' AND d.state = 'FAILURE' AND d.wanted IS NOT NULL)
+              AND NOT (c.id IS NULL AND d.state = 'SUCCESS'
+                AND NOT EXISTS (SELECT FROM chaos.transition b WHERE b.id = d.id AND b.became = 'INITIATED'))`,
     },
     {
       what: 'device operations that ended otherwise than their part in the rollout',

@@ -17,6 +17,14 @@ const COUNTS: Record<string, string> = {
   cancelled: endedAs('cancelled'),
 };
 
+const OF_WAVES: Record<string, string> = {
+  size: 'true',
+  succeeded: `t.state = 'Successful'`,
+  lost: `t.state IN ('Failed', 'Timed_out')`,
+  left_out: `t.state = 'Stopped'`,
+  offline: COUNTS['offline']!,
+};
+
 /** What is rolled out, as long as its parts are kept. */
 const ROLLOUTS = [
   {
@@ -50,6 +58,20 @@ export const counters: Promised = {
               FROM job_planner.rollout r JOIN ${kept} CROSS JOIN LATERAL (
                 SELECT count(*) AS n FROM job_planner.${parts} t WHERE t.project_id = r.project_id AND t.${owner} = r.id AND ${condition}) counted
               WHERE r.${name} <> counted.n`,
+      })),
+    ),
+    ...ROLLOUTS.flatMap(({ what, kept, parts, owner }) =>
+      Object.entries(OF_WAVES).map(([name, condition]) => ({
+        what: `waves of ${what} with a wrong ${name}`,
+        sql: `SELECT format('a wave of %s has %s, counted %s', r.id, w.${name}, counted.n) AS found
+              FROM job_planner.rollout r JOIN ${kept}
+              CROSS JOIN LATERAL (
+                SELECT *, "to" - "from" AS size FROM jsonb_to_recordset(r.waves)
+                  AS wave("from" int, "to" int, succeeded int, lost int, left_out int, offline int)) w
+              CROSS JOIN LATERAL (
+                SELECT count(*) AS n FROM job_planner.${parts} t WHERE t.project_id = r.project_id AND t.${owner} = r.id
+                  AND t.place >= w."from" AND t.place < w."to" AND ${condition}) counted
+              WHERE w.${name} <> counted.n`,
       })),
     ),
     ...[

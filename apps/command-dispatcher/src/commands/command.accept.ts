@@ -187,7 +187,7 @@ export class CommandAccept {
     const held = created.filter((item) => isAway(lanes, item));
     await this.hold.tellHeld(
       tx,
-      held.map(({ command_id, ref }) => ({ id: command_id, ref, request_id, traceparent: null })),
+      held.map(({ command_id, ref, turn = 0 }) => ({ id: command_id, ref, request_id, traceparent: null, turn })),
     );
     const reached = repeated.filter((item) => lanes.has(item.device_id));
     await this.hold.askAgain(

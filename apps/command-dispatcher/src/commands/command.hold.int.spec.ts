@@ -241,6 +241,31 @@ describe('a held command that is asked for in turns', () => {
     await ask({ ...item, turn: 2 });
     await dispatcher.sentTo(item.device_id, 1);
   });
+
+  it('given that it is held once more, then each word says under which turn', async () => {
+    const device = dispatcher.device();
+    const [running, item] = [newItem(device), { ...newItem(device), turn: 1 }];
+    const { ask } = holding();
+    await ask(running);
+    await dispatcher.sentTo(device, 1);
+    await ask(item);
+    await dispatcher.presence(device, false);
+    await toldSteps(item.command_id, ['HELD']);
+    await dispatcher.presence(device, true);
+    await toldSteps(item.command_id, ['HELD', 'REACHABLE']);
+    await ask({ ...item, turn: 2 });
+    await vi.waitUntil(async () => (await dispatcher.command(item.command_id)).waits_for === 'in_flight');
+    await dispatcher.presence(device, false);
+    await toldSteps(item.command_id, ['HELD', 'REACHABLE', 'HELD']);
+    await ask({ ...item, turn: 3 });
+    await toldSteps(item.command_id, ['HELD', 'REACHABLE', 'HELD', 'HELD']);
+    await ask(item);
+    await toldSteps(item.command_id, ['HELD', 'REACHABLE', 'HELD', 'HELD', 'HELD']);
+    await dispatcher.presence(device, true);
+    await toldSteps(item.command_id, ['HELD', 'REACHABLE', 'HELD', 'HELD', 'HELD', 'REACHABLE']);
+    const told = steps.flatMap((batch) => batch.items.filter(({ command_id }) => command_id === item.command_id));
+    expect(told.flatMap(({ turn }) => turn ?? [])).toEqual([1, 1, 2, 3, 3, 3]);
+  });
 });
 
 describe('what it costs that commands may be held', () => {

@@ -1,6 +1,6 @@
 import type { Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
-import { CommandSteps, type Told } from './command.steps.js';
+import { CommandSteps, type ToldHeld } from './command.steps.js';
 import { HeldStore, type AskedAgain } from './held.store.js';
 
 /**
@@ -37,7 +37,7 @@ export class CommandHold {
   }
 
   /** Tells that these commands are held. */
-  async tellHeld(tx: Tx, commands: readonly Told[]): Promise<void> {
+  async tellHeld(tx: Tx, commands: readonly ToldHeld[]): Promise<void> {
     await this.steps.tellHold(tx, 'HELD', commands);
   }
 }

@@ -16,6 +16,11 @@ export interface Told {
   traceparent: string | null;
 }
 
+/** One that is held, and under which turn. */
+export interface ToldHeld extends Told {
+  turn: number;
+}
+
 /** The states that are steps. */
 const STATES: readonly string[] = ['QUEUED', 'INITIATED', 'ACKNOWLEDGED', 'INPROGRESS'] satisfies Step[];
 
@@ -47,7 +52,7 @@ export class CommandSteps {
   }
 
   /** Tells of these commands that they are held, or that their devices are back. */
-  async tellHold(tx: Tx, step: 'HELD' | 'REACHABLE', commands: readonly Told[]): Promise<void> {
+  async tellHold(tx: Tx, step: 'HELD' | 'REACHABLE', commands: readonly ToldHeld[]): Promise<void> {
     if (commands.length === 0) return;
     const requests = await this.facts.of(
       tx,
@@ -65,14 +70,16 @@ export class CommandSteps {
 /** One batch a request. */
 function send(
   tx: Tx,
-  steps: readonly (Told & { step: Step })[],
+  steps: readonly (Told & { step: Step; turn?: number })[],
   requests: ReadonlyMap<string, SharedRequest>,
   to: 'steps_to' | 'holds_to',
 ): void {
   for (const [request_id, ofRequest] of Map.groupBy(steps, (step) => step.request_id)) {
     const contract = bySubject.get(requests.get(request_id)?.terms[to] ?? '');
     if (!contract) continue;
-    const items = ofRequest.map(({ id, ref, step }) => ({ command_id: id, ref, step }));
+    const items = ofRequest.map(({ id, ref, step, turn }) => {
+      return { command_id: id, ref, step, ...(turn !== undefined && { turn }) };
+    });
     tx.work(contract, { request_id }, items, ofRequest[0]!.traceparent ?? undefined);
   }
 }

@@ -1,6 +1,6 @@
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
-import type { Told } from './command.steps.js';
+import type { ToldHeld } from './command.steps.js';
 
 /** A command that was asked for again, and whether its device is online. */
 export interface AskedAgain {
@@ -11,16 +11,16 @@ export interface AskedAgain {
 }
 
 /** A command that is held, whether its device is back or not. */
-export type Held = Told & { online: boolean };
+export type Held = ToldHeld & { online: boolean };
 
-const TOLD = 't.id, t.ref, t.request_id, t.traceparent';
+const TOLD = 't.id, t.ref, t.request_id, t.traceparent, t.turn';
 
 /** The statements on commands that are held. The lanes of their devices must be locked by the transaction. */
 @Injectable()
 export class HeldStore {
   /** Holds what no device was sent, of the queues of those of these devices that are offline. Gives what was not held before. */
-  async hold(tx: Tx, deviceIds: readonly string[]): Promise<Told[]> {
-    return tx.query<Told & Record<string, unknown>>(
+  async hold(tx: Tx, deviceIds: readonly string[]): Promise<ToldHeld[]> {
+    return tx.query<ToldHeld & Record<string, unknown>>(
       `UPDATE command t SET held = true
        FROM ${batch(['$2::uuid[]'], ['device_id'])} JOIN lane USING (project_id, device_id)
        WHERE NOT lane.online AND t.project_id = i.project_id AND t.device_id = i.device_id AND t.state = 'QUEUED'
@@ -31,8 +31,8 @@ export class HeldStore {
   }
 
   /** What is held of these devices. */
-  async held(tx: Tx, deviceIds: readonly string[]): Promise<Told[]> {
-    return tx.query<Told & Record<string, unknown>>(
+  async held(tx: Tx, deviceIds: readonly string[]): Promise<ToldHeld[]> {
+    return tx.query<ToldHeld & Record<string, unknown>>(
       `SELECT ${TOLD} FROM ${batch(['$2::uuid[]'], ['device_id'])} JOIN command t USING (project_id, device_id)
        WHERE t.held AND t.state IN ('QUEUED', 'SCHEDULED')`,
       [tx.project, deviceIds],

@@ -1,4 +1,4 @@
-import { commandWork, DomainError, type DeviceOperationReport } from '@muster/contracts';
+import { commandWork, DomainError, type DeviceOperationReport, type DeviceOperationState } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { isEnd } from '@muster/lifecycle';
 import { Injectable } from '@nestjs/common';
@@ -13,7 +13,7 @@ import { DeviceOperationMove } from './device-operation.move.js';
 import { DeviceOperationProof } from './device-operation.proof.js';
 import { DeviceOperationStore, type Standing } from './device-operation.store.js';
 import { wayTo } from './device-operation.way.js';
-import { endedAs, tellOutcomes } from './told.outcomes.js';
+import { tellEnded } from './told.outcomes.js';
 
 /** A device's part of an operation, as a path names it. */
 export interface PartKey {
@@ -53,8 +53,7 @@ export class DeviceOperationChange {
     await this.change(key, async (tx, operation, part) => {
       if (part.state === 'CANCELLED' || part.state === 'COMPLETED' || part.cancel_requested) return;
       refuseEnded(part);
-      if (part.command_id === null)
-        return this.move.walk(tx, operation.id, [{ id: part.id, way: ['CANCELLED'], reason }]);
+      if (part.command_id === null) return this.walk(tx, operation, part, ['CANCELLED'], reason);
       const stopping = await this.parts.requestCancel(tx, [part.id]);
       await this.operations.count(tx, operation.id, { stopping });
       this.cancelCommand(tx, operation, part, reason);
@@ -76,12 +75,9 @@ export class DeviceOperationChange {
       const way = wayTo(part.state, to);
       if (!way) return refuse([{ field: 'state', message: `${state} does not lie ahead of ${part.state}` }]);
       const why = reason ? `${service_id}: ${reason}` : service_id;
-      await this.move.walk(tx, operation.id, [{ id: part.id, way, reason: why }]);
+      await this.walk(tx, operation, part, way, why);
       const over = isEnd(deviceOperationLifecycle, to) || to === 'COMPLETED';
-      if (!over) return;
-      if (operation.rollout_state !== 'none' && part.command_id !== null && to !== 'COMPLETED')
-        tellOutcomes(tx, operation, [endedAs({ ref: part.id, command_id: part.command_id }, to, why)]);
-      if (part.state !== 'COMPLETED') this.cancelCommand(tx, operation, part, why);
+      if (over && part.state !== 'COMPLETED') this.cancelCommand(tx, operation, part, why);
     });
     if (state === 'COMPLETED') await this.proof.check(key.project_id, key.operation_id, [reported.id]);
   }
@@ -101,6 +97,18 @@ export class DeviceOperationChange {
     });
     this.runner.wake({ project_id: key.project_id, id: key.operation_id });
     return changed;
+  }
+
+  private async walk(
+    tx: Tx,
+    operation: LockedOperation,
+    { id }: Standing,
+    way: readonly DeviceOperationState[],
+    reason: string,
+  ): Promise<void> {
+    await this.move.walk(tx, operation.id, [{ id, way, reason }]);
+    const last = way.at(-1);
+    if (last && isEnd(deviceOperationLifecycle, last)) tellEnded(tx, operation, [{ ref: id, state: last, reason }]);
   }
 
   private cancelCommand(tx: Tx, operation: LockedOperation, { id, command_id }: Standing, reason: string): void {

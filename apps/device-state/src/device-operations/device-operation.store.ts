@@ -152,10 +152,30 @@ export class DeviceOperationStore {
     return row!.n;
   }
 
+  /** What these have to show is something else from now on; what their devices showed before proves nothing. */
+  async wantAnew(
+    tx: Tx,
+    parts: readonly { id: string; device_id: string; wanted: JsonObject | null }[],
+  ): Promise<void> {
+    if (parts.length === 0) return;
+    const ids = parts.map(({ id }) => id);
+    await tx.query(
+      `UPDATE device_operation t SET wanted = i.wanted
+       FROM ${batch(['$2::uuid[]', '$3::jsonb[]'], ['id', 'wanted'])} WHERE t.project_id = i.project_id AND t.id = i.id`,
+      [tx.project, ids, parts.map(({ wanted }) => JSON.stringify(wanted))],
+    );
+    await tx.query(
+      `UPDATE device t SET shown = t.shown - i.part::text
+       FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'part'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.shown ? i.part::text`,
+      [tx.project, parts.map(({ device_id }) => device_id), ids],
+    );
+  }
+
   /** Of these that await their proof, what was found is told; it is looked at again later, should nobody have heard. */
   async lookLater(tx: Tx, ids: readonly string[], seconds: number): Promise<void> {
     await tx.query(
-      `UPDATE device_operation t SET due_at = now() + make_interval(secs => $3)
+      `UPDATE device_operation t SET due_at = now() + make_interval(secs => $3), ask_at = coalesce(t.ask_at, ${FIRST_ASK_AT})
        FROM ${batch(['$2::uuid[]'], ['id'])} WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = 'COMPLETED'`,
       [tx.project, ids, seconds],
     );
@@ -227,7 +247,7 @@ export class DeviceOperationStore {
            SELECT id, row_number() OVER in_order AS place, coalesce(sum(octet_length(wanted::text)) OVER in_order, 0) AS bytes
            FROM (
              SELECT id, wanted FROM device_operation
-             WHERE project_id = $1 AND operation_id = $2 AND ${WITH_COMMAND} AND (ask_at <= now()) IS TRUE
+             WHERE project_id = $1 AND operation_id = $2 AND (${WITH_COMMAND} OR state = 'COMPLETED') AND (ask_at <= now()) IS TRUE
              ORDER BY id LIMIT ${BATCH_SIZE}
            ) silent WINDOW in_order AS (ORDER BY id)
          ) AS due

@@ -1,4 +1,4 @@
-import { commandWork, CONVERGE, type WorkHead, type WorkItem } from '@muster/contracts';
+import { BATCH_SIZE, commandWork, CONVERGE, type WorkHead, type WorkItem } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { isEnd } from '@muster/lifecycle';
 import { Injectable } from '@nestjs/common';
@@ -7,7 +7,6 @@ import {
   alreadyConverged,
   cancelHead,
   cancelItem,
-  CONVERGED,
   provisions,
   requestItem,
   rolloutHead,
@@ -18,7 +17,7 @@ import { DeviceOperationDispatch } from './device-operation.dispatch.js';
 import { DeviceOperationMove } from './device-operation.move.js';
 import { DeviceOperationProof } from './device-operation.proof.js';
 import { DeviceOperationStore, type Turn } from './device-operation.store.js';
-import { endedAs, shown, tellOutcomes } from './told.outcomes.js';
+import { shown, tellEnded, tellOutcomes } from './told.outcomes.js';
 
 type Head = WorkHead<typeof commandWork.request>;
 type Item = WorkItem<typeof commandWork.request>;
@@ -39,7 +38,8 @@ export class DeviceOperationTurn {
   ) {}
 
   async come(project: string, head: Head, items: readonly Item[]): Promise<void> {
-    for (let at = 0; at < items.length; at += PORTION) await this.portion(project, head, items.slice(at, at + PORTION));
+    const portion = head.command === CONVERGE ? PORTION : BATCH_SIZE;
+    for (let at = 0; at < items.length; at += portion) await this.portion(project, head, items.slice(at, at + portion));
   }
 
   private async portion(project: string, head: Head, items: readonly Item[]): Promise<void> {
@@ -55,12 +55,12 @@ export class DeviceOperationTurn {
       const found = new Map(turns.map((turn) => [turn.id, turn]));
       const by = Map.groupBy(items, (item) => judge(item, found.get(item.ref), operation));
       const with_ = (verdict: Verdict) => (by.get(verdict) ?? []).map((item) => ({ item, part: found.get(item.ref)! }));
-      const answered = with_('answer').map(({ item, part }) =>
-        endedAs(item, part?.state, part?.state === 'COMPLETED' ? CONVERGED : 'it had ended before its turn'),
-      );
-      tellOutcomes(tx, operation, answered);
+      const answered = with_('answer').map(({ item, part }) => {
+        return { ref: item.ref, state: part?.state, reason: 'it had ended before its turn' };
+      });
+      tellEnded(tx, operation, answered);
       await this.begin(tx, operation, head, with_('begin'));
-      const again = with_('try_again');
+      const again = await this.wantAnew(tx, operation, with_('try_again'));
       const looked = with_('look');
       // What awaits its proof by a service's word is told as the command of its turn.
       await this.parts.renew(tx, [...again, ...looked].map(commandOf));
@@ -70,6 +70,20 @@ export class DeviceOperationTurn {
       return looked.map(({ part }) => part.id);
     });
     await this.proof.check(project, head.request_id, done);
+  }
+
+  /** What a CONVERGE asks of a device that is tried again is what differs now. */
+  private async wantAnew(tx: Tx, operation: LockedOperation, all: readonly Asked[]): Promise<readonly Asked[]> {
+    if (operation.operation !== CONVERGE) return all;
+    const provision = provisions(operation);
+    const parts = all.map(({ item, part }) => {
+      return { item, part: { ...part, wanted: differenceOf(part.desired, part.reported, { provision }) } };
+    });
+    await this.parts.wantAnew(
+      tx,
+      parts.map(({ part }) => part),
+    );
+    return parts;
   }
 
   /** Of a CONVERGE, a device that is as it should be needs no command. */
@@ -121,11 +135,15 @@ const commandOf = ({ item, part }: Asked) => ({ id: part.id, command_id: item.co
 
 type Verdict = 'answer' | 'begin' | 'try_again' | 'ask_again' | 'stop' | 'look' | 'pass_over';
 
-/** What the turn of a device operation makes of it; `stop`: its cancel was lost; `look`: it awaits its proof; `pass_over`: it has come late. */
+/**
+ * What the turn of a device operation makes of it; `stop`: its cancel was lost; `look`: it awaits its proof; `pass_over`: it has come late, or asks for nothing.
+ */
 function judge(item: Item, part: Turn | undefined, { wish }: LockedOperation): Verdict {
   if (!part || isEnd(deviceOperationLifecycle, part.state)) return 'answer';
   if (turnOf(item) < part.turn) return 'pass_over';
   if (part.state === 'COMPLETED') return 'look';
+  // A service works on it, and says what comes of that.
+  if (part.command_id === null && part.state !== 'CREATED') return 'pass_over';
   if (part.command_id === item.command_id) return part.cancel_requested ? 'stop' : 'ask_again';
   if (part.cancel_requested || wish !== 'run') return 'answer';
   return part.state === 'CREATED' ? 'begin' : 'try_again';

@@ -17,7 +17,7 @@ import { DeviceOperationMove, type Walk } from './device-operation.move.js';
 import { DeviceOperationProof } from './device-operation.proof.js';
 import { DeviceOperationStore, type Standing } from './device-operation.store.js';
 import { wasSent, wayTo } from './device-operation.way.js';
-import { tellOutcomes } from './told.outcomes.js';
+import { tellEnded, tellOutcomes } from './told.outcomes.js';
 
 type Outcome = WorkItem<typeof operationWork.outcome>;
 type Step = WorkItem<typeof operationWork.step>;
@@ -131,6 +131,15 @@ export class DeviceOperationOutcomes {
       operation,
       items.filter((item): item is Outcome => 'status' in item && !isAwaited(item)),
     );
+    // It waits for another try, or has to hear first what its command came to: either way there is none after this.
+    const stopped = items.filter(
+      (item) => 'status' in item && item.status !== 'CANCELLED' && !isAwaited(item) && isStopping(item, standing),
+    );
+    tellEnded(
+      tx,
+      operation,
+      stopped.map(({ ref }) => ({ ref, state: 'CANCELLED', reason: 'cancelled' })),
+    );
     const steps = items.filter((item): item is Step => 'step' in item && REACH.includes(item.step));
     tx.work(jobWork.step, { request_id: operation.id }, steps, operation.traceparent ?? undefined);
   }
@@ -139,6 +148,12 @@ export class DeviceOperationOutcomes {
 /** Whether the device has yet to show what its command came to. */
 const awaitsProof = ({ status }: Outcome, operation: LockedOperation): boolean =>
   status === 'SUCCESS' && needsProof(operation);
+
+/** Whether this tells of the command of a device operation that is to be cancelled. */
+const isStopping = ({ ref, command_id }: Outcome, standing: ReadonlyMap<string, Standing>): boolean => {
+  const part = standing.get(ref);
+  return part?.command_id === command_id && part.cancel_requested && UNDERWAY.includes(part.state);
+};
 
 /** Whether this tells of the send of a command whose device operation was over by then, by a service's word. */
 const isSentInVain = (item: Outcome | Step, part: Standing | undefined): boolean =>

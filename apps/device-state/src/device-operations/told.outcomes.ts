@@ -1,33 +1,11 @@
-import { jobWork, NOT_SHOWN, type CommandOutcome, type DeviceOperationState, type WorkItem } from '@muster/contracts';
+import { jobWork, operationPartWork, type DeviceOperationState, type PartEnd, type WorkItem } from '@muster/contracts';
 import type { Tx } from '@muster/journal';
 import type { LockedOperation } from '../operations/operation.store.js';
 
 /** What a command of an operation with a rollout came to, as job-planner hears it, which says what that makes of the device. */
 export type ToldOutcome = WorkItem<typeof jobWork.outcome>;
 
-/** What a device operation that has ended by itself stands for, or that needs no command. */
-const OUTCOME_OF: Readonly<Partial<Record<DeviceOperationState, CommandOutcome>>> = {
-  COMPLETED: 'SUCCESS',
-  SUCCESS: 'SUCCESS',
-  FAILURE: 'FAILURE',
-  TIMEOUT: 'TIMEOUT',
-};
-
 type Named = Pick<ToldOutcome, 'command_id' | 'ref'>;
-
-/** Of one that has ended in a state, without its command; or that is not there. */
-export const endedAs = (
-  { command_id, ref }: Named,
-  state: DeviceOperationState | undefined,
-  reason: string,
-): ToldOutcome => ({
-  command_id,
-  ref,
-  status: (state && OUTCOME_OF[state]) ?? 'CANCELLED',
-  reason,
-  code: '',
-  sent: state === 'SUCCESS',
-});
 
 /** Of a device that is as it should be. */
 export const shown = ({ command_id, ref }: Named, reason: string, sent: boolean): ToldOutcome => ({
@@ -45,11 +23,34 @@ export const notShown = ({ command_id, ref }: Named, reason: string): ToldOutcom
   ref,
   status: 'FAILURE',
   reason,
-  code: NOT_SHOWN,
+  code: '',
   sent: true,
+  shown: false,
 });
 
 /** The operation is locked by the transaction, and has a rollout. */
 export function tellOutcomes(tx: Tx, { id, traceparent }: LockedOperation, outcomes: readonly ToldOutcome[]): void {
   tx.work(jobWork.outcome, { request_id: id }, outcomes, traceparent ?? undefined);
+}
+
+const END_OF: Readonly<Partial<Record<DeviceOperationState, PartEnd['end']>>> = {
+  SUCCESS: 'succeeded',
+  FAILURE: 'failed',
+  TIMEOUT: 'timed_out',
+};
+
+/** A device operation that a user or a service has ended, or wants ended; undefined: it is not there. */
+export interface EndedPart {
+  ref: string;
+  state: DeviceOperationState | undefined;
+  reason: string;
+}
+
+/** The same of parts for which no command is awaited any more; those that have not ended are cancelled. */
+export function tellEnded(tx: Tx, operation: LockedOperation, parts: readonly EndedPart[]): void {
+  if (operation.rollout_state === 'none') return;
+  const ends = parts.map(({ ref, state, reason }): PartEnd => {
+    return { ref, end: (state && END_OF[state]) ?? 'cancelled', reason };
+  });
+  tx.work(operationPartWork.ended, { operation_id: operation.id }, ends, operation.traceparent ?? undefined);
 }

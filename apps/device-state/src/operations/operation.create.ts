@@ -188,7 +188,7 @@ export class OperationCreate {
   }
 }
 
-function rolloutFaultsOf({ schedule_type, rollout }: NewOperation, now: number): FieldError[] {
+function rolloutFaultsOf({ operation, schedule_type, rollout }: NewOperation, now: number): FieldError[] {
   if (!rollout) return [];
   const faults = rolloutFaults(rollout, now, {
     at: 'rollout.',
@@ -196,6 +196,8 @@ function rolloutFaultsOf({ schedule_type, rollout }: NewOperation, now: number):
     noPause: 'an operation cannot be paused: cancel',
     noMembership: 'an operation has the devices that it resolved, so that none can join',
   });
+  if (operation === CONVERGE && rollout.evidence)
+    faults.push({ field: 'rollout.evidence', message: 'a CONVERGE is proven by the report of what it changed' });
   if (schedule_type !== 'WINDOW') return faults;
   const message = 'an operation with a rollout has its window there: give rollout.window, start_at and end_at';
   return [{ field: 'schedule_type', message }, ...faults];

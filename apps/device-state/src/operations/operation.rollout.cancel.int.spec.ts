@@ -1,4 +1,4 @@
-import { NOT_SHOWN, operations, type DeviceOperationReport, type Rollout } from '@muster/contracts';
+import { operations, type DeviceOperationReport, type Rollout } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PlannerOfTest } from '../testing/planner-of-test.js';
@@ -23,6 +23,9 @@ async function obeyStop(id: string, commands: readonly Asked[] = []): Promise<vo
   await planner.over(id, planner.stopsOf(id)[0]);
 }
 
+/** How job-planner calls the ends of device operations. */
+const WORDS = { SUCCESS: 'succeeded', FAILURE: 'failed', TIMEOUT: 'timed_out', CANCELLED: 'cancelled' } as const;
+
 /** That the operation has come to this end with nothing open, and that a turn that comes after is answered so. */
 async function nothingIsOpen(id: string, device: string, state: 'CANCELLED' | 'TIMEOUT'): Promise<void> {
   await running.reached(id, state);
@@ -34,7 +37,9 @@ async function nothingIsOpen(id: string, device: string, state: 'CANCELLED' | 'T
   const asked = running.asked(id).length;
   const late = { command_id: uuid(), device_id: device, ref: part.id, args: {}, turn: 9 };
   await planner.request(id, [late]);
-  expect((await planner.toldOf(id, late)).status).toBe(part.state);
+  await expect
+    .poll(() => planner.endedOf(id, late))
+    .toMatchObject({ end: WORDS[part.state as keyof typeof WORDS], reason: 'it had ended before its turn' });
   expect(running.asked(id)).toHaveLength(asked);
   expect(await running.part(id, device)).toEqual(part);
   await running.exact(id);
@@ -111,7 +116,7 @@ describe('the cancel of an operation with a rollout', () => {
     expect(new Set(running.cancelled(id))).toEqual(new Set([turn!.command_id]));
     const again = { ...turn!, command_id: uuid(), turn: 2 };
     await planner.request(id, [again]);
-    expect(await planner.toldOf(id, again)).toMatchObject({ status: 'CANCELLED' });
+    expect(await planner.endedOf(id, again)).toMatchObject({ end: 'cancelled' });
     expect(running.requests.filter((batch) => batch.head.request_id === id)).toHaveLength(1);
     await obeyStop(id, items);
     await nothingIsOpen(id, devices[0]!, 'CANCELLED');
@@ -154,9 +159,10 @@ describe('the cancel of one device', () => {
     const id = await planner.rollOut(devices);
     const turns = await planner.turns(id);
     expect((await running.cancelDevice(id, turns[0]!.device_id)).state).toBe('CANCELLED');
+    expect(await planner.endedOf(id, turns[0]!)).toMatchObject({ end: 'cancelled', reason: 'not this' });
     await planner.request(id, turns);
     const [item] = await planner.askedFor(id, turns.slice(1));
-    expect(await planner.toldOf(id, turns[0]!)).toMatchObject({ status: 'CANCELLED', sent: false });
+    expect(await planner.endedOf(id, turns[0]!)).toMatchObject({ end: 'cancelled' });
     await planner.end(id, turns.slice(0, 1), 'cancelled', 'it had ended before its turn');
     await running.answer(id, [item!]);
     await planner.end(id, turns.slice(1), 'succeeded');
@@ -185,7 +191,7 @@ describe('the cancel of one device', () => {
     await running.exact(id);
   });
 
-  it('given that it waits for another try, then that try is answered as cancelled, and it is', async () => {
+  it('given that it waits for another try, then job-planner hears so, and that try is answered as cancelled', async () => {
     const devices = await running.devices(1);
     const id = await planner.rollOut(devices);
     const [first] = await planner.begin(id);
@@ -193,9 +199,12 @@ describe('the cancel of one device', () => {
     await planner.toldOf(id, first!);
     await running.cancelDevice(id, devices[0]!);
     await vi.waitUntil(() => running.cancelled(id).length === 1);
+    // command-dispatcher tells once more what the command came to.
+    await running.answer(id, [first!], 'FAILURE', 'busy');
+    expect(await planner.endedOf(id, first!)).toMatchObject({ end: 'cancelled', reason: 'cancelled' });
     const again = { ...first!, command_id: uuid(), turn: 2 };
     await planner.request(id, [again]);
-    expect(await planner.toldOf(id, again)).toMatchObject({ status: 'CANCELLED' });
+    await expect.poll(() => planner.endedOf(id, again)).toMatchObject({ reason: 'it had ended before its turn' });
     await planner.end(id, [again], 'cancelled', 'was cancelled');
     await running.partReached(id, devices[0]!, 'CANCELLED');
     expect(running.asked(id)).toHaveLength(1);
@@ -251,7 +260,7 @@ describe('what a service reports of a device of a rollout', () => {
       await running.step(id, await planner.askedFor(id, items), 'INITIATED');
       await running.partReached(id, device, 'DISPATCHED');
       expect(await report(id, device, 'REBOOT', state)).toMatchObject({ state, reason: 'drift-service: seen' });
-      expect(await planner.toldOf(id, items[0]!)).toMatchObject({ status: state, reason: 'drift-service: seen' });
+      expect(await planner.endedOf(id, items[0]!)).toMatchObject({ end: WORDS[state], reason: 'drift-service: seen' });
       await vi.waitUntil(() => running.cancelled(id).length === 1);
       await planner.end(id, items, 'cancelled', 'too late');
       await planner.over(id);
@@ -265,7 +274,7 @@ describe('what a service reports of a device of a rollout', () => {
     const { id, device, items } = await begun();
     await report(id, device, 'REBOOT', 'SUCCESS');
     await planner.request(id, items);
-    expect(await planner.toldOf(id, items[0]!)).toMatchObject({ status: 'SUCCESS' });
+    expect(await planner.endedOf(id, items[0]!)).toMatchObject({ end: 'succeeded' });
     await planner.end(id, items, 'succeeded');
     await planner.over(id);
     await running.reached(id, 'SUCCESS');
@@ -308,7 +317,7 @@ describe('what a service reports of a device of a rollout', () => {
     await running.state.query(`UPDATE device_operation SET due_at = now() WHERE operation_id = $1`, [id]);
     await planner.request(id, items);
     await running.state.query(`UPDATE device_operation SET due_at = now() WHERE operation_id = $1`, [id]);
-    expect(await planner.toldOf(id, items[0]!)).toMatchObject({ status: 'FAILURE', code: NOT_SHOWN });
+    expect(await planner.toldOf(id, items[0]!)).toMatchObject({ status: 'FAILURE', shown: false });
     await planner.end(id, items, 'unknown', 'the report does not show it: v');
     await planner.over(id);
     await running.reached(id, 'FAILURE');

@@ -1,6 +1,7 @@
 import {
   DomainError,
   jobWork,
+  operationPartWork,
   operationRollouts,
   operationRolloutWork,
   type NewOperation,
@@ -35,12 +36,14 @@ export class PlannerOfTest {
   mood: 'well' | 'away' | 'mute' = 'well';
   private readonly outcomes;
   private readonly steps;
+  private readonly ended;
   private readonly known = new Map<string, Known>();
 
   constructor(private readonly running: RunningOperations) {
     const { service } = running.state;
     this.outcomes = service.hear(jobWork.outcome);
     this.steps = service.hear(jobWork.step);
+    this.ended = service.hear(operationPartWork.ended);
     service.answer(operationRollouts.startOperationRollout, (start) => this.answer(() => this.starts.push(start), {}));
     service.answer(operationRollouts.stopOperationRollout, (stop) => this.answer(() => this.stops.push(stop), {}));
     service.answer(operationRollouts.operationPartEnds, ({ id, refs }) => {
@@ -175,6 +178,12 @@ export class PlannerOfTest {
 
   async toldOf(id: string, { command_id }: Pick<Turn, 'command_id'>): Promise<Outcome> {
     return vi.waitUntil(() => this.told(id).find((one) => one.command_id === command_id));
+  }
+
+  /** What it was told of parts that users or services have ended, once for each. */
+  async endedOf(id: string, { ref }: Pick<Turn, 'ref'>): Promise<PartEnd> {
+    const told = () => this.ended.filter((batch) => batch.head.operation_id === id).flatMap((batch) => batch.items);
+    return vi.waitUntil(() => told().findLast((one) => one.ref === ref));
   }
 
   /** The steps of commands that it was told, each as its command and the step. */

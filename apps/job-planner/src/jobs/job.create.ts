@@ -22,9 +22,11 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
+import { checkWaveQueries } from '../rollout/wave.queries.js';
 import { JobEntity } from './job.entity.js';
 import { COMMAND_OF } from './job.family.js';
 import { jobTable } from './job.table.js';
+import { JobTargets, soughtBy } from './job.targets.js';
 
 const LOOK_UP = 500;
 /** Most ids that an error lists. */
@@ -46,6 +48,7 @@ export class JobCreate {
     private readonly rpc: RpcClient,
     private readonly rollouts: RolloutStore,
     private readonly wake: RolloutWake,
+    private readonly targets: JobTargets,
   ) {}
 
   /** @throws DomainError `invalid` naming the field; nothing is created then. Asked again with the same id it gives the job that exists. */
@@ -91,7 +94,10 @@ export class JobCreate {
    */
   async check(project_id: string, job: NewJob): Promise<{ id: string; name: string }[]> {
     checkContent(job);
-    return this.checkTargets(project_id, job);
+    const groups = await this.checkTargets(project_id, job);
+    const sought = soughtBy(project_id, job, groups);
+    await checkWaveQueries(job.rollout ?? {}, (query) => this.targets.find(sought, query, '', 1));
+    return groups;
   }
 
   private async checkTargets(

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { RolloutForecast } from '../rollout/rollout.forecast.js';
 import { JobCreate } from './job.create.js';
 import { COMMAND_OF } from './job.family.js';
-import { JobTargets } from './job.targets.js';
+import { JobTargets, soughtBy } from './job.targets.js';
 
 /** Says what a job would do. */
 @Injectable()
@@ -17,9 +17,8 @@ export class JobForecast {
   /** @throws DomainError `invalid` naming the field, as a create of it. */
   async of(project_id: string, job: NewJob): Promise<RolloutPlan> {
     const target_groups = await this.creation.check(project_id, job);
-    const { job_name, job_type, job_content, rollout = {} } = job;
-    const { target_type, targets: target_ids = null, target_query = null } = job_content;
-    const sought = { project_id, job_name, job_type, target_type, target_ids, target_query, target_groups };
+    const { job_type, rollout = {} } = job;
+    const sought = soughtBy(project_id, job, target_groups);
     return this.forecast.of({
       project_id,
       spec: rollout,

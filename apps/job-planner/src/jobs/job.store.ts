@@ -13,9 +13,10 @@ export type Standing = Pick<JobEntity, 'state' | 'tasks_deleted_at' | 'rollback_
 /** The statements on jobs that are no transition. The rollout of the job is locked. */
 @Injectable()
 export class JobStore {
+  /** Locks the job as well: that its tasks are given up is noted of the job alone. */
   async status(tx: Tx, id: string): Promise<Standing | undefined> {
     const [job] = await tx.query<Standing>(
-      `SELECT state, tasks_deleted_at, rollback_job_id FROM job WHERE project_id = $1 AND id = $2`,
+      `SELECT state, tasks_deleted_at, rollback_job_id FROM job WHERE project_id = $1 AND id = $2 FOR UPDATE`,
       [tx.project, id],
     );
     return job;

@@ -1,7 +1,8 @@
+import { jobPlanner } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
-import { RunningPlanner } from '../testing/running-planner.js';
+import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
 
 let planner: RunningPlanner;
 let rollouts: RolloutsOfTest;
@@ -94,5 +95,25 @@ describe('targets', () => {
   it('given a rollout that cannot be, then its field is named', async () => {
     await expect(rollouts.start(1, { waves: [{ percent: 10 }] })).rejects.toThrow('rollout.waves.0.percent');
     await expect(rollouts.start(1, { membership: 'continuous' })).rejects.toThrow('rollout.membership');
+  });
+
+  it('given a wave of a group that is not there, then its field is named, however the targets are told, also by a plan', async () => {
+    const nodes = planner.nodes(2);
+    const group = uuid();
+    planner.groups.set(group, nodes);
+    const rollout = { waves: [{ count: 1 }, { query: { and: [{ group: uuid() }] } }, {}] };
+    const field = 'rollout.waves.1.query.and.0.group';
+    const named = { kind: 'invalid', details: { errors: [{ field }] } };
+    for (const told of [
+      { target_type: 'node' as const, targets: nodes },
+      { target_type: 'node' as const, target_query: { group } },
+      { target_type: 'node_group' as const, targets: [group] },
+    ]) {
+      const job = { job_content: { ...told, task_data: '{}' }, rollout };
+      await expect(planner.create([], job)).rejects.toMatchObject(named);
+      const planned = { job_name: 'aaa', job_type: 'deployment_deploy' as const, ...job };
+      const request = { project_id: PROJECT, job: planned };
+      await expect(planner.service.call(jobPlanner.planJob, request)).rejects.toMatchObject(named);
+    }
   });
 });

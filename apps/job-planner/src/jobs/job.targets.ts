@@ -6,6 +6,7 @@ import {
   type DeviceQuery,
   type JobType,
   type JsonObject,
+  type NewJob,
 } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
@@ -22,6 +23,16 @@ export type Sought = Pick<
   'project_id' | 'job_name' | 'job_type' | 'target_type' | 'target_ids' | 'target_query' | 'target_groups'
 >;
 
+/** The targets of a job that is yet to be made. @param target_groups those that it names */
+export function soughtBy(
+  project_id: string,
+  { job_name, job_type, job_content }: NewJob,
+  target_groups: Sought['target_groups'],
+): Sought {
+  const { target_type, targets: target_ids = null, target_query = null } = job_content;
+  return { project_id, job_name, job_type, target_type, target_ids, target_query, target_groups };
+}
+
 /** What a rollback finds of a task that it is to bring back. */
 interface ChangedTask {
   id: string;
@@ -30,7 +41,6 @@ interface ChangedTask {
   target_name: string;
   node_name: string | null;
   deployment_id: string | null;
-  command_id: string | null;
   before: JsonObject | null;
 }
 
@@ -49,11 +59,18 @@ export class JobTargets {
   }
 
   /** The page after a cursor of those of the job's targets that fit a query as well. */
-  find(job: Sought, query: DeviceQuery | undefined, cursor: string): Promise<TargetPage> {
-    return job.target_type === 'deployment' ? this.deployments(job, query, cursor) : this.nodes(job, query, cursor);
+  find(job: Sought, query: DeviceQuery | undefined, cursor: string, limit = BATCH_SIZE): Promise<TargetPage> {
+    return job.target_type === 'deployment'
+      ? this.deployments(job, query, cursor, limit)
+      : this.nodes(job, query, cursor, limit);
   }
 
-  private async nodes(job: Sought, wave: DeviceQuery | undefined, plan_cursor: string): Promise<TargetPage> {
+  private async nodes(
+    job: Sought,
+    wave: DeviceQuery | undefined,
+    plan_cursor: string,
+    limit: number,
+  ): Promise<TargetPage> {
     const { project_id } = job;
     const own = (name: string) => ({
       ...taskOf(job, name),
@@ -68,25 +85,30 @@ export class JobTargets {
     if (job.target_type === 'node' && job.target_ids) {
       const { ids, cursor, last } = listed(job.target_ids, plan_cursor);
       const query = both({ ids }, wave);
-      const { devices } = await this.rpc.call(deviceState.resolve, { project_id, query, limit: BATCH_SIZE });
+      const { devices } = await this.rpc.call(deviceState.resolve, { project_id, query, limit });
       return { targets: devices.map(targetOf), cursor, last };
     }
     const { devices, next } = await this.rpc.call(deviceState.resolve, {
       project_id,
       query: both(queryOf(job), wave),
-      limit: BATCH_SIZE,
+      limit,
       ...(plan_cursor !== '' && { after: plan_cursor }),
     });
     return { targets: devices.map(targetOf), cursor: next ?? plan_cursor, last: next === null };
   }
 
-  private async deployments(job: Sought, wave: DeviceQuery | undefined, plan_cursor: string): Promise<TargetPage> {
+  private async deployments(
+    job: Sought,
+    wave: DeviceQuery | undefined,
+    plan_cursor: string,
+    limit: number,
+  ): Promise<TargetPage> {
     const { project_id } = job;
     const list = job.target_ids && listed(job.target_ids, plan_cursor);
     const query = list ? wave : both(job.target_query!, wave);
     const page = await this.rpc.call(deployments.resolveDeployments, {
       project_id,
-      limit: BATCH_SIZE,
+      limit,
       ...(query && { query }),
       ...(list ? { ids: list.ids } : plan_cursor !== '' && { after: plan_cursor }),
     });
@@ -104,9 +126,9 @@ export class JobTargets {
   private async changed(rollout: RolloutEntity, job: JobEntity, original: string): Promise<TargetPage | undefined> {
     const { project_id, plan_cursor } = rollout;
     const rows = await this.dataSource.query<(ChangedTask & { at_rest: boolean })[]>(
-      `SELECT t.id, t.device_id, t.target_id, t.target_name, t.node_name, t.deployment_id, t.command_id, t.before, r.at_rest
+      `SELECT t.id, t.device_id, t.target_id, t.target_name, t.node_name, t.deployment_id, t.before, r.at_rest
        FROM rollout r LEFT JOIN LATERAL (
-         SELECT * FROM job_task WHERE project_id = $1 AND job_id = $2 AND id > $3 AND sent AND outcome <> 'rejected'
+         SELECT * FROM job_task WHERE project_id = $1 AND job_id = $2 AND id > $3 AND sent
          ORDER BY id LIMIT $4) t ON true
        WHERE r.project_id = $1 AND r.id = $2`,
       [project_id, original, plan_cursor || NIL, BATCH_SIZE],
@@ -121,7 +143,7 @@ export class JobTargets {
         ...taskOf(job, task.target_name),
         node_name: task.node_name,
         deployment_id: task.deployment_id,
-        args: { rollback_of: task.command_id, ...wayBack(job.job_type, task.before) },
+        args: wayBack(job.job_type, task.before),
       },
     }));
     return { targets, cursor: tasks.at(-1)?.id ?? plan_cursor, last: tasks.length < BATCH_SIZE };

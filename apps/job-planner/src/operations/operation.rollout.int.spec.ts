@@ -1,4 +1,4 @@
-import { BATCH_SIZE, jobPlanner, NOT_SHOWN } from '@muster/contracts';
+import { BATCH_SIZE, jobPlanner } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { approvalOf, decide } from '../testing/approvals-of-test.js';
@@ -129,11 +129,20 @@ describe('the rollout of an operation', () => {
     );
   });
 
+  it('given a success that the report does not show, then nobody knows, and it is not tried again', async () => {
+    const { id } = await operations.start(1, { retry: [{ outcome: 'any', max: 3 }] });
+    const items = await planner.askedFor(id, 1);
+    await planner.answer(id, items, 'FAILURE', 'the report does not show it: v', { shown: false });
+    await operations.ended(id);
+    expect(operations.ends(id)).toEqual([
+      { ref: items[0]!.ref, end: 'unknown', reason: 'the report does not show it: v' },
+    ]);
+  });
+
   it.each([
     ['SUCCESS', '', true, 'succeeded'],
     ['FAILURE', 'exit_1', true, 'failed'],
     ['FAILURE', 'no_handler', true, 'rejected'],
-    ['FAILURE', NOT_SHOWN, true, 'unknown'],
     ['TIMEOUT', 'in_progress_timeout', true, 'timed_out'],
     ['TIMEOUT', 'never_contacted', false, 'never_contacted'],
     ['CANCELLED', '', false, 'cancelled'],
@@ -156,7 +165,7 @@ describe('the rollout of an operation', () => {
     planner.reported.set(items[1]!.device_id, '12.4');
     await operations.progressed(id, { succeeded: 2, in_flight: 1 });
     await planner.service.query(
-      `UPDATE operation_part SET state_at = state_at - interval '2 hours', ask_at = now() WHERE operation_id = $1 AND state = 'Running'`,
+      `UPDATE operation_part SET proof_by = now(), ask_at = now() WHERE operation_id = $1 AND state = 'Running'`,
       [id],
     );
     await rollouts.due(id);

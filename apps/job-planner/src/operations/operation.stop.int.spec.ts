@@ -1,10 +1,10 @@
-import type { Rollout } from '@muster/contracts';
+import { operationPartWork, type Rollout } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { approvalOf, decide, pendingApprovals } from '../testing/approvals-of-test.js';
 import { OperationsOfTest } from '../testing/operations-of-test.js';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
-import { RunningPlanner } from '../testing/running-planner.js';
+import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
 
 let planner: RunningPlanner;
 let operations: OperationsOfTest;
@@ -212,5 +212,29 @@ describe('an operation that is to be stopped', () => {
     await operations.ended(id);
     await expect(decide(planner, approval.id, 'approve')).rejects.toThrow('is withdrawn already');
     expect(planner.asked(id)).toHaveLength(1);
+  });
+});
+
+describe('parts that users or services have ended', () => {
+  it('given some that wait, some under way and some between two tries, then they end so, none is tried again, and the rest goes on', async () => {
+    const { id } = await operations.start(4, {
+      max_in_flight: 2,
+      retry: [{ outcome: 'any', max: 9, backoff_seconds: 3_600 }],
+    });
+    const [first, second] = await planner.askedFor(id, 2);
+    await planner.answer(id, [first!], 'FAILURE', 'busy');
+    const [third] = (await planner.askedFor(id, 3)).slice(2);
+    const asked = new Set(planner.asked(id).map(({ ref }) => ref));
+    const waiting = operations.partsOf(id).find((part) => !asked.has(part.id))!;
+    const refs = [first!.ref, second!.ref, waiting.id];
+    const items = refs.map((ref) => ({ ref, end: 'cancelled' as const, reason: 'by anna' }));
+    for (let times = 0; times < 2; times++)
+      await planner.service.ask(operationPartWork.ended, { project_id: PROJECT, head: { operation_id: id }, items });
+    await vi.waitUntil(() => cancelledFor(id, 'by anna') === 3);
+    await planner.answer(id, [second!], 'FAILURE', 'too late');
+    await planner.answer(id, [third!]);
+    expect(await operations.ended(id)).toBe('');
+    expect(await operations.progress(id)).toMatchObject({ cancelled: 3, succeeded: 1, in_flight: 0, pending: 0 });
+    expect(planner.asked(id)).toHaveLength(3);
   });
 });

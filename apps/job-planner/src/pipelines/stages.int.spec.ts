@@ -69,6 +69,20 @@ describe('a stage', () => {
     expect(await running.stage(id, { name: 'once' }, stageId)).toEqual(first);
     expect(await running.stages(id)).toHaveLength(MAX_STAGES);
   });
+
+  it('given a wave of a group that is not there, then its field is named; once it was, the same create answers the same stage', async () => {
+    const { id } = await running.pipeline();
+    const [stageId, group] = [uuid(), uuid()];
+    const definition = { name: 'canaries', rollout: { waves: [{ query: { group } }, {}] } };
+    const refusal = refusalOf('rollout.waves.0.query.group', `no group ${group}`);
+    await expect(running.stage(id, definition, stageId)).rejects.toEqual(refusal);
+    running.groups.add(group);
+    const made = await running.stage(id, definition, stageId);
+    running.planner.groups.delete(group);
+    expect(await running.stage(id, definition, stageId)).toEqual(made);
+    await expect(change(id, stageId, { rollout: definition.rollout })).rejects.toEqual(refusal);
+    expect(await running.stages(id)).toEqual([made]);
+  });
 });
 
 describe('the order of stages', () => {

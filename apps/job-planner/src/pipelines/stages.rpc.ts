@@ -13,12 +13,14 @@ import {
 import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { checkWaveQueries } from '../rollout/wave.queries.js';
 import { documentOf } from './definition.document.js';
 import { checkRoom } from './definition.rules.js';
 import { PipelineChanges } from './pipeline.changes.js';
 import { PipelineStore } from './pipeline.store.js';
 import type { StageEntity } from './stage.entity.js';
 import { StageStore } from './stage.store.js';
+import { TargetDevices } from './target.devices.js';
 
 const contracts = pipelines.stage;
 type Contracts = typeof contracts;
@@ -57,11 +59,14 @@ export class StagesRpc {
     private readonly pipelines: PipelineStore,
     private readonly store: StageStore,
     private readonly changes: PipelineChanges,
+    private readonly devices: TargetDevices,
   ) {}
 
   @Rpc(contracts.create)
-  create({ definition, by, ...key }: Request<'create'>): Promise<Stage> {
+  async create({ definition, by, ...key }: Request<'create'>): Promise<Stage> {
     checkRollout(definition.rollout);
+    // Asked again: a group may be gone since, but the stage is there.
+    if (!(await this.store.find(key))) await this.checkWaves(key.project_id, definition.rollout);
     return this.changes.of(key.project_id, key.pipeline_id, async (manager) => {
       const known = await this.store.find(key, manager);
       if (known) return toStage(known);
@@ -84,8 +89,9 @@ export class StagesRpc {
   }
 
   @Rpc(contracts.change)
-  change({ change: { order, ...fields }, by, ...key }: Request<'change'>): Promise<Stage> {
+  async change({ change: { order, ...fields }, by, ...key }: Request<'change'>): Promise<Stage> {
     checkRollout(fields.rollout);
+    await this.checkWaves(key.project_id, fields.rollout);
     return this.changes.ofPart(this.store, key, async (manager, stage) => {
       if (order !== undefined) await this.move(manager, stage, order);
       return toStage(await this.store.update(manager, stage, fields, by));
@@ -99,6 +105,10 @@ export class StagesRpc {
       await this.store.closeGap(manager, stage);
       return toStage(stage);
     });
+  }
+
+  private checkWaves(project_id: string, rollout: Rollout = {}): Promise<void> {
+    return checkWaveQueries(rollout, (query) => this.devices.mayFit(project_id, query));
   }
 
   private async move(manager: EntityManager, stage: StageEntity, to: number): Promise<void> {

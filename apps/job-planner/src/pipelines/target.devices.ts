@@ -1,6 +1,7 @@
-import { deviceState } from '@muster/contracts';
+import { deviceState, type DeviceQuery } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
+import { NIL } from 'uuid';
 
 export interface NamedDevice {
   id: string;
@@ -23,5 +24,10 @@ export class TargetDevices {
       for (const { id, name } of devices) found.set(id, { id, name });
     }
     return found;
+  }
+
+  /** @throws DomainError `invalid` where a query means nothing beside listed devices. */
+  async mayFit(project_id: string, query: DeviceQuery): Promise<void> {
+    await this.rpc.call(deviceState.resolve, { project_id, query: { and: [{ ids: [NIL] }, query] }, limit: 1 });
   }
 }

@@ -1,5 +1,6 @@
 import { jobPlanner } from '@muster/contracts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
 import { FINISHED, TaskRetention } from './task.retention.js';
 
@@ -23,6 +24,14 @@ const tasks = async (jobId: string) => {
 const clean = async (now: number) => {
   while (await planner.service.get(TaskRetention).step(now));
 };
+/** Until so many transactions wait for each other. */
+const waiting = (count: number) =>
+  vi.waitUntil(async () => {
+    const found = await planner.service.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return found.length >= count;
+  });
 const listTasks = (job_id: string) =>
   planner.service.call(jobPlanner.listTasks, { project_id: PROJECT, job_id, limit: 10 });
 
@@ -97,6 +106,23 @@ describe('the tasks of jobs, whose history is kept 30 days', () => {
     expect(await tasks(id)).toBe(2);
     await planner.answer(id, (await planner.askedFor(id, 4)).slice(2));
     await planner.reached(id, 'Successful');
+  });
+
+  it('given a retry at the moment at which they go, then it is refused: nothing is left to retry', async () => {
+    const id = await ended(2, 'FAILURE', 'Failed');
+    const held = planner.service.get(DataSource).createQueryRunner();
+    await held.startTransaction();
+    await held.query(`INSERT INTO task_removal (project_id, job_id) VALUES ($1, $2)`, [PROJECT, id]);
+    const given = planner.service.get(TaskRetention).giveUp(new Date(inDays(31)));
+    await waiting(1);
+    const retried = planner.act(id, 'retry').catch((error: unknown) => error);
+    await waiting(2);
+    await held.rollbackTransaction();
+    await held.release();
+    expect(await given).toBeGreaterThan(0);
+    expect(await retried).toMatchObject({ kind: 'conflict' });
+    expect((await planner.job(id)).status).toBe('Failed');
+    await clean(inDays(31));
   });
 
   it('given a job that its user deletes, then it is gone at once and its tasks follow in pages', async () => {

@@ -1,12 +1,15 @@
-import type { Rollout } from '@muster/contracts';
+import { MOST_RATE_PER_MINUTE, type Rollout } from '@muster/contracts';
 
 const MINUTE_MS = 60_000;
 
-/** Devices a minute that may begin now, or undefined where there is no limit: the ramp, below the constant rate where both are given. */
+/**
+ * Devices a minute that may begin now, or undefined where there is no limit: the ramp, below the constant rate where both are given, and always a
+ * number, however far the ramp has grown.
+ */
 export function ratePerMinute({ rate_per_minute, ramp }: Rollout, succeeded: number): number | undefined {
   if (!ramp) return rate_per_minute;
   const steps = Math.floor(succeeded / ramp.after_succeeded);
-  return Math.min(ramp.base * ramp.factor ** steps, rate_per_minute ?? Infinity);
+  return Math.min(ramp.base * ramp.factor ** steps, rate_per_minute ?? MOST_RATE_PER_MINUTE);
 }
 
 /** What a rate lets begin. Times in epoch milliseconds. */

@@ -178,6 +178,15 @@ describe('any rollout over any devices', () => {
       }),
     );
   });
+
+  it('given a ramp that has grown beyond all numbers, then its devices still begin', () => {
+    const rollout = rolled(
+      { ramp: { base: 1_000_000, factor: 100, after_succeeded: 1 }, max_in_flight: 200 },
+      devices(500),
+    );
+    expect(rollout.ended).toBe(true);
+    expect(rollout.tally.succeeded).toBe(500);
+  });
 });
 
 describe('a change that goes wrong from a wave on', () => {
@@ -269,6 +278,16 @@ describe('waves', () => {
       rolled({ waves: [{ count: 3 }, {}], catch_up }, conducts).devices[5]!.begun[0];
     expect(begins(true)).toBe(NOON + 1_000);
     expect(begins(false)).toBe(NOON + 3_601_000);
+  });
+
+  it('given a wave with a threshold that is offline as a whole, then its gate waits for them', () => {
+    const rollout = rolled(
+      { waves: [{ count: 3, success_threshold: 80 }, {}] },
+      devices(6, (place) => ({ away: place < 3 ? 3_600 : 0 })),
+    );
+    expect(rollout.paused).toBeUndefined();
+    expect(rollout.tally.succeeded).toBe(6);
+    expect(rollout.devices[5]!.begun).toEqual([NOON + 3_601_000]);
   });
 
   it('given a wave that needs an approval, then nothing of it begins without', () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
-import { RunningPlanner } from '../testing/running-planner.js';
+import { PROJECT, RunningPlanner, type Asked } from '../testing/running-planner.js';
+import { RolloutWork } from './rollout.work.js';
 
 let planner: RunningPlanner;
 let rollouts: RolloutsOfTest;
@@ -35,6 +36,24 @@ describe('a retry by a rule', () => {
     expect(again.command_id).not.toBe(first!.command_id);
     await planner.answer(id, [again], 'FAILURE', 'broken', { code: 'broken' });
     expect(await planner.reached(id, 'Stopped')).toMatchObject({ progress: { failed: 1, succeeded: 1 } });
+    await rollouts.exact(id);
+  });
+
+  it('given a device that failed and is out of reach for its next try, then it was contacted, and a stop rule sees it', async () => {
+    const { id } = await rollouts.start(2, {
+      retry: [{ outcome: 'failed', max: 1, backoff_seconds: 0 }],
+      abort: [{ count: 1, action: 'cancel' }],
+    });
+    const items = await planner.askedFor(id, 2);
+    await planner.answer(id, items.slice(0, 1), 'FAILURE');
+    await rollouts.due(id);
+    const again = (await planner.askedFor(id, 3)).slice(2);
+    await planner.step(id, again, 'HELD');
+    await planner.progressed(id, { offline: 1 });
+    await planner.answer(id, again, 'TIMEOUT', 'never_contacted', { sent: false });
+    await planner.progressed(id, { timed_out: 1 });
+    await planner.answer(id, items.slice(1));
+    expect((await planner.reached(id, 'Stopped')).reason).toBe('stop rule 1: 1 devices did not succeed');
     await rollouts.exact(id);
   });
 
@@ -79,6 +98,24 @@ describe('offline devices', () => {
     await rollouts.exact(id);
   });
 
+  it('given that a command goes on for a device that was offline, then what was said of the first time takes nothing back', async () => {
+    const { id } = await rollouts.start(2, {});
+    const [first, other] = (await planner.askedFor(id, 2)) as [Asked, Asked];
+    await planner.step(id, [first], 'HELD');
+    await planner.progressed(id, { offline: 1, in_flight: 1 });
+    await planner.step(id, [first], 'REACHABLE');
+    await vi.waitUntil(() => planner.asks(id).length === 3);
+    await planner.step(id, [first, other], 'HELD');
+    await planner.progressed(id, { offline: 1, in_flight: 1 });
+    const again = planner.asks(id)[2]!;
+    expect(again).toEqual({ ...first, turn: 2 });
+    await planner.step(id, [again], 'HELD');
+    await planner.progressed(id, { offline: 2, in_flight: 0 });
+    await planner.step(id, [first, other], 'REACHABLE');
+    await planner.progressed(id, { offline: 1, in_flight: 1 });
+    await rollouts.exact(id);
+  });
+
   it('given that the word of its return is lost, then its presence is asked for', async () => {
     const { id, nodes } = await rollouts.start(1, {});
     const items = await planner.askedFor(id, 1);
@@ -95,6 +132,21 @@ describe('offline devices', () => {
     await planner.progressed(id, { in_flight: 1 });
     await planner.answer(id, items);
     await planner.reached(id, 'Successful');
+  });
+
+  it('given that the end of a held command is lost and its device stays away, then the command is asked for under the same turn', async () => {
+    const { id, nodes } = await rollouts.start(1, {});
+    const items = await planner.askedFor(id, 1);
+    planner.offline.add(nodes[0]!);
+    await planner.step(id, items, 'HELD');
+    await planner.progressed(id, { offline: 1 });
+    await planner.service.query(`UPDATE job_task SET ask_at = now() WHERE job_id = $1`, [id]);
+    await rollouts.due(id);
+    await vi.waitUntil(() => planner.asks(id).length === 2);
+    expect(planner.asks(id)[1]).toEqual(items[0]);
+    await planner.answer(id, items, 'TIMEOUT', 'never_contacted', { sent: false });
+    await planner.reached(id, 'Timed_out');
+    await rollouts.exact(id);
   });
 
   it('given that they are to be skipped, then they are, and their commands are cancelled', async () => {
@@ -139,7 +191,7 @@ describe('evidence', () => {
     planner.reported.set(items[1]!.device_id, '12.4');
     await planner.progressed(id, { succeeded: 2, in_flight: 1 });
     await planner.service.query(
-      `UPDATE job_task SET state_at = state_at - interval '2 hours', ask_at = now() WHERE job_id = $1 AND state = 'Running'`,
+      `UPDATE job_task SET proof_by = now(), ask_at = now() WHERE job_id = $1 AND state = 'Running'`,
       [id],
     );
     await rollouts.due(id);
@@ -162,5 +214,32 @@ describe('evidence', () => {
     await vi.waitUntil(() => planner.cancels.some((batch) => batch.head.request_id === id));
     await planner.answer(id, items);
     expect((await planner.reached(id, 'Stopped')).progress).toMatchObject({ unknown: 1, succeeded: 0 });
+  });
+
+  it('given a command that waited for long in the queue of its device, then the time to show its success begins with that', async () => {
+    const { id, nodes } = await rollouts.start(1, { evidence });
+    const items = await planner.askedFor(id, 1);
+    await planner.service.query(`UPDATE job_task SET state_at = state_at - interval '2 hours' WHERE job_id = $1`, [id]);
+    await planner.answer(id, items);
+    const proofs = async () => (await rollouts.waiting(id)).filter((entry) => entry.waits_for === 'proof');
+    await expect.poll(async () => (await proofs()).map((entry) => entry.entity)).toEqual(['job-task']);
+    expect(Date.parse((await proofs())[0]!.due_at!)).toBeGreaterThan(Date.now() + 3_000_000);
+    planner.reported.set(nodes[0]!, '12.4');
+    await planner.reached(id, 'Successful');
+  });
+
+  it('given a success that is told once more after the end, then nobody looks at the job any more', async () => {
+    const { id, nodes } = await rollouts.start(1, { evidence });
+    planner.reported.set(nodes[0]!, '12.4');
+    const [item] = await planner.askedFor(id, 1);
+    await planner.answer(id, [item!]);
+    await planner.reached(id, 'Successful');
+    const success = { status: 'SUCCESS' as const, reason: '', code: '', sent: true };
+    await planner.service.get(RolloutWork).onOutcome({
+      project_id: PROJECT,
+      head: { request_id: id },
+      items: [{ command_id: item!.command_id, ref: item!.ref, ...success }],
+    });
+    expect(await planner.service.query(`SELECT due_at FROM rollout WHERE id = $1`, [id])).toEqual([{ due_at: null }]);
   });
 });

@@ -54,6 +54,15 @@ describe('a plan', () => {
     expect(await tables()).toEqual(before);
   });
 
+  it('given more waves of a query than a query has room for alternatives, then it tells them, as the job begins with them', async () => {
+    const nodes = planner.nodes(41);
+    const waves = [...nodes.slice(1).map((node) => ({ query: { ids: [node] } })), {}];
+    const answer = await plan(nodes, { rollout: { waves } });
+    expect(answer.waves.map(({ devices }) => devices)).toEqual(Array(41).fill(1));
+    const id = await planner.create(nodes, { rollout: { waves } });
+    expect((await planner.askedFor(id, 1)).map(({ device_id }) => device_id)).toEqual([nodes[1]]);
+  });
+
   it('given devices that are offline, in zones, in a query and in other rollouts, then each is told', async () => {
     const nodes = planner.nodes(6);
     for (const node of nodes.slice(0, 2)) planner.zones.set(node, 'Asia/Tokyo');
@@ -115,5 +124,24 @@ describe('a rollout that supersedes', () => {
     expect(job.tasks.find((task) => task.status === 'Stopped')!.reason).toBe(`superseded by job ${id}`);
     expect((await planner.job(high)).progress.cancelled).toBe(0);
     await rollouts.exact(low);
+  });
+
+  it('given that it looks for devices again, then it takes over those that join, and leaves the others to whom took them over since', async () => {
+    const [joins, ...members] = planner.nodes(3);
+    const tag = uuid();
+    planner.tagged.set(tag, members);
+    const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+    const id = await planner.create([], {
+      job_content: { target_type: 'node', target_query: { tags: tag }, task_data: '{}' },
+      rollout: { supersedes: true, membership: 'continuous', end_at: inAnHour },
+    });
+    await planner.answer(id, await planner.askedFor(id, 2));
+    await planner.progressed(id, { succeeded: 2 });
+    const later = await planner.create([...members, joins!], { rollout: { supersedes: true, start_at: inAnHour } });
+    await planner.progressed(later, { pending: 3 });
+    planner.tagged.get(tag)!.push(joins!);
+    await planner.service.query(`UPDATE rollout SET rescan_at = now(), due_at = now() WHERE id = $1`, [id]);
+    await planner.askedFor(id, 3);
+    expect((await planner.job(later)).progress).toMatchObject({ pending: 2, cancelled: 1 });
   });
 });

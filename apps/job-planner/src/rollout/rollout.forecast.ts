@@ -9,6 +9,7 @@ import {
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
 import { NIL } from 'uuid';
+import { anyOf } from './any-of.js';
 import { quantile, type Durations } from './durations.js';
 import { exposures } from './exposure.js';
 import { Families } from './families.js';
@@ -145,7 +146,7 @@ class Look {
 function passQuery({ waves = [] }: Rollout, wave: number | null): DeviceQuery | undefined {
   const before = waves.slice(0, wave ?? waves.length).flatMap(({ query }) => (query ? [query] : []));
   const own = wave === null ? [] : [waves[wave]!.query!];
-  const all: DeviceQuery[] = before.length > 0 ? [...own, { not: { or: before } }] : own;
+  const all: DeviceQuery[] = before.length > 0 ? [...own, { not: anyOf(before) }] : own;
   return all.length > 1 ? { and: all } : all[0];
 }
 

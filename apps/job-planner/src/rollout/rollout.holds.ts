@@ -5,7 +5,7 @@ import type { Step } from './family.js';
 import type { LockedRollout } from './locked-rollout.js';
 import { cancel, underWay } from './rollout.ask.js';
 import { noteInWaves } from './rollout.waves.js';
-import { FIRST_ASK_AT, TargetStore } from './target.store.js';
+import { FIRST_ASK_AT, TargetStore, type Back } from './target.store.js';
 
 const SKIPPED = 'skipped: the device is offline';
 
@@ -42,8 +42,12 @@ export class RolloutHolds {
     const moved = await tx.transition(table.states, skips ? 'Stopped' : 'Waiting', {
       ids: held.map(({ ref }) => ref),
       from: ['Running'],
-      given: { command: { type: 'uuid', values: held.map(({ command_id }) => command_id) } },
-      guard: `t.command_id = i.command AND t.waits_for = ''`,
+      given: {
+        command: { type: 'uuid', values: held.map(({ command_id }) => command_id) },
+        turn: { type: 'integer', values: held.map(({ turn }) => turn) },
+      },
+      // What came late speaks of an earlier release: the command may have been sent since.
+      guard: `t.command_id = i.command AND t.releases = i.turn AND t.waits_for = ''`,
       set: skips
         ? { reason: SKIPPED, outcome: 'cancelled' }
         : { reason: 'the device is offline', waits_for: 'offline', asks: 0 },
@@ -63,7 +67,7 @@ export class RolloutHolds {
   }
 
   /** They are next to begin, as far as there are slots. */
-  async goOn(tx: Tx, rollout: LockedRollout, back: readonly { ref: string; command_id: string }[]): Promise<void> {
+  async goOn(tx: Tx, rollout: LockedRollout, back: readonly Back[]): Promise<void> {
     if (back.length === 0) return;
     const places = await this.targets.noteReachable(tx, this.families.of(rollout.row).table, back);
     rollout.count({ offline: -places.length, pending: places.length });

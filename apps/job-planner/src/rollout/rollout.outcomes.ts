@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { withDurations } from './durations.js';
 import { Families } from './families.js';
 import type { LockedRollout } from './locked-rollout.js';
+import { inProgressSeconds } from './rollout.ask.js';
 import { bringsBack } from './rollout.decide.js';
 import { noteInWaves } from './rollout.waves.js';
 import { recentWith } from './progress.js';
@@ -18,16 +19,20 @@ const REASON_LENGTH = 512;
 /** SQL over `t`: seconds from the release of a part to now. */
 const TOOK = `CASE WHEN t.state = 'Running' THEN extract(epoch FROM clock_timestamp() - t.state_at) END`;
 
+/** SQL over `t` and what {@link mayHaveChanged} gives: what any try did counts, whatever the last one came to. */
+const SENT = 't.sent OR i.may_have_changed';
+
 /** What the command of a device came to. */
 export type Outcome = Pick<
   WorkItem<typeof jobWork.outcome>,
-  'command_id' | 'ref' | 'status' | 'reason' | 'code' | 'sent' | 'proof'
+  'command_id' | 'ref' | 'status' | 'reason' | 'code' | 'sent' | 'proof' | 'shown'
 >;
 
 /** How a device ends. */
 export interface End {
   ref: string;
-  command_id: string;
+  /** Null: whatever its command is. */
+  command_id: string | null;
   end: DeviceEnd;
   reason: string;
   /** That of its command, where that decided the end. */
@@ -79,11 +84,13 @@ export class RolloutOutcomes {
         set: { outcome: end },
         each: {
           reason: some.map(({ reason }) => reason.slice(0, REASON_LENGTH)),
-          ...(keepsSent && { sent: some.map(({ sent }) => sent) }),
         },
-        given: { command: { type: 'uuid', values: some.map(({ command_id }) => command_id) } },
-        guard: 't.command_id = i.command',
-        ...(end === 'succeeded' && { compute: { took: TOOK } }),
+        given: {
+          command: { type: 'uuid', values: some.map(({ command_id }) => command_id) },
+          ...(keepsSent && mayHaveChanged(some)),
+        },
+        guard: '(i.command IS NULL OR t.command_id = i.command)',
+        compute: { ...(end === 'succeeded' && { took: TOOK }), ...(keepsSent && { sent: SENT }) },
         returning: [
           'waits_for',
           ...(hasWaves ? (['place'] as const) : []),
@@ -126,12 +133,13 @@ export class RolloutOutcomes {
     // Nobody waits for the proof of what is cancelled.
     const ends = stopping.map((one): End => ({ ...one, end: 'unknown', reason: 'cancelled before it was shown' }));
     await this.end(tx, rollout, ends);
-    await this.targets.noteUnproven(
+    const noted = await this.targets.noteUnproven(
       tx,
       table,
       others.map(({ ref }) => ref).filter((ref) => standing.has(ref)),
+      inProgressSeconds(rollout.row.spec),
     );
-    rollout.set({ due_at: new Date(rollout.now) });
+    if (noted > 0) rollout.set({ due_at: new Date(rollout.now) });
   }
 
   /** Of these ends, those that are: the others' devices wait for another try, or for their next window. */
@@ -140,7 +148,8 @@ export class RolloutOutcomes {
     if (open.length === 0) return [...ends];
     const { table } = this.families.of(rollout.row);
     const standing = await this.targets.standing(tx, table, open);
-    const again = new Map<string, { pause: number | null; end: DeviceEnd; reason: string }>();
+    const again = new Map<string, Pick<End, 'end' | 'reason' | 'sent'> & { pause: number | null }>();
+    const keepsSent = bringsBack(rollout.row.spec);
     let tried = 0;
     for (const one of open) {
       const part = standing.get(one.ref);
@@ -148,9 +157,16 @@ export class RolloutOutcomes {
       const pause = pauseOf(rollout, one, part, tried);
       if (pause === undefined) continue;
       if (pause !== null) tried++;
-      again.set(one.ref, { pause, end: one.end, reason: one.reason });
+      again.set(one.ref, { pause, end: one.end, reason: one.reason, sent: one.sent });
     }
-    if (again.size === 0) return [...ends];
+    // A device that an earlier try has reached was contacted.
+    const over = ends
+      .filter(({ ref }) => !again.has(ref))
+      .map((one): End & Outcome => {
+        const wasReached = one.end === 'never_contacted' && (standing.get(one.ref)?.attempts ?? 0) > 1;
+        return wasReached ? { ...one, end: 'timed_out' } : one;
+      });
+    if (again.size === 0) return over;
     const ids = [...again.keys()];
     const moved = await tx.transition(table.states, 'Waiting', {
       ids,
@@ -159,13 +175,16 @@ export class RolloutOutcomes {
         reason: [...again.values()].map(({ reason }) => reason.slice(0, REASON_LENGTH)),
         waits_for: [...again.values()].map(({ pause }) => (pause === null ? '' : 'retry_at')),
         ask_at: [...again.values()].map(({ pause }) => (pause === null ? null : new Date(rollout.now + pause))),
-        outcome: [...again.values()].map(({ pause, end }) => (pause === null ? null : end)),
+        outcome: [...again].map(([ref, { pause, end }]) => (pause === null ? standing.get(ref)!.outcome : end)),
       },
       set: { command_id: null, asks: 0 },
+      ...(keepsSent && { given: mayHaveChanged([...again.values()]) }),
       compute: {
         // A command that no device was sent was no try.
         attempts: `t.attempts - (i.waits_for = '')::integer`,
-        ...(bringsBack(rollout.row.spec) && { sent: `t.sent OR i.waits_for = 'retry_at'` }),
+        // Another try has the whole time to reach the device.
+        contact_by: `CASE WHEN i.waits_for = '' THEN t.contact_by END`,
+        ...(keepsSent && { sent: SENT }),
       },
     });
     const held = ids.map((id) => standing.get(id)!).filter(({ state }) => state === 'Waiting');
@@ -183,7 +202,7 @@ export class RolloutOutcomes {
     );
     rollout.count({ pending: moved.length + offline.length, in_flight: -moved.length, offline: -offline.length });
     if (tried > 0) rollout.set({ retries: rollout.row.retries + tried });
-    return ends.filter(({ ref }) => !again.has(ref));
+    return over;
   }
 }
 
@@ -206,6 +225,11 @@ function pauseOf(
   const failed = { outcome: one.end as RolloutRetry['outcome'], code: one.code, attempt: part.attempts };
   return retryPause(spec.retry ?? [], failed, Math.random());
 }
+
+/** Of these, which commands their devices were sent and did not refuse. */
+const mayHaveChanged = (ends: readonly Pick<End, 'end' | 'sent'>[]) => ({
+  may_have_changed: { type: 'boolean' as const, values: ends.map(({ end, sent }) => sent && end !== 'rejected') },
+});
 
 const split = <T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] => [
   all.filter(isFirst),

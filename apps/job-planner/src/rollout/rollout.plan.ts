@@ -12,9 +12,10 @@ import { request, underWay } from './rollout.ask.js';
 import { RolloutEntity } from './rollout.entity.js';
 import { RolloutStore } from './rollout.store.js';
 import { RolloutSupersede } from './rollout.supersede.js';
+import { makeWaves, noteInWaves } from './rollout.waves.js';
 import { isOnDevices } from './rollout.windows.js';
 import { want } from './rollout.wish.js';
-import { newWave, placesOf } from './wave.gate.js';
+import { placesOf } from './wave.gate.js';
 import { FIRST_ASK_AT, TargetStore } from './target.store.js';
 import { UNDER_WAY } from './target.table.js';
 
@@ -46,22 +47,32 @@ export class RolloutPlan {
     // Asked before the transaction: no lock is held while another service thinks.
     const page = await find(family, rollout);
     if (!page) return false;
-    if (!('fault' in page) && rollout.spec.supersedes) await this.supersede.waiting(rollout, page.targets);
+    if (!('fault' in page) && rollout.spec.supersedes) await this.takeOver(rollout, family, page.targets);
     await this.journal.transaction(project_id, async (tx) => {
       const locked = await this.rollouts.lock(tx, id);
-      if (!locked) return;
-      const { row } = locked;
-      const isNext = row.pass === rollout.pass && row.plan_cursor === rollout.plan_cursor;
-      if (row.planned || !isNext || row.wish !== 'run' || row.at_rest) return;
+      if (!locked || !isStillAt(locked, rollout)) return;
       if ('fault' in page) await giveUp(tx, locked, family, page.fault);
       else {
         await this.place(tx, locked, family, page.targets);
-        if (page.last) this.endPass(locked);
+        if (page.last) await this.endPass(tx, locked, family);
         else locked.set({ plan_cursor: page.cursor });
       }
       await locked.save(tx);
     });
     return true;
+  }
+
+  /**
+   * Takes the devices of a page over from other rollouts, those that are new to this one: one that looks for devices again must not take them
+   * from whoever took them over since.
+   */
+  private async takeOver(rollout: RolloutEntity, family: Family, page: readonly NewTarget[]): Promise<void> {
+    const { project_id, id } = rollout;
+    const fresh = await this.journal.transaction(project_id, async (tx) => {
+      const locked = await this.rollouts.lock(tx, id);
+      return locked && isStillAt(locked, rollout) ? this.unplaced(tx, locked, family, page) : [];
+    });
+    await this.supersede.waiting(rollout, fresh);
   }
 
   /** Further devices join a rollout that goes on, as part of its last wave. @returns whether it goes on. */
@@ -70,7 +81,6 @@ export class RolloutPlan {
       const rollout = await this.rollouts.lock(tx, id);
       if (!rollout || rollout.row.at_rest || rollout.row.wish !== 'run') return false;
       await this.place(tx, rollout, this.families.of(rollout.row), targets);
-      if (rollout.row.planned) growLastWave(rollout);
       await rollout.save(tx);
       return true;
     });
@@ -101,6 +111,7 @@ export class RolloutPlan {
     const known = new Set(rollout.row.zones);
     if (zones.some((zone) => !known.has(zone))) rollout.set({ zones: [...new Set([...known, ...zones])] });
     rollout.set({ placed: rollout.row.placed + targets.length });
+    growLastWave(rollout);
     if (started.length > 0 && !rollout.row.began_at) {
       rollout.set({ began_at: new Date(rollout.now) });
       await family.began(tx, rollout);
@@ -142,7 +153,7 @@ export class RolloutPlan {
     };
   }
 
-  private endPass(rollout: LockedRollout): void {
+  private async endPass(tx: Tx, rollout: LockedRollout, family: Family): Promise<void> {
     const { row } = rollout;
     const passes = passesOf(row.spec);
     const of = passes[row.pass];
@@ -160,8 +171,11 @@ export class RolloutPlan {
     const { waves } = row.spec;
     if (waves && row.waves.length === 0) {
       const placed = new Map(Object.entries(row.query_waves).map(([index, place]) => [Number(index), place]));
-      rollout.set({ waves: placesOf(waves, placed, begins, row.placed).map(newWave) });
-    } else growLastWave(rollout);
+      makeWaves(rollout, placesOf(waves, placed, begins, row.placed));
+      // Where there are several, none has begun; but some may be cancelled by now.
+      if (waves.length > 1 && row.cancelled > 0)
+        noteInWaves(rollout, await this.targets.stoppedPlaces(tx, family.table, rollout.id), 'left_out', 1);
+    }
     if (row.spec.membership === 'continuous') {
       const took = rollout.now - (row.rescan_at?.getTime() ?? rollout.now);
       const next = rollout.now + Math.max(RESCAN_MS, RESCAN_SHARE * took);
@@ -170,6 +184,14 @@ export class RolloutPlan {
     }
   }
 }
+
+/** Whether the page is still to be planned that was found for `found`: nobody else has, and the rollout is to go on. */
+const isStillAt = ({ row }: LockedRollout, found: RolloutEntity): boolean =>
+  !row.planned &&
+  row.pass === found.pass &&
+  row.plan_cursor === found.plan_cursor &&
+  row.wish === 'run' &&
+  !row.at_rest;
 
 /** A query that was sound may be so no longer: what it names may be gone. `fault`: why no further page can be told. */
 async function find(family: Family, rollout: RolloutEntity): Promise<TargetPage | { fault: string } | undefined> {

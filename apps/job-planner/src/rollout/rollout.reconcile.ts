@@ -5,7 +5,7 @@ import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { isDeepStrictEqual } from 'node:util';
 import { Families } from './families.js';
-import { cancel, inProgressSeconds, request } from './rollout.ask.js';
+import { cancel, request } from './rollout.ask.js';
 import { RolloutHolds } from './rollout.holds.js';
 import { RolloutOutcomes, type End } from './rollout.outcomes.js';
 import { RolloutStore } from './rollout.store.js';
@@ -16,8 +16,9 @@ type Claimed = (Askable & Record<string, unknown>)[];
 
 /**
  * Asks again where word is missing: for the commands of devices that have been under way for long, or for their cancel, for the presence of
- * offline devices, and for the reports of devices that have yet to show that they succeeded. Asking for a command twice changes nothing, and for one
- * that has ended the outcome comes again: so a work batch that the bus lost, either way, costs time and never a hang.
+ * offline devices and the commands of those that are still away, and for the reports of devices that have yet to show that they succeeded. Asking
+ * for a command twice changes nothing, and for one that has ended the outcome comes again: so a work batch that the bus lost, either way, costs
+ * time and never a hang.
  */
 @Injectable()
 export class RolloutReconcile {
@@ -56,22 +57,25 @@ export class RolloutReconcile {
     });
   }
 
-  /** Heals a word that was lost of a device that is back. */
+  /** Heals a word that was lost of a device that is back, or of the end of a command whose device stays away. */
   private async askForPresence(key: RunnerKey): Promise<boolean> {
     const [offline] = await this.claim(key, 'offline', (tx, table) => this.targets.claimOffline(tx, table, key.id));
     if (offline.length === 0) return false;
     const ids = [...new Set(offline.map(({ device_id }) => device_id))];
     const { devices } = await this.rpc.call(deviceState.presence, { project_id: key.project_id, ids });
     const online = new Set(devices.filter((device) => device.online).map((device) => device.id));
-    const back = offline.filter(({ device_id }) => online.has(device_id));
+    const isBack = ({ device_id }: Askable) => online.has(device_id);
     await this.journal.transaction(key.project_id, async (tx) => {
       const rollout = await this.rollouts.lock(tx, key.id);
       if (!rollout) return;
       await this.holds.goOn(
         tx,
         rollout,
-        back.map(({ id, command_id }) => ({ ref: id, command_id })),
+        offline.filter(isBack).map(({ id, command_id, releases }) => ({ ref: id, command_id, turn: releases })),
       );
+      // Under the same turn: what is held stays held, and what has ended says so again.
+      const away = offline.filter((part) => !isBack(part));
+      request(tx, rollout, this.families.of(rollout.row), away);
       await rollout.save(tx);
     });
     return offline.length === BATCH_SIZE;
@@ -94,7 +98,7 @@ export class RolloutReconcile {
       const ends = claimed.flatMap((part): End[] => {
         const end = { ref: part.id, command_id: part.command_id, sent: true };
         if (isDeepStrictEqual(reported.get(part.device_id), equals)) return [{ ...end, end: 'succeeded', reason: '' }];
-        if (rollout.now < deadlineOf(spec!, part)) return [];
+        if (rollout.now < (part['proof_by'] as number)) return [];
         return [{ ...end, end: 'unknown', reason: `no report showed ${path} as asked for` }];
       });
       await this.outcomes.end(tx, rollout, ends);
@@ -115,9 +119,4 @@ export class RolloutReconcile {
       return [await claim(tx, this.families.of(rollout.row).table), rollout.row.spec];
     });
   }
-}
-
-/** By when a part must have ended; epoch milliseconds. */
-function deadlineOf(spec: Rollout, part: Record<string, unknown>): number {
-  return (part['released_at'] as number) + inProgressSeconds(spec) * 1000;
 }

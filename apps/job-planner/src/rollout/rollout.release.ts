@@ -51,8 +51,10 @@ export class RolloutRelease {
     const moved = await tx.transition(family.table.states, 'Running', {
       ids,
       from: ['Waiting'],
-      given: { fresh: { type: 'uuid', values: ids.map(() => uuid()) } },
-      ...(before && { each: { before: ids.map((id) => before.get(id)) } }),
+      given: {
+        fresh: { type: 'uuid', values: ids.map(() => uuid()) },
+        ...(before && { before: { type: 'jsonb', values: ids.map((id) => before.get(id)) } }),
+      },
       set: { asks: 0, waits_for: '' },
       compute: {
         // A command that was held goes on; whoever is tried again has none.
@@ -60,6 +62,8 @@ export class RolloutRelease {
         attempts: 't.attempts + (t.command_id IS NULL)::integer',
         releases: 't.releases + 1',
         ask_at: FIRST_ASK_AT,
+        // What a device has after a try that came to nothing may be half of what that was to make of it.
+        ...(before && { before: 'CASE WHEN t.sent THEN t.before ELSE i.before::jsonb END' }),
         ...(open && { contact_by: `coalesce(t.contact_by, now() + interval '${offlineSeconds(row.spec)} seconds')` }),
       },
       returning: [...UNDER_WAY, ...family.table.item],

@@ -2,7 +2,7 @@ import { type Rollout } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
-import { RunningPlanner } from '../testing/running-planner.js';
+import { RunningPlanner, type Asked } from '../testing/running-planner.js';
 
 let planner: RunningPlanner;
 let rollouts: RolloutsOfTest;
@@ -71,6 +71,26 @@ describe('a stop rule', () => {
   });
 });
 
+describe('counts that no device bears out', () => {
+  const lost = async (rollout: Rollout) => {
+    const { id } = await rollouts.start(3, { max_in_flight: 1, ...rollout });
+    await planner.askedFor(id, 1);
+    await planner.service.query(`DELETE FROM job_task WHERE job_id = $1`, [id]);
+    return id;
+  };
+
+  it('given a cancel, then it comes to rest all the same', async () => {
+    const id = await lost({});
+    await planner.act(id, 'cancel');
+    expect((await planner.reached(id, 'Stopped')).progress).toMatchObject({ targeted: 0 });
+  });
+
+  it('given that its time is over, then what has not begun is waited for no longer', async () => {
+    const id = await lost({ end_at: new Date(Date.now() + 1_000).toISOString() });
+    await planner.progressed(id, { pending: 0, in_flight: 1 });
+  });
+});
+
 describe('devices that nobody can tell any more', () => {
   it('given a group that goes while devices may still join by it, then what has begun is cancelled, and the job says why', async () => {
     const group = uuid();
@@ -98,11 +118,20 @@ describe('devices that nobody can tell any more', () => {
 
   it('given a wave of a group that is gone before the wave is planned, then the job ends and no device begins', async () => {
     const group = uuid();
+    planner.groups.set(group, []);
+    const page = planner.page.bind(planner);
+    vi.spyOn(planner, 'page').mockImplementation((request) => {
+      const found = page(request);
+      // The create has looked.
+      if (request.query?.and?.[1]?.group === group) planner.groups.delete(group);
+      return found;
+    });
     const { id } = await rollouts.start(3, { waves: [{ count: 1 }, { query: { group } }, {}] });
     expect((await planner.reached(id, 'Stopped')).reason).toBe(
       `its devices cannot be told: query.and.1.group: no group ${group}`,
     );
     expect(planner.asked(id)).toEqual([]);
+    vi.restoreAllMocks();
   });
 });
 
@@ -150,10 +179,7 @@ describe('a rollback', () => {
     expect(head).toMatchObject({ command: 'node_upgrade', priority: 4, args: { rollback_of: id } });
     expect(Object.fromEntries(back.map((item) => [item.device_id, item.args]))).toEqual(
       Object.fromEntries(
-        changed.map((item) => [
-          item.device_id,
-          { rollback_of: item.command_id, upgrade: { version: planner.reported.get(item.device_id) } },
-        ]),
+        changed.map((item) => [item.device_id, { upgrade: { version: planner.reported.get(item.device_id) } }]),
       ),
     );
     await planner.answer(rollback, back);
@@ -164,6 +190,44 @@ describe('a rollback', () => {
     await rollouts.exact(id);
     await rollouts.exact(rollback);
     await expect(planner.act(id, 'restore')).rejects.toThrow('was rolled back');
+  });
+
+  it('given a device that had taken half of it when it was tried again, then it goes back to what it had before the first try', async () => {
+    const nodes = planner.nodes(1);
+    planner.reported.set(nodes[0]!, '1.0.0');
+    const retry = [{ outcome: 'failed' as const, code: 'busy', max: 1, backoff_seconds: 0 }];
+    const id = await upgrade({ retry, abort: [{ count: 1, action: 'rollback' }] }, nodes);
+    const items = await planner.askedFor(id, 1);
+    planner.reported.set(nodes[0]!, '2.0.0-half');
+    await planner.answer(id, items, 'FAILURE', 'device busy', { code: 'busy' });
+    await rollouts.due(id);
+    const [, again] = await planner.askedFor(id, 2);
+    await planner.answer(id, [again!], 'FAILURE', 'broken');
+    const back = await planner.askedFor(await rollbackOf(id), 1);
+    expect(back.map((item) => item.args['upgrade'])).toEqual([{ version: '1.0.0' }]);
+  });
+
+  it('given devices whose first try was sent and whose second one not, or was refused, then they are brought back; those that refused each are not', async () => {
+    const nodes = planner.nodes(4);
+    const retry = [{ outcome: 'any' as const, code: 'busy', max: 1, backoff_seconds: 0 }];
+    const refusals = [{ ...retry[0]!, code: 'rejected' }];
+    const abort = [{ outcome: 'failed' as const, count: 1, action: 'rollback' as const }];
+    const id = await upgrade({ retry: [...retry, ...refusals], abort }, nodes);
+    const items = await planner.askedFor(id, 4);
+    await planner.answer(id, items.slice(0, 2), 'FAILURE', '', { code: 'busy' });
+    await planner.answer(id, items.slice(2, 3), 'FAILURE', '', { code: 'rejected' });
+    await rollouts.due(id);
+    const again = (await planner.askedFor(id, 7)).slice(4);
+    const of = (item: Asked) => again.filter(({ device_id }) => device_id === item.device_id);
+    await planner.answer(id, [...of(items[1]!), ...of(items[2]!)], 'FAILURE', '', { code: 'rejected' });
+    await planner.answer(id, items.slice(3), 'FAILURE', 'broken');
+    const rollback = await rollbackOf(id);
+    await planner.answer(id, of(items[0]!), 'CANCELLED', '', { sent: false });
+    await planner.reached(id, 'Stopped');
+    await planner.answer(rollback, await planner.askedFor(rollback, 3));
+    expect((await planner.reached(rollback, 'Successful')).tasks.map(({ target_id }) => target_id).sort()).toEqual(
+      [0, 1, 3].map((at) => items[at]!.device_id).sort(),
+    );
   });
 
   it('given that it is cancelled before and while it goes on, then both jobs come to rest', async () => {

@@ -17,7 +17,7 @@ export class RolloutStop {
 
   /** Some that have not begun never do. */
   async stopPending(tx: Tx, rollout: LockedRollout): Promise<void> {
-    const parts = await this.targets.waiting(tx, this.families.of(rollout.row).table, rollout.id);
+    const parts = await this.waiting(tx, rollout);
     const ids = parts.map(({ id }) => id);
     await this.endParts(tx, rollout, ids, 'cancelled', rollout.row.reason);
   }
@@ -25,11 +25,18 @@ export class RolloutStop {
   /** The time of the rollout is up for some that have not begun; those that were tried came to what that try did. */
   async expire(tx: Tx, rollout: LockedRollout): Promise<void> {
     rollout.set({ planned: true, rescan_at: null });
-    const parts = await this.targets.waiting(tx, this.families.of(rollout.row).table, rollout.id);
+    const parts = await this.waiting(tx, rollout);
     for (const [end, some] of Map.groupBy(parts, ({ tried }) => tried ?? 'never_contacted')) {
       const ids = some.map(({ id }) => id);
       await this.endParts(tx, rollout, ids, end, 'end_at has passed');
     }
+  }
+
+  /** Some that have not begun. Where there are none the counts are set right: a step that does nothing would be the next one again, for ever. */
+  private async waiting(tx: Tx, rollout: LockedRollout) {
+    const parts = await this.targets.waiting(tx, this.families.of(rollout.row).table, rollout.id);
+    if (parts.length === 0) rollout.set({ pending: 0, offline: 0 });
+    return parts;
   }
 
   /** Ends those of these parts that have not begun; the commands of devices that are offline are cancelled. */
@@ -67,6 +74,8 @@ export class RolloutStop {
   async stopInFlight(tx: Tx, rollout: LockedRollout): Promise<void> {
     const { table } = this.families.of(rollout.row);
     const ids = await this.targets.running(tx, table, rollout.id);
+    // As with those that have not begun.
+    if (ids.length === 0) rollout.set({ in_flight: rollout.row.stopping });
     await this.cancelParts(tx, rollout, ids, rollout.row.reason);
   }
 

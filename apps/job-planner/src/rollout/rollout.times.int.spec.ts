@@ -73,6 +73,33 @@ describe('windows and times', () => {
     await rollouts.exact(id);
   });
 
+  it.each([
+    ['is offline', {}],
+    ['missed its window', { window: { start: clock(-1), end: clock(1), timezone: 'UTC' } }],
+  ])(
+    'given a device that failed and then %s when end_at passes, then it came to what its last try did',
+    async (_, when) => {
+      const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+      const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 0 }];
+      const { id } = await rollouts.start(1, { ...when, end_at: inAnHour, retry });
+      await planner.answer(id, await planner.askedFor(id, 1), 'FAILURE', 'no space');
+      await rollouts.due(id);
+      const again = (await planner.askedFor(id, 2)).slice(1);
+      if ('window' in when) {
+        await planner.answer(id, again, 'TIMEOUT', 'never_contacted', { sent: false });
+        await planner.askedFor(id, 3);
+      }
+      await planner.step(id, planner.asked(id).slice(-1), 'HELD');
+      await planner.progressed(id, { offline: 1 });
+      await planner.service.query(
+        `UPDATE rollout SET spec = jsonb_set(spec, '{end_at}', to_jsonb(now())), due_at = now() WHERE id = $1`,
+        [id],
+      );
+      expect((await planner.reached(id, 'Failed')).progress).toMatchObject({ failed: 1, timed_out: 0 });
+      await rollouts.exact(id);
+    },
+  );
+
   it('given a window that was missed, then that was no try: the rule still has its own', async () => {
     const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 0 }];
     const window = { start: clock(-1), end: clock(1), timezone: 'UTC' };
@@ -82,6 +109,20 @@ describe('windows and times', () => {
     await rollouts.due(id);
     await planner.answer(id, (await planner.askedFor(id, 3)).slice(2));
     await planner.reached(id, 'Successful');
+  });
+
+  it('given that a device is tried again within its window, then it has the whole of offline_seconds to come once more', async () => {
+    const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 0 }];
+    const window = { start: clock(-1), end: clock(1), timezone: 'UTC' };
+    const { id } = await rollouts.start(1, { window, retry });
+    const items = await planner.askedFor(id, 1);
+    await planner.service.query(`UPDATE job_task SET contact_by = now() WHERE job_id = $1`, [id]);
+    await planner.answer(id, items, 'FAILURE');
+    await rollouts.due(id);
+    const again = (await planner.askedFor(id, 2))[1]!;
+    expect(Date.parse(again.expires_at!)).toBeGreaterThan(Date.now());
+    await planner.answer(id, [again], 'TIMEOUT', 'never_contacted', { sent: false });
+    await planner.askedFor(id, 3);
   });
 
   it('given a rate, then so many begin at once, and the rest one after the other', async () => {

@@ -88,6 +88,40 @@ describe('waves', () => {
     expect(planner.asked(id)).toHaveLength(30);
     await rollouts.exact(id);
   });
+
+  it('given one wave with a threshold, whose devices begin while others are planned, then all of them count in it', async () => {
+    const nodes = planner.nodes(600);
+    const goOn = rollouts.keepFrom(nodes[599]!);
+    const id = await planner.create(nodes, { rollout: { waves: [{ success_threshold: 99 }], max_in_flight: 550 } });
+    const items = await planner.askedFor(id, 500);
+    await planner.answer(id, items.slice(0, 4));
+    await planner.answer(id, items.slice(4, 104), 'FAILURE');
+    await planner.step(id, items.slice(104, 154), 'HELD');
+    await planner.progressed(id, { succeeded: 4, failed: 100, offline: 50, targeted: 500 });
+    await goOn(id);
+    const all = await planner.askedFor(id, 600);
+    await rollouts.exact(id);
+    await planner.step(id, items.slice(104, 154), 'REACHABLE');
+    await planner.reached(id, 'Stopping');
+    await rollouts.exact(id);
+    await planner.answer(id, all.slice(154));
+    expect((await planner.reached(id, 'Stopped')).reason).toMatch(/^wave 1: at most .* 99 % are needed$/);
+    await rollouts.exact(id);
+  });
+
+  it('given a device of a wave that another job takes over before all are planned, then the wave does not wait for it', async () => {
+    const nodes = planner.nodes(600);
+    const goOn = rollouts.keepFrom(nodes[599]!);
+    const id = await planner.create(nodes, { rollout: { waves: [{ count: 2 }, {}] } });
+    await planner.progressed(id, { pending: 500 });
+    const over = await planner.create(nodes.slice(0, 1), { rollout: { supersedes: true } });
+    await planner.askedFor(over, 1);
+    await goOn(id);
+    await planner.answer(id, await planner.askedFor(id, 1));
+    await planner.answer(id, (await planner.askedFor(id, 599)).slice(1));
+    await planner.reached(id, 'Partially_successful');
+    await rollouts.exact(id);
+  });
 });
 
 describe('an approval', () => {

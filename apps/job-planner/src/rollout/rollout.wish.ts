@@ -25,6 +25,5 @@ export function goOn(rollout: LockedRollout): void {
 export function tryAgain(rollout: LockedRollout): void {
   const { round, waves } = rollout.row;
   rollout.set({ reopening: true, round: round + 1, baseline: rollout.tally(), wave: Math.max(0, waves.length - 1) });
-  const passed = { began_at: rollout.now, passed_at: rollout.now };
-  rollout.set({ waves: waves.map((wave) => ({ ...passed, ...wave, began_at: wave.began_at ?? rollout.now })) });
+  rollout.set({ waves: waves.map((wave) => ({ ...wave, began_at: wave.began_at ?? rollout.now })) });
 }

@@ -1,4 +1,4 @@
-import { NOT_SHOWN, REFUSAL_CODES, type PART_ENDS, type CommandOutcome, type JobTaskStatus } from '@muster/contracts';
+import { REFUSAL_CODES, type PART_ENDS, type CommandOutcome, type JobTaskStatus } from '@muster/contracts';
 
 /** How many devices of a rollout are where; together they are all of them. */
 export interface Tally {
@@ -80,12 +80,22 @@ export const STATE_OF: Readonly<Record<DeviceEnd, JobTaskStatus>> = {
 };
 
 /** What the outcome of a device's command makes of the device. */
-export function endOf({ status, code, sent }: { status: CommandOutcome; code: string; sent: boolean }): DeviceEnd {
+export function endOf({
+  status,
+  code,
+  sent,
+  shown,
+}: {
+  status: CommandOutcome;
+  code: string;
+  sent: boolean;
+  shown?: boolean;
+}): DeviceEnd {
   switch (status) {
     case 'SUCCESS':
       return 'succeeded';
     case 'FAILURE':
-      if (code === NOT_SHOWN) return 'unknown';
+      if (shown === false) return 'unknown';
       return REFUSAL_CODES.includes(code) ? 'rejected' : 'failed';
     case 'TIMEOUT':
       return sent ? 'timed_out' : 'never_contacted';

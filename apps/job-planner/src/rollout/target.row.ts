@@ -39,6 +39,9 @@ export abstract class TargetRow extends StateRow<JobTaskStatus> {
   @Column('timestamptz', { nullable: true })
   contact_by!: Date | null;
 
+  @Column('timestamptz', { nullable: true })
+  proof_by!: Date | null;
+
   @Column('double precision', { nullable: true })
   took!: number | null;
 

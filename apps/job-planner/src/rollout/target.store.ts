@@ -26,6 +26,13 @@ export interface Askable {
   state: JobTaskStatus;
 }
 
+/** A device that is back, and of which release of its part that is said. */
+export interface Back {
+  ref: string;
+  command_id: string;
+  turn?: number;
+}
+
 /** Which devices may begin. */
 export interface Releasable {
   count: number;
@@ -42,6 +49,8 @@ export interface Standing {
   waits_for: string;
   place: number;
   attempts: number;
+  /** What its last try came to, where it was tried before. */
+  outcome: DeviceEnd | null;
   /** By when its device must have been contacted; epoch milliseconds. */
   contact_by: number | null;
 }
@@ -99,10 +108,10 @@ export class TargetStore {
     return row!.at;
   }
 
-  /** Some that have not begun. `tried`: what the last try came to of those that wait for another. */
+  /** Some that have not begun. `tried`: what the last try came to of those that wait for another, be it for their device, too. */
   async waiting(tx: Tx, table: TargetTable, rollout: string): Promise<{ id: string; tried: DeviceEnd | null }[]> {
     const lane = (which: string) =>
-      `(SELECT id, CASE WHEN command_id IS NULL AND waits_for = 'retry_at' THEN outcome END AS tried FROM ${table.states.table}
+      `(SELECT id, CASE WHEN attempts > (command_id IS NOT NULL)::integer THEN outcome END AS tried FROM ${table.states.table}
         WHERE project_id = $1 AND ${table.owner} = $2 AND state = 'Waiting' AND ${which} LIMIT ${BATCH_SIZE})`;
     return tx.query<{ id: string; tried: DeviceEnd | null }>(
       `${lane(`waits_for = ''`)} UNION ALL ${lane(`waits_for <> ''`)} LIMIT ${BATCH_SIZE}`,
@@ -137,7 +146,7 @@ export class TargetStore {
     items: readonly { ref: string; command_id: string }[],
   ): Promise<Map<string, Standing>> {
     const rows = await tx.query<Standing & Record<string, unknown>>(
-      `SELECT t.id, t.state, t.waits_for, t.place, t.attempts,
+      `SELECT t.id, t.state, t.waits_for, t.place, t.attempts, t.outcome,
          (extract(epoch FROM t.contact_by) * 1000)::float8 AS contact_by
        FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'command'])} JOIN ${table.states.table} t USING (project_id, id)
        WHERE t.command_id = i.command AND t.state IN ('Waiting', 'Running', 'Stopping')`,
@@ -186,28 +195,30 @@ export class TargetStore {
          ) AS due
          WHERE t.project_id = $1 AND t.id = due.id
          RETURNING ${['id', 'state', ...UNDER_WAY, ...table.item].map((name) => `t.${name}`).join(', ')},
-           (extract(epoch FROM t.state_at) * 1000)::float8 AS released_at
+           (extract(epoch FROM t.proof_by) * 1000)::float8 AS proof_by
        )
        SELECT * FROM claimed`,
       [tx.project, rollout],
     );
   }
 
-  /** Of these, those that were offline under this command and go on again now. Gives their places. */
-  async noteReachable(
-    tx: Tx,
-    table: TargetTable,
-    items: readonly { ref: string; command_id: string }[],
-  ): Promise<number[]> {
+  /** Of these, those that were offline under this command and release, and go on again now. Gives their places. */
+  async noteReachable(tx: Tx, table: TargetTable, items: readonly Back[]): Promise<number[]> {
     const rows = await tx.query<{ place: number }>(
       `WITH back AS (
          UPDATE ${table.states.table} t SET waits_for = 'retry_at', ask_at = now()
-         FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'command'])}
-         WHERE t.project_id = i.project_id AND t.id = i.id AND t.command_id = i.command AND t.state = 'Waiting' AND t.waits_for = 'offline'
+         FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::integer[]'], ['id', 'command', 'turn'])}
+         WHERE t.project_id = i.project_id AND t.id = i.id AND t.command_id = i.command AND t.releases = i.turn
+           AND t.state = 'Waiting' AND t.waits_for = 'offline'
          RETURNING t.place
        )
        SELECT place FROM back`,
-      [tx.project, items.map(({ ref }) => ref), items.map(({ command_id }) => command_id)],
+      [
+        tx.project,
+        items.map(({ ref }) => ref),
+        items.map(({ command_id }) => command_id),
+        items.map(({ turn }) => turn),
+      ],
     );
     return rows.map((row) => row.place);
   }
@@ -222,13 +233,22 @@ export class TargetStore {
     );
   }
 
-  /** Notes of these, which are under way, that their devices have yet to show what they say. */
-  async noteUnproven(tx: Tx, table: TargetTable, ids: readonly string[]): Promise<void> {
-    await tx.query(
-      `UPDATE ${table.states.table} t SET waits_for = 'proof', ask_at = now(), asks = 0 FROM ${batch(['$2::uuid[]'], ['id'])}
-       WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = 'Running' AND t.waits_for = ''`,
-      [tx.project, ids],
+  /**
+   * Notes of these, which are under way, that their devices have yet to show what they say, and have so many seconds for it. Gives how many it is
+   * noted of.
+   */
+  async noteUnproven(tx: Tx, table: TargetTable, ids: readonly string[], seconds: number): Promise<number> {
+    const [row] = await tx.query<{ noted: number }>(
+      `WITH noted AS (
+         UPDATE ${table.states.table} t SET waits_for = 'proof', ask_at = now(), asks = 0, proof_by = now() + make_interval(secs => $3)
+         FROM ${batch(['$2::uuid[]'], ['id'])}
+         WHERE t.project_id = i.project_id AND t.id = i.id AND t.state = 'Running' AND t.waits_for = ''
+         RETURNING 1
+       )
+       SELECT count(*)::integer AS noted FROM noted`,
+      [tx.project, ids, seconds],
     );
+    return row!.noted;
   }
 
   /** Those of these targets that have their part already. */
@@ -238,6 +258,15 @@ export class TargetStore {
       [tx.project, rollout, targets],
     );
     return new Set(rows.map((row) => row.target_id));
+  }
+
+  /** The places of those that were cancelled. */
+  async stoppedPlaces(tx: Tx, table: TargetTable, rollout: string): Promise<number[]> {
+    const rows = await tx.query<{ place: number }>(
+      `SELECT place FROM ${table.states.table} WHERE project_id = $1 AND ${table.owner} = $2 AND state = 'Stopped'`,
+      [tx.project, rollout],
+    );
+    return rows.map((row) => row.place);
   }
 
   /** The rollouts, other than one, in which some of these devices have yet to end, each with how many. */

@@ -22,9 +22,11 @@ export const TARGET_COLUMNS = {
   asks: 'integer',
   /** By when its device must have been contacted, where that takes several commands. */
   contact_by: 'timestamptz',
+  /** By when its device must have shown its success. */
+  proof_by: 'timestamptz',
   /** Seconds from its release to its success. */
   took: 'double precision',
-  /** What it had before, where it may be brought back to that; and whether its device was sent anything. */
+  /** What it had before, where it may be brought back to that; and whether its device was sent a command that it did not refuse. */
   before: 'jsonb',
   sent: 'boolean',
   /** What it came to, or its last try did, in the words of a tally; null before. */
@@ -64,6 +66,7 @@ export const targetColumns = `
   ask_at timestamptz,
   asks integer NOT NULL DEFAULT 0,
   contact_by timestamptz,
+  proof_by timestamptz,
   took double precision,
   before jsonb,
   sent boolean NOT NULL DEFAULT false,

@@ -52,7 +52,9 @@ function shut({ success_threshold }: Wave, state: WaveState, catchUp: boolean): 
   const possible = base - state.lost;
   if (possible < 1 && state.offline === 0)
     return { is: 'shut', reason: `none of its ${sizeOf(state)} devices succeeded` };
-  if (success_threshold === undefined || possible >= needed(success_threshold, base)) return { is: 'closed' };
+  // While all that count are offline, nobody knows what share of them will succeed.
+  if (success_threshold === undefined || base === 0 || possible >= needed(success_threshold, base))
+    return { is: 'closed' };
   const most = Math.floor((possible / base) * 1000) / 10;
   return {
     is: 'shut',

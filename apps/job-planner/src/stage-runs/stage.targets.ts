@@ -3,6 +3,7 @@ import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { NIL } from 'uuid';
+import { anyOf } from '../rollout/any-of.js';
 import type { NewTarget, TargetPage } from '../rollout/family.js';
 import { queryOfPass } from '../rollout/passes.js';
 import type { RolloutEntity } from '../rollout/rollout.entity.js';
@@ -170,15 +171,4 @@ function placeOf(cursor: string): Place {
   return { list: Number(list), after };
 }
 
-/** A query takes no more than this many alternatives at once. */
-const ALTERNATIVES = 32;
-
 const membersOf = (groups: readonly string[]): DeviceQuery => anyOf(groups.map((group) => ({ group })));
-
-function anyOf(queries: readonly DeviceQuery[]): DeviceQuery {
-  if (queries.length === 1) return queries[0]!;
-  if (queries.length <= ALTERNATIVES) return { or: [...queries] };
-  const parts: DeviceQuery[] = [];
-  for (let at = 0; at < queries.length; at += ALTERNATIVES) parts.push(anyOf(queries.slice(at, at + ALTERNATIVES)));
-  return anyOf(parts);
-}

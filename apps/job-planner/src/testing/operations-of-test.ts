@@ -136,6 +136,7 @@ export class OperationsOfTest {
   async exact(id: string): Promise<Record<string, number>> {
     const counted = await this.planner.recount(id, operationTargets);
     expect(await this.progress(id)).toMatchObject(counted);
+    await this.planner.exactWaves(id, operationTargets);
     return counted;
   }
 }

@@ -1,5 +1,5 @@
-import { waitings, type Rollout, type WaitingEntry } from '@muster/contracts';
-import { expect } from 'vitest';
+import { DomainError, waitings, type Rollout, type WaitingEntry } from '@muster/contracts';
+import { expect, vi } from 'vitest';
 import { PROJECT, type RunningPlanner } from './running-planner.js';
 
 /** Jobs whose rollout a test looks at. */
@@ -14,6 +14,23 @@ export class RolloutsOfTest {
   /** The counts of the job are what a recount finds. */
   async exact(id: string): Promise<void> {
     expect((await this.planner.job(id)).progress).toMatchObject(await this.planner.recount(id));
+    await this.planner.exactWaves(id);
+  }
+
+  /** Planning does not come to the page with this device, until what it gives is called for a rollout. */
+  keepFrom(node: string): (id: string) => Promise<void> {
+    const { planner } = this;
+    const page = planner.page.bind(planner);
+    let looked = 0;
+    const kept = vi.spyOn(planner, 'page').mockImplementation((request) => {
+      // A job is not made before all of its devices were looked up.
+      if (request.query?.ids?.includes(node) && looked++ > 0) throw new DomainError('unavailable', 'nobody answers');
+      return page(request);
+    });
+    return (id) => {
+      kept.mockRestore();
+      return this.due(id);
+    };
   }
 
   /** Lets the time come that the rollout waits for. */

@@ -2,14 +2,15 @@ import {
   commandWork,
   deployments,
   deviceGroups,
+  DeviceQuery,
   deviceState,
   DomainError,
   invalidField,
   jobPlanner,
   jobWork,
   operationRolloutWork,
+  validate,
   type CommandOutcome,
-  type DeviceQuery,
   type Job,
   type JobAction,
   type JsonObject,
@@ -31,7 +32,7 @@ export const PROJECT = 'acme';
 /** Who asks for what the tests ask for. */
 export const USER = '01890000-0000-7000-8000-000000000001';
 
-type Asked = WorkItem<typeof commandWork.request>;
+export type Asked = WorkItem<typeof commandWork.request>;
 
 interface DeploymentOfTest {
   id: string;
@@ -92,13 +93,15 @@ export class RunningPlanner {
     });
   }
 
-  /** The page of the devices that match. @throws DomainError `invalid` where the query names a group that is not there. */
+  /** The page of the devices that match. @throws DomainError `invalid` where the query is none, or names a group that is not there. */
   page({
     query = {},
     after,
     limit,
     project_id,
   }: RpcRequest<typeof deviceState.resolve>): RpcResponse<typeof deviceState.resolve> {
+    const [fault] = validate(DeviceQuery, query);
+    if (fault) throw invalidField(`query.${fault.field}`, fault.message);
     this.refuseUnknown(query);
     const wanted =
       project_id === PROJECT
@@ -218,7 +221,12 @@ export class RunningPlanner {
 
   /** Tells of commands that they are held, or of their devices that they are back. */
   async step(job_id: string, items: readonly Asked[], step: WorkItem<typeof jobWork.step>['step']): Promise<void> {
-    const steps = items.map(({ command_id, ref }) => ({ command_id, ref, step }));
+    const steps = items.map(({ command_id, ref, turn }) => ({
+      command_id,
+      ref,
+      step,
+      ...(turn !== undefined && { turn }),
+    }));
     await this.service.ask(jobWork.step, { project_id: PROJECT, head: { request_id: job_id }, items: steps });
   }
 
@@ -270,5 +278,23 @@ export class RunningPlanner {
       unknown: ended('unknown'),
       cancelled: ended('cancelled'),
     };
+  }
+
+  /** The waves of a rollout have the sizes and counts that its parts say. */
+  async exactWaves(id: string, { states: { table }, owner }: TargetTable = jobTargets): Promise<void> {
+    const waves = await this.service.query<{ kept: JsonObject; counted: JsonObject }>(
+      `SELECT json_build_object('size', w."to" - w."from", 'succeeded', w.succeeded, 'lost', w.lost, 'left_out', w.left_out, 'offline', w.offline) AS kept,
+         (SELECT json_build_object('size', count(*),
+            'succeeded', count(*) FILTER (WHERE state = 'Successful'),
+            'lost', count(*) FILTER (WHERE state IN ('Failed', 'Timed_out')),
+            'left_out', count(*) FILTER (WHERE state = 'Stopped'),
+            'offline', count(*) FILTER (WHERE state = 'Waiting' AND waits_for = 'offline'))
+          FROM ${table} WHERE ${owner} = r.id AND place >= w."from" AND place < w."to") AS counted
+       FROM rollout r CROSS JOIN LATERAL jsonb_to_recordset(r.waves)
+         AS w("from" integer, "to" integer, succeeded integer, lost integer, left_out integer, offline integer)
+       WHERE r.id = $1 ORDER BY w."from"`,
+      [id],
+    );
+    expect(waves.map(({ kept }) => kept)).toEqual(waves.map(({ counted }) => counted));
   }
 }

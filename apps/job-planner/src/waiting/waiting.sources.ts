@@ -30,7 +30,6 @@ const OPEN = `
       CASE WHEN family = 'stage-run' THEN jsonb_array_length(args -> 'operations') ELSE 1 END AS commands,
       pending + offline + in_flight + succeeded + failed + timed_out + rejected + unknown + r.cancelled AS targeted,
       coalesce((spec ->> 'max_in_flight')::integer, ${MAX_IN_FLIGHT}) AS slots,
-      ${timeout('in_progress_seconds')} AS in_progress,
       (${timeout('offline_seconds')} + ${timeout('in_progress_seconds')})::float8 AS seconds
     FROM rollout r LEFT JOIN job j USING (project_id, id) LEFT JOIN stage_run s USING (project_id, id)
     WHERE r.project_id = $1 AND (r.due_at IS NOT NULL OR r.at_rest AND r.wish = 'pause')
@@ -81,7 +80,7 @@ const devices = ({ entity, family, toCome, turn, parts, part, owner, since }: De
     (SELECT '${entity}', t.id, t.device_id, t.state, coalesce(nullif(t.waits_for, ''), 'in_flight'), t.due_at, t.reason
      FROM open r CROSS JOIN LATERAL (
        SELECT t.id, t.device_id, t.state, t.reason, ${part}.waits_for,
-         least(r.deadline, ${since} + make_interval(secs => CASE WHEN ${part}.waits_for = 'proof' THEN r.in_progress ELSE r.seconds END)) AS due_at
+         least(r.deadline, CASE WHEN ${part}.waits_for = 'proof' THEN ${part}.proof_by ELSE ${since} + make_interval(secs => r.seconds) END) AS due_at
        FROM ${parts} WHERE ${part}.project_id = $1 AND ${part}.${owner} = r.id AND ${part}.state IN ('Running', 'Stopping')) t
      WHERE r.family = '${family}' AND r.in_flight > 0 AND (t.due_at, t.id) > ($3, $4) ORDER BY t.due_at, t.id LIMIT $2)`;
 
