@@ -80,4 +80,30 @@ describe('the operations of a device', () => {
       await reached(run, 'success');
     },
   );
+
+  it('given one that took long before another, then the time to show the success of that begins when its device says so', async () => {
+    const rollout = { evidence: { path: 'version', equals: '12.4' } };
+    const [device] = running.planner.nodes(1) as [string];
+    running.planner.reported.set(device, '12.3');
+    const run = await startRun(await pipelineOf([{ name: 'one', rollout }], [device], ['A', 'B']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const a = await askedFor(one, 0, 1);
+    await running.planner.service.query(
+      `UPDATE stage_device SET state_at = state_at - interval '2 hours' WHERE stage_run_id = $1`,
+      [one.id],
+    );
+    await running.planner.answer(a.operation, a.items);
+    const b = await askedFor(one, 1, 1);
+    await running.planner.answer(b.operation, b.items);
+    const looked = async () => {
+      const [part] = await running.planner.service.query<{ asks: number }>(
+        `SELECT asks FROM stage_device WHERE stage_run_id = $1 AND waits_for = 'proof'`,
+        [one.id],
+      );
+      return part?.asks;
+    };
+    await expect.poll(looked).toBeGreaterThan(0);
+    running.planner.reported.set(device, '12.4');
+    await reached(run, 'success');
+  });
 });
