@@ -24,47 +24,6 @@ export interface Surroundings {
   busy: boolean;
 }
 
-/** Every move that there is (interfaces §2). A stage run is never left queued or complete, so that nothing else can happen to it there. */
-export const MOVES = {
-  run: [
-    ...['pending → queued', 'pending → cancelled', 'pending → timeout'],
-    ...['queued → processing', 'queued → cancelled', 'queued → timeout'],
-    ...['processing → running', 'processing → invalid', 'processing → cancelled', 'processing → timeout'],
-    ...['running → waiting', 'running → complete', 'running → cancelled', 'running → timeout'],
-    ...['waiting → running', 'waiting → cancelled', 'waiting → timeout'],
-    ...['complete → success', 'complete → failure'],
-  ],
-  stage: [
-    ...['pending → queued', 'pending → cancelled', 'pending → timeout', 'queued → processing'],
-    ...['processing → running', 'processing → invalid', 'processing → cancelled', 'processing → timeout'],
-    ...['running → complete', 'running → cancelled', 'running → timeout'],
-    ...['complete → success', 'complete → failure'],
-  ],
-  target: [
-    ...['pending → queued', 'pending → cancelled', 'pending → timeout', 'pending → invalid'],
-    ...['queued → processing', 'queued → cancelled', 'queued → timeout', 'queued → invalid'],
-    ...['processing → dispatched', 'processing → cancelled', 'processing → timeout'],
-    ...['dispatched → running', 'dispatched → complete', 'dispatched → timeout'],
-    ...['running → complete', 'running → timeout', 'complete → success', 'complete → failure'],
-  ],
-} as const;
-
-/** Where things stand, as far as actions tell it apart. */
-export const STANDS = {
-  run: [
-    ...['pending', 'queued', 'processing', 'running', 'running, to wait', 'running, stopping', 'waiting'],
-    ...['complete', 'success', 'failure', 'cancelled', 'timeout', 'invalid'],
-  ],
-  stage: [
-    ...['pending', 'processing', 'running', 'running, stopping'],
-    ...['success', 'failure', 'cancelled', 'timeout', 'invalid'],
-  ],
-  target: [
-    ...['pending', 'queued', 'processing', 'dispatched', 'running', 'running, stopping'],
-    ...['success', 'failure', 'cancelled', 'timeout', 'invalid'],
-  ],
-} as const;
-
 const ENDS: readonly string[] = ['success', 'failure', 'cancelled', 'timeout', 'invalid'];
 const REFUSED: Verdict = { status: 400 };
 const DONE: Verdict = { status: 200, changes: true };
@@ -289,6 +248,7 @@ export class RunModel extends Thing<RunState> {
   waits = false;
   private wish: 'run' | 'cancelled' | 'timeout' = 'run';
   private promoted = 0;
+  private reason = '';
 
   /** @param held the status in which it stays until it is let go */
   constructor(
@@ -363,7 +323,7 @@ export class RunModel extends Thing<RunState> {
     if (this.wish !== 'run') return this.stopAs(this.wish);
     if (this.is('pending', 'queued')) return this.enter(this.is('pending') ? 'queued' : 'processing');
     if (this.is('processing')) return this.enter(this.stages.length === 0 ? 'invalid' : 'running');
-    return this.is('running') && this.goOn();
+    return this.is('running', 'waiting') && this.goOn();
   }
 
   private enter(to: RunState): true {
@@ -379,21 +339,27 @@ export class RunModel extends Thing<RunState> {
     return this.enter(as);
   }
 
+  /** Why the stage at this place does not begin; undefined where it does. */
+  private reasonBefore(place: number): 'stopped' | 'paused' | `promotion of ${number}` | undefined {
+    const before = this.stages.slice(0, place);
+    if (before.some((stage) => !stage.is('success') && stage.shape.on_failure === 'stop')) return 'stopped';
+    if (this.waits) return 'paused';
+    const manual = before.findLastIndex(({ shape }) => shape.promotion === 'manual');
+    return manual >= this.promoted ? `promotion of ${manual}` : undefined;
+  }
+
+  /** It may wait for nothing any more: a stage that it waited before was cancelled. */
   private goOn(): boolean {
     const { place } = this;
     const stage = this.stages[place];
+    if (stage?.isActive) return false;
+    const reason = stage && this.reasonBefore(place);
+    if (this.is('waiting')) return reason !== this.reason && this.enter('running');
     if (!stage) return this.enter('complete');
-    if (stage.isActive) return false;
-    const before = this.stages[place - 1];
-    if (before && !before.is('success') && before.shape.on_failure === 'stop') {
-      for (const one of this.stages) if (one.is('pending')) one.move('cancelled');
-      return true;
-    }
-    if (this.waits || (before?.shape.promotion === 'manual' && this.promoted < place)) {
-      this.waits = false;
-      return this.enter('waiting');
-    }
-    stage.start();
-    return true;
+    if (reason === 'stopped') for (const one of this.stages) if (one.is('pending')) one.move('cancelled');
+    if (!reason) stage.start();
+    if (!reason || reason === 'stopped') return true;
+    this.reason = reason;
+    return this.enter('waiting');
   }
 }

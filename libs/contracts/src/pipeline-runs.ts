@@ -70,7 +70,7 @@ const timed = { started_at: Maybe(Timestamp), ended_at: Maybe(Timestamp) };
 
 /**
  * A run of a pipeline (vendor's `PipelineRun`). `run_number` counts the runs of the pipeline from 1. `status_meta`, free in the original: `reason`
- * of the present status, and whether it is to wait once the present stage has ended (`waits`). Ours: `progress`.
+ * of the present status, and whether somebody has told it to wait before its next stage (`waits`). Ours: `progress`.
  */
 export const PipelineRun = Type.Object({
   id: Uuid,

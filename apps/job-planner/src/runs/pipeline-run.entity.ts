@@ -31,7 +31,7 @@ export class PipelineRunEntity extends StateRow<RunState> {
   @Column('text', { default: 'run' })
   wish!: RunWish;
 
-  /** It is to wait before its next stage. */
+  /** It is to wait before its next stage, or does. */
   @Column('boolean', { default: false })
   waits!: boolean;
 

@@ -56,7 +56,8 @@ export class RunAct {
 
   private async resume(tx: Tx, { id }: StageOfRun): Promise<void> {
     const rollout = await this.rollouts.lock(tx, id);
-    if (!rollout) return;
+    // Who stops a stage locks its rollout alone, and may just have done so.
+    if (!rollout?.row.at_rest || rollout.row.wish !== 'pause') return;
     goOn(rollout);
     rollout.set({ wish: 'run', reason: '', at_rest: false, due_at: new Date(rollout.now) });
     await rollout.save(tx);

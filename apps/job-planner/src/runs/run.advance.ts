@@ -92,7 +92,7 @@ export class RunAdvance {
     const ends = isEnd(pipelineRunLifecycle, to);
     await tx.transition(pipelineRunTable, to, {
       ids: [id],
-      set: { reason, ...(ends && { due_at: null }), ...(to === 'waiting' && { waits: false }) },
+      set: { reason, ...(ends && { due_at: null }) },
       compute: {
         updated_at: 'now()',
         ...(to === 'running' && { started_at: 'coalesce(t.started_at, now())' }),

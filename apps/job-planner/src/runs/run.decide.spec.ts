@@ -18,6 +18,7 @@ const stageOf = (change: Partial<StageFacts> = {}): StageFacts => ({
 const newWorld = (stages: StageFacts[]): World => ({
   state: 'pending',
   wish: 'run',
+  reason: '',
   waits: false,
   promoted: 0,
   late: false,
@@ -27,7 +28,17 @@ const newWorld = (stages: StageFacts[]): World => ({
 const moveStage = (world: World, place: number, to: StageRunState) => {
   const stage = world.stages[place]!;
   expect(canMove(stageRunLifecycle, stage.state, to)).toBe(true);
-  world.stages[place] = { ...stage, state: to };
+  world.stages[place] = { ...stage, state: to, paused: false };
+};
+
+/** Nothing before the stage keeps it from its beginning. */
+const expectDue = ({ stages, promoted, waits }: World, place: number) => {
+  expect(waits).toBe(false);
+  for (const [at, { state, on_failure, promotion }] of stages.slice(0, place).entries()) {
+    expect(isEnd(stageRunLifecycle, state)).toBe(true);
+    if (on_failure === 'stop') expect(state).toBe('success');
+    if (promotion === 'manual') expect(at).toBeLessThan(promoted);
+  }
 };
 
 /** Carries steps out as the service does, on states alone, until it has to wait. */
@@ -44,11 +55,11 @@ function settle(world: World): void {
       case 'enter':
       case 'end':
         enter(step.state);
-        if (step.state === 'waiting') world.waits = false;
+        world.reason = '';
         break;
       case 'pause':
         enter('waiting');
-        world.waits = false;
+        world.reason = step.reason;
         break;
       case 'time_out':
         world.wish = 'time_out';
@@ -58,6 +69,7 @@ function settle(world: World): void {
           if (state === 'pending') moveStage(world, place, step.as);
         break;
       case 'start_stage':
+        expectDue(world, step.stage);
         for (const to of ['queued', 'processing', 'running'] as const) moveStage(world, step.stage, to);
         break;
       case 'stop_stage':
@@ -70,9 +82,18 @@ function settle(world: World): void {
 
 const finish = (world: World, well: boolean) => {
   const place = world.stages.findIndex(({ state }) => state === 'running');
-  if (place < 0) return;
+  if (place < 0 || world.stages[place]!.paused) return;
   moveStage(world, place, 'complete');
   moveStage(world, place, well ? 'success' : 'failure');
+};
+
+/** What happens to a stage alone, by its rollout's rules, its time or somebody's word. */
+const happen = (world: World, to: 'paused' | 'timeout' | 'cancelled', place: number) => {
+  const stage = world.stages[place];
+  if (to === 'cancelled' && (stage?.state === 'pending' || stage?.state === 'running')) moveStage(world, place, to);
+  if (stage?.state !== 'running') return;
+  if (to === 'paused') world.stages[place] = { ...stage, paused: true };
+  if (to === 'timeout') moveStage(world, place, to);
 };
 
 const set = (world: World, to: 'running' | 'waiting' | 'cancelled') => {
@@ -86,10 +107,23 @@ const set = (world: World, to: 'running' | 'waiting' | 'cancelled') => {
     world.stages.findIndex(({ state }) => !isEnd(stageRunLifecycle, state)),
   );
   if (world.state === 'waiting') world.state = 'running';
+  world.stages = world.stages.map((stage) => ({ ...stage, paused: false }));
 };
+
+/** Why somebody has to act, read from the stages alone; undefined where nobody has to. */
+function reasonToWait({ stages, waits, promoted }: World): string | undefined {
+  const paused = stages.findIndex((stage) => stage.paused);
+  if (paused >= 0) return `stage ${paused + 1} is paused`;
+  const next = stages.findIndex(({ state }) => state === 'pending');
+  if (next < 0 || stages.some(({ state }) => state === 'running')) return undefined;
+  if (waits) return 'paused';
+  const manual = stages.findLastIndex(({ promotion }, at) => promotion === 'manual' && at < next && at >= promoted);
+  return manual < 0 ? undefined : `stage ${manual + 1} is over: waits for promotion`;
+}
 
 const anyStage = fc.record({ promotion: fc.constantFrom(...PROMOTIONS), on_failure: fc.constantFrom(...ON_FAILURE) });
 const anyEvent = fc.oneof(
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('paused', 'timeout', 'cancelled'), fc.nat({ max: 4 })) },
   { weight: 4, arbitrary: fc.boolean() },
   {
     weight: 1,
@@ -100,15 +134,17 @@ const anyEvent = fc.oneof(
 describe('a run', () => {
   it('given any stages, ends of them and actions, then it keeps to its table and, promoted whenever it waits, comes to an end', () => {
     fc.assert(
-      fc.property(fc.array(anyStage, { maxLength: 5 }), fc.array(anyEvent, { maxLength: 20 }), (stages, events) => {
+      fc.property(fc.array(anyStage, { maxLength: 5 }), fc.array(anyEvent, { maxLength: 25 }), (stages, events) => {
         const world = newWorld(stages.map((stage) => stageOf(stage)));
         settle(world);
         for (const event of events) {
           if (typeof event === 'boolean') finish(world, event);
+          else if (typeof event === 'object') happen(world, ...event);
           else if (event === 'late') world.late = true;
           else set(world, event);
           settle(world);
           expect(world.stages.filter(({ state }) => state === 'running').length).toBeLessThanOrEqual(1);
+          if (world.state === 'waiting') expect(world.reason).toBe(reasonToWait(world));
         }
         for (let more = 0; !isEnd(pipelineRunLifecycle, world.state); more++) {
           expect(more).toBeLessThan(30);
@@ -153,6 +189,42 @@ describe('a run', () => {
     finish(world, true);
     settle(world);
     expect(world.state).toBe('success');
+  });
+
+  it('given a stage that is cancelled while it is to come, then the stage before it keeps its say in what follows', () => {
+    const before = [stageOf({ state: 'failure' }), stageOf({ state: 'success', promotion: 'manual' })];
+    const verdicts = before.map((one) => {
+      const world = newWorld([one, stageOf({ state: 'cancelled', on_failure: 'continue' }), stageOf()]);
+      settle(world);
+      return [world.state, world.stages[2]!.state, world.reason];
+    });
+    expect(verdicts).toEqual([
+      ['failure', 'cancelled', ''],
+      ['waiting', 'pending', 'stage 1 is over: waits for promotion'],
+    ]);
+  });
+
+  it('given that what it waits for is over, then it goes on, unless it was told to wait', () => {
+    const stages = [stageOf({ on_failure: 'continue' }), stageOf({ on_failure: 'continue' }), stageOf()];
+    for (const to of ['timeout', 'cancelled'] as const) {
+      const world = newWorld([...stages]);
+      settle(world);
+      happen(world, 'paused', 0);
+      settle(world);
+      expect([world.state, world.reason]).toEqual(['waiting', 'stage 1 is paused']);
+      happen(world, to, 0);
+      settle(world);
+      expect([world.state, world.stages[1]!.state]).toEqual(['running', 'running']);
+    }
+    const told = newWorld([...stages]);
+    set(told, 'waiting');
+    settle(told);
+    happen(told, 'cancelled', 0);
+    settle(told);
+    expect([told.state, told.reason]).toEqual(['waiting', 'paused']);
+    for (const place of [1, 2]) happen(told, 'cancelled', place);
+    settle(told);
+    expect(told.state).toBe('failure');
   });
 
   it('given that its time is up when all of its stages are over, then it still ends as they did', () => {

@@ -17,7 +17,9 @@ export interface StageFacts extends Pick<StageMeta, 'promotion' | 'on_failure'> 
 export interface RunFacts {
   state: RunState;
   wish: RunWish;
-  /** It is to wait before its next stage. */
+  /** Why it is in its state. */
+  reason: string;
+  /** It is to wait before its next stage, or does. */
   waits: boolean;
   /** Up to which stage, from 0 on, somebody has promoted it. */
   promoted: number;
@@ -58,6 +60,8 @@ export function nextRunStep(run: RunFacts): RunStep {
       return enter(run.stages.length === 0 ? 'invalid' : 'running');
     case 'running':
       return goOn(run);
+    case 'waiting':
+      return waitOn(run);
     default:
       return WAIT;
   }
@@ -78,13 +82,21 @@ function goOn({ stages, waits, promoted }: RunFacts): RunStep {
   const stage = stages[place]!;
   if (stage.paused) return { do: 'pause', reason: `stage ${place + 1} is paused` };
   if (isActive(stage)) return WAIT;
-  const before = stages[place - 1];
-  if (before && before.state !== 'success' && before.on_failure === 'stop')
-    return { do: 'skip', as: 'cancelled', reason: `stage ${place} did not succeed` };
+  // Not the stage just before alone: somebody may have cancelled that one while it was to come.
+  const stopped = stages
+    .slice(0, place)
+    .findIndex(({ state, on_failure }) => state !== 'success' && on_failure === 'stop');
+  if (stopped >= 0) return { do: 'skip', as: 'cancelled', reason: `stage ${stopped + 1} did not succeed` };
   if (waits) return { do: 'pause', reason: 'paused' };
-  if (before?.promotion === 'manual' && promoted < place)
-    return { do: 'pause', reason: `stage ${place} is over: waits for promotion` };
+  const manual = stages.slice(0, place).findLastIndex(({ promotion }) => promotion === 'manual');
+  if (manual >= promoted) return { do: 'pause', reason: `stage ${manual + 1} is over: waits for promotion` };
   return { do: 'start_stage', stage: place };
+}
+
+/** What it waited for may be gone without anybody's word to the run. */
+function waitOn(run: RunFacts): RunStep {
+  const next = goOn(run);
+  return next.do === 'pause' && next.reason === run.reason ? WAIT : enter('running');
 }
 
 const isActive = ({ state }: StageFacts): boolean => state !== 'pending' && !isEnd(stageRunLifecycle, state);

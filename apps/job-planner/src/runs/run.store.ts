@@ -14,6 +14,7 @@ export interface LockedRun {
   id: string;
   state: RunState;
   wish: RunWish;
+  reason: string;
   waits: boolean;
   promoted: number;
   pipeline_id: string;
@@ -58,7 +59,7 @@ export class RunStore {
   /** Locks the run until the transaction ends: everything that moves it does this first. */
   async lock(tx: Tx, id: string): Promise<LockedRun | undefined> {
     const [run] = await tx.query<LockedRun & Record<string, unknown>>(
-      `SELECT id, state, wish, waits, promoted, pipeline_id, traceparent, deadline <= clock_timestamp() AS late
+      `SELECT id, state, wish, reason, waits, promoted, pipeline_id, traceparent, deadline <= clock_timestamp() AS late
        FROM pipeline_run WHERE project_id = $1 AND id = $2 FOR UPDATE`,
       [tx.project, id],
     );
@@ -259,10 +260,11 @@ export class RunStore {
     return rows;
   }
 
-  /** The rollouts of this run's stages whose time is up. */
+  /** The stages of this run whose time is up, and whose rollout nobody has stopped. */
   async lateStages({ project_id, id }: RunnerKey): Promise<string[]> {
     const rows = await this.dataSource.query<{ id: string }[]>(
-      `SELECT id FROM stage_run WHERE project_id = $1 AND pipeline_run_id = $2 AND deadline <= now() AND ending IS NULL`,
+      `SELECT s.id FROM stage_run s JOIN rollout r USING (project_id, id)
+       WHERE s.project_id = $1 AND s.pipeline_run_id = $2 AND s.deadline <= now() AND r.wish <> 'cancel'`,
       [project_id, id],
     );
     return rows.map((row) => row.id);

@@ -169,19 +169,6 @@ describe('a run of a pipeline', () => {
     ]);
   });
 
-  it('given a device of which it was told late that it is offline, when it has done an operation, then it goes on with the next one', async () => {
-    const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1), ['A', 'B']));
-    const [one] = (await stageRuns(run)) as [StageRun];
-    const a = await askedFor(one, 0, 1);
-    await running.planner.step(a.operation, a.items, 'HELD');
-    await expect.poll(async () => (await stageRuns(run))[0]!.progress!.offline).toBe(1);
-    await running.planner.answer(a.operation, a.items);
-    const b = await askedFor(one, 1, 1);
-    expect((await stageRuns(run))[0]!.progress).toMatchObject({ offline: 0, pending: 0, in_flight: 1 });
-    await running.planner.answer(b.operation, b.items);
-    await reached(run, 'success');
-  });
-
   it('given a stage whose rollout a stop rule pauses, then the run waits, and goes on when it is set running', async () => {
     const rollout = { max_in_flight: 1, abort: [{ count: 1, action: 'pause' as const }] };
     const pipeline = await pipelineOf([{ name: 'one', rollout, on_failure: 'continue' }], running.planner.nodes(2));

@@ -5,6 +5,7 @@ import {
   type RpcRequest,
   type TargetRun,
   type TargetRunCommand,
+  type TargetRunState,
 } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { isEnd } from '@muster/lifecycle';
@@ -19,17 +20,17 @@ import { RunRead } from '../runs/run.read.js';
 import { TargetRunMoves } from '../target-runs/target-run.moves.js';
 import { StageRunEntity } from './stage-run.entity.js';
 import { stageRunLifecycle } from './stage-run.lifecycle.js';
-import { StageTargets } from './stage.targets.js';
+import { LISTED, StageTargets } from './stage.targets.js';
 
 type Contracts = typeof pipelineRuns;
 type TargetRunKey = RpcRequest<Contracts['getTargetRun']>;
 
-/** The part of a target run's device. */
+/** The part of a target run's device, with the status of that target run. */
 interface PartOf {
   id: string;
   state: string;
-  step: number;
   target_run_id: string;
+  status: TargetRunState;
 }
 
 /** What users do to the target runs of a stage run. */
@@ -60,7 +61,7 @@ export class StageAct {
     const stage = await this.dataSource.getRepository(StageRunEntity).findOneBy({ project_id, id: stage_run_id });
     if (!stage) throw new DomainError('not_found', `no stage run ${stage_run_id}`);
     const [listed] = await this.dataSource.query<{ id: string; device_id: string; device_alias: string }[]>(
-      `SELECT id, device_id, device_alias FROM target WHERE project_id = $1 AND pipeline_id = $2 AND id = $3`,
+      `SELECT t.id, t.device_id, t.device_alias FROM ${LISTED} WHERE t.project_id = $1 AND t.pipeline_id = $2 AND t.id = $3`,
       [project_id, stage.pipeline_id, target_id],
     );
     const wanted = listed ?? { id: target_id, device_id: target_id, device_alias };
@@ -80,10 +81,9 @@ export class StageAct {
   async cancel({ project_id, stage_run_id, id }: TargetRunKey): Promise<TargetRun> {
     await this.read.targetRun({ project_id, stage_run_id, id });
     await this.inRollout(project_id, stage_run_id, id, async (tx, rollout, part) => {
-      const run = await this.read.targetRun({ project_id, stage_run_id, id });
-      if (run.status === 'cancelled') return;
-      if (!['pending', 'queued', 'processing'].includes(run.status))
-        throw invalidField('status', `a target run that is ${run.status} cannot be set to cancelled`);
+      if (part.status === 'cancelled') return;
+      if (!['pending', 'queued', 'processing'].includes(part.status))
+        throw invalidField('status', `a target run that is ${part.status} cannot be set to cancelled`);
       if (part.target_run_id === id && part.state === 'Waiting')
         await this.stop.endParts(tx, rollout, [part.id], 'cancelled', 'cancelled');
       else if (part.target_run_id === id) await this.stop.cancelParts(tx, rollout, [part.id], 'cancelled');
@@ -115,7 +115,7 @@ export class StageAct {
     await this.journal.transaction(project_id, async (tx) => {
       const rollout = await this.rollouts.lock(tx, stage_run_id);
       const [part] = await tx.query<PartOf & Record<string, unknown>>(
-        `SELECT d.id, d.state, d.step, d.target_run_id FROM target_run r
+        `SELECT d.id, d.state, d.target_run_id, r.state AS status FROM target_run r
          JOIN stage_device d ON d.project_id = r.project_id AND d.id = r.stage_device_id
          WHERE r.project_id = $1 AND r.id = $2`,
         [project_id, target_run_id],

@@ -6,7 +6,7 @@ import { v7 as uuid } from 'uuid';
 import type { Subject } from '../approvals/approvals.js';
 import type { Ask, EndedPart, Family, Part, Step, TargetPage } from '../rollout/family.js';
 import type { LockedRollout } from '../rollout/locked-rollout.js';
-import { request, type UnderWay } from '../rollout/rollout.ask.js';
+import { offlineSeconds, request, type UnderWay } from '../rollout/rollout.ask.js';
 import type { RolloutEntity } from '../rollout/rollout.entity.js';
 import type { End, Outcome } from '../rollout/rollout.outcomes.js';
 import { noteInWaves } from '../rollout/rollout.waves.js';
@@ -172,7 +172,11 @@ export class StageFamily implements Family {
       return { id: standing.get(ref)!.target_run_id, command_status: COMMAND_STATUS.succeeded, reason, code };
     });
     await this.runs.complete(tx, runs, 'success');
-    const parts = done.map(({ ref }) => standing.get(ref)!).filter(({ next_state }) => next_state === 'pending');
+    // Of a stage that is being stopped nothing begins, also where the cancel of a device's command has yet to come.
+    const isStopped = rollout.row.wish === 'cancel';
+    const parts = isStopped
+      ? []
+      : done.map(({ ref }) => standing.get(ref)!).filter(({ next_state }) => next_state === 'pending');
     const running = parts.filter(({ state }) => state === 'Running');
     const waiting = parts.filter(({ state }) => state === 'Waiting');
     if (running.length > 0) await this.next(tx, rollout, running);
@@ -190,7 +194,8 @@ export class StageFamily implements Family {
   /** Devices that were thought to be offline, and did their operation all the same, wait for a slot for the next one. */
   private async waitForNext(tx: Tx, rollout: LockedRollout, parts: readonly Standing[]): Promise<void> {
     await tx.query(
-      `UPDATE stage_device t SET step = t.step + 1, target_run_id = i.run, command_id = NULL, attempts = 0, asks = 0, waits_for = '', ask_at = NULL
+      `UPDATE stage_device t SET step = t.step + 1, target_run_id = i.run, command_id = NULL, attempts = 0, asks = 0, waits_for = '', ask_at = NULL,
+         contact_by = NULL
        FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'run'])} WHERE t.project_id = i.project_id AND t.id = i.id`,
       [tx.project, parts.map(({ id }) => id), parts.map(({ next_id }) => next_id)],
     );
@@ -204,13 +209,20 @@ export class StageFamily implements Family {
     const rows = await tx.query<UnderWay>(
       `WITH going AS (
          UPDATE stage_device t SET step = t.step + 1, target_run_id = i.run, command_id = i.command, attempts = 1, asks = 0,
-           releases = t.releases + 1, ask_at = ${FIRST_ASK_AT}
+           releases = t.releases + 1, ask_at = ${FIRST_ASK_AT},
+           contact_by = CASE WHEN t.contact_by IS NOT NULL THEN now() + make_interval(secs => $5) END
          FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::uuid[]'], ['id', 'run', 'command'])}
          WHERE t.project_id = i.project_id AND t.id = i.id
          RETURNING t.id, ${[...UNDER_WAY, ...stageTargets.item].map((name) => `t.${name}`).join(', ')}
        )
        SELECT * FROM going`,
-      [tx.project, parts.map(({ id }) => id), parts.map(({ next_id }) => next_id), parts.map(() => uuid())],
+      [
+        tx.project,
+        parts.map(({ id }) => id),
+        parts.map(({ next_id }) => next_id),
+        parts.map(() => uuid()),
+        offlineSeconds(rollout.row.spec),
+      ],
     );
     request(tx, rollout, this, rows);
     await this.released(tx, rollout, rows);

@@ -28,6 +28,9 @@ interface Listed {
   device_alias: string;
 }
 
+/** SQL: the targets of lists that there are. Those of one that was deleted go in the background. */
+export const LISTED = `target t JOIN target_list l ON l.project_id = t.project_id AND l.id = t.target_list_id`;
+
 /** Finds the devices of stage runs, a page of one target list at a time. */
 @Injectable()
 export class StageTargets {
@@ -75,8 +78,8 @@ export class StageTargets {
   private async onLists(project_id: string, lists: readonly string[], ids: readonly string[]): Promise<Set<string>> {
     if (lists.length === 0 || ids.length === 0) return new Set();
     const listed = await this.dataSource.query<{ device_id: string }[]>(
-      `SELECT device_id FROM target
-       WHERE project_id = $1 AND target_list_id = ANY ($2) AND device_id = ANY ($3) AND is_active`,
+      `SELECT t.device_id FROM ${LISTED}
+       WHERE t.project_id = $1 AND t.target_list_id = ANY ($2) AND t.device_id = ANY ($3) AND t.is_active`,
       [project_id, lists, ids],
     );
     const found = new Set(listed.map(({ device_id }) => device_id));
@@ -136,8 +139,8 @@ export class StageTargets {
     limit: number,
   ) {
     const listed = await this.dataSource.query<Listed[]>(
-      `SELECT id, device_id, device_alias FROM target
-       WHERE project_id = $1 AND target_list_id = $2 AND is_active AND id > $3 ORDER BY id LIMIT $4`,
+      `SELECT t.id, t.device_id, t.device_alias FROM ${LISTED}
+       WHERE t.project_id = $1 AND t.target_list_id = $2 AND t.is_active AND t.id > $3 ORDER BY t.id LIMIT $4`,
       [project_id, list, after || NIL, limit],
     );
     const targets = await this.known(project_id, listed, query);

@@ -1,0 +1,95 @@
+import { pipelineRuns, type PipelineRun, type StageRun } from '@muster/contracts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ADA, RunningPipelines } from '../testing/running-pipelines.js';
+import { PROJECT } from '../testing/running-planner.js';
+import { runsOf } from '../testing/runs-of-test.js';
+
+let running: RunningPipelines;
+
+beforeAll(async () => {
+  running = await RunningPipelines.start();
+});
+afterAll(() => running.planner.service.stop());
+
+const { pipelineOf, startRun, setRun, stageRuns, reached, askedFor } = runsOf(() => running);
+const PAUSES = {
+  max_in_flight: 1,
+  abort: [{ count: 1, action: 'pause' as const }],
+};
+
+const cancelStage = (run: PipelineRun, { id }: StageRun): Promise<StageRun> =>
+  running.call(pipelineRuns.cancelStageRun, {
+    project_id: PROJECT,
+    pipeline_run_id: run.id,
+    id,
+    by: ADA,
+  });
+
+/** A run whose first stage is paused: of its two devices one has failed. */
+async function pausedRun() {
+  const first = {
+    name: 'one',
+    rollout: PAUSES,
+    on_failure: 'continue' as const,
+  };
+  const run = await startRun(await pipelineOf([first, { name: 'two' }], running.planner.nodes(2)));
+  const [one, two] = (await stageRuns(run)) as [StageRun, StageRun];
+  const { operation, items } = await askedFor(one, 0, 1);
+  await running.planner.answer(operation, items, 'FAILURE');
+  expect((await reached(run, 'waiting')).status_meta.reason).toBe('stage 1 is paused');
+  return { run, one, two };
+}
+
+describe('a run that waits', () => {
+  it('given that its paused stage is cancelled, then it goes on with the next one', async () => {
+    const { run, one, two } = await pausedRun();
+    await cancelStage(run, one);
+    const { operation, items } = await askedFor(two, 0, 2);
+    await running.planner.answer(operation, items);
+    await reached(run, 'failure');
+    expect((await stageRuns(run)).map(({ status }) => status)).toEqual(['cancelled', 'success']);
+  });
+
+  it('given that the time of its paused stage is up, then it goes on with the next one', async () => {
+    const { run, one, two } = await pausedRun();
+    await running.planner.service.query(`UPDATE stage_run SET deadline = now() WHERE id = $1`, [one.id]);
+    await running.planner.service.query(`UPDATE pipeline_run SET due_at = now() WHERE id = $1`, [run.id]);
+    await askedFor(two, 0, 2);
+    await reached(run, 'running');
+    expect((await stageRuns(run)).map(({ status }) => status)).toEqual(['timeout', 'running']);
+  });
+
+  it('given that the last stage, before which it waits, is cancelled, then it comes to its end', async () => {
+    const stages = [{ name: 'one', promotion: 'manual' as const }, { name: 'two' }];
+    const run = await startRun(await pipelineOf(stages, running.planner.nodes(1)));
+    const [one, two] = (await stageRuns(run)) as [StageRun, StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    await running.planner.answer(operation, items);
+    await reached(run, 'waiting');
+    await cancelStage(run, two);
+    await reached(run, 'failure');
+  });
+
+  it('given that it is set running just as its paused stage is cancelled, then the stage stays cancelled', async () => {
+    const { run, one } = await pausedRun();
+    await running.planner.service.query('BEGIN');
+    await running.planner.service.query('SELECT FROM rollout WHERE id = $1 FOR UPDATE', [one.id]);
+    const set = setRun(run, 'running');
+    await vi.waitUntil(() => waitsForLock());
+    await running.planner.service.query(`UPDATE stage_run SET ending = 'cancelled' WHERE id = $1`, [one.id]);
+    await running.planner.service.query(
+      `UPDATE rollout SET wish = 'cancel', reason = 'cancelled', at_rest = false, due_at = now() WHERE id = $1`,
+      [one.id],
+    );
+    await running.planner.service.query('COMMIT');
+    await set;
+    await expect.poll(async () => (await stageRuns(run))[0]!.status).toBe('cancelled');
+  });
+});
+
+async function waitsForLock(): Promise<boolean> {
+  const found = await running.planner.service.query(
+    `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+  return found.length > 0;
+}
