@@ -55,7 +55,16 @@ import { WaitingStore } from './waiting/waiting.store.js';
 
 @Module({
   imports: [PipelinesModule],
-  controllers: [JobsRpc, RunsRpc, OperationRolloutsRpc, OperationPartsWork, ApprovalsRpc, RolloutWork, TimelineRpc, WaitingRpc],
+  controllers: [
+    JobsRpc,
+    RunsRpc,
+    OperationRolloutsRpc,
+    OperationPartsWork,
+    ApprovalsRpc,
+    RolloutWork,
+    TimelineRpc,
+    WaitingRpc,
+  ],
   providers: [
     Approvals,
     RolloutStore,
