@@ -165,7 +165,9 @@ export class StageFamily implements Family {
     const well = ends.filter(({ end }) => end === 'succeeded');
     if (last === 0 || well.length === 0) return ends;
     const standing = await this.standing(tx, well);
-    const done = well.filter(({ ref }) => (standing.get(ref)?.step ?? last) < last);
+    // One word may come twice in a message, and moves the counts once.
+    const further = well.filter(({ ref }) => (standing.get(ref)?.step ?? last) < last);
+    const done = [...new Map(further.map((one) => [one.ref, one])).values()];
     if (done.length === 0) return ends;
     // What a device did counts, also where it is not to do more.
     const runs = done.map(({ ref, reason, code }) => {
