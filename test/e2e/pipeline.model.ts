@@ -142,7 +142,7 @@ export class StageModel extends Thing<StageRunState> {
 
   /** The time of its rollout is up: what has not begun never does. */
   close(): void {
-    for (const device of this.devices) if (device.part === 'waiting') device.giveUp('invalid');
+    for (const device of this.devices) if (device.part === 'waiting') device.giveUp('timeout');
     this.isApproved = true;
     this.settle();
   }

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => running.planner.service.stop());
 
-const { pipelineOf, startRun, setRun, stageRuns, targetRuns, askedFor } = runsOf(() => running);
+const { pipelineOf, startRun, setRun, stageRuns, targetRuns, reached, askedFor } = runsOf(() => running);
 
 /** The target runs of a stage in words, in the order of their words. */
 const told = async ({ id }: StageRun) =>
@@ -31,5 +31,26 @@ describe('the devices of a stage', () => {
     expect((await stageRuns(run))[0]!.progress).toMatchObject(counts);
     expect(await running.planner.recount(one.id, stageTargets)).toMatchObject(counts);
     await setRun(run, 'cancelled');
+  });
+
+  it('given a rollout whose end has passed, then what never began ran out of time, and what follows a failure builds on nothing', async () => {
+    const end_at = new Date(Date.now() + 3_600_000).toISOString();
+    const rollout = { max_in_flight: 1, end_at };
+    const run = await startRun(await pipelineOf([{ name: 'one', rollout }], running.planner.nodes(2), ['A', 'B']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    await running.planner.service.query(
+      `UPDATE rollout SET spec = jsonb_set(spec, '{end_at}', $2), due_at = now() WHERE id = $1`,
+      [one.id, JSON.stringify(new Date(Date.now() - 1000).toISOString())],
+    );
+    await expect.poll(() => told(one)).toContain('timeout end_at has passed');
+    await running.planner.answer(operation, items, 'FAILURE', 'no space');
+    await reached(run, 'failure');
+    expect(await told(one)).toEqual([
+      'failure no space',
+      'invalid an operation before it did not succeed',
+      'timeout end_at has passed',
+      'timeout end_at has passed',
+    ]);
   });
 });

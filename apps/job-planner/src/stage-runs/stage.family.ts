@@ -251,7 +251,11 @@ export class StageFamily implements Family {
         await this.runs.complete(tx, ends, 'failure');
       } else {
         await this.runs.complete(tx, ends, end === 'succeeded' ? 'success' : 'failure');
-        if (end !== 'succeeded') await this.giveUp(tx, some, 'invalid');
+        if (end === 'succeeded') continue;
+        // No operation failed of what had no command when the time of the rollout was up.
+        const isLate = ({ id }: EndedPart) => end === 'never_contacted' && current.get(id)!.command_id === null;
+        for (const [late, those] of Map.groupBy(some, isLate))
+          await this.giveUp(tx, those, late ? 'timeout' : 'invalid');
       }
     }
   }

@@ -78,7 +78,7 @@ export class TargetRunMoves {
   ): Promise<void> {
     await tx.transition(targetRunTable, to, {
       ids,
-      ...(to !== 'timeout' && { from: to === 'invalid' ? ['pending', 'queued'] : ['pending', 'queued', 'processing'] }),
+      ...(to !== 'timeout' && { from: to === 'invalid' ? ['pending'] : ['pending', 'queued', 'processing'] }),
       set: { reason },
       compute: {
         updated_at: 'now()',
