@@ -30,6 +30,8 @@ interface PartOf {
   id: string;
   state: string;
   target_run_id: string;
+  /** The command of its present try; null before, and between two tries. */
+  command_id: string | null;
   status: TargetRunState;
 }
 
@@ -98,8 +100,9 @@ export class StageAct {
     const command = await this.read.command({ project_id, stage_run_id, target_run_id });
     if (command.request_id !== command_id.toLowerCase()) throw new DomainError('not_found', `no command ${command_id}`);
     await this.inRollout(project_id, stage_run_id, target_run_id, async (tx, rollout, part) => {
-      if (part.target_run_id !== target_run_id || !['Waiting', 'Running', 'Stopping'].includes(part.state))
-        throw invalidField('request_status', `the command is ${command.request_status}, and cannot be cancelled`);
+      // By now its device may be at another command, or wait for another try.
+      if (part.command_id !== command.request_id || !['Waiting', 'Running', 'Stopping'].includes(part.state))
+        throw invalidField('request_status', 'the command has ended, and cannot be cancelled');
       if (part.state === 'Waiting') await this.stop.endParts(tx, rollout, [part.id], 'cancelled', 'cancelled');
       else await this.stop.cancelParts(tx, rollout, [part.id], 'cancelled');
     });
@@ -115,7 +118,7 @@ export class StageAct {
     await this.journal.transaction(project_id, async (tx) => {
       const rollout = await this.rollouts.lock(tx, stage_run_id);
       const [part] = await tx.query<PartOf & Record<string, unknown>>(
-        `SELECT d.id, d.state, d.target_run_id, r.state AS status FROM target_run r
+        `SELECT d.id, d.state, d.target_run_id, d.command_id, r.state AS status FROM target_run r
          JOIN stage_device d ON d.project_id = r.project_id AND d.id = r.stage_device_id
          WHERE r.project_id = $1 AND r.id = $2`,
         [project_id, target_run_id],
