@@ -158,7 +158,8 @@ export class StageModel extends Thing<StageRunState> {
   cancelTarget(device: DeviceModel, target: TargetModel): Verdict {
     if (target.is('cancelled')) return SAME;
     if (!target.is('pending', 'queued', 'processing')) return REFUSED;
-    if (target !== device.current) target.giveUp('cancelled');
+    if (target !== device.current)
+      for (const one of device.targets.slice(device.targets.indexOf(target))) one.giveUp('cancelled');
     else if (device.part === 'waiting') device.giveUp('cancelled');
     else device.part = 'stopping';
     this.settle();

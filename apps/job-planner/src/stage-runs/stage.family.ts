@@ -118,8 +118,8 @@ export class StageFamily implements Family {
           target_id: all((row) => row['list_target_id']),
           device_id: all((row) => row['device_id']),
           device_alias: all((row) => row['device_alias']),
-          created_by: all(() => created_by),
-          updated_by: all(() => created_by),
+          created_by: all(({ added_by }) => added_by ?? created_by),
+          updated_by: all(({ added_by }) => added_by ?? created_by),
         },
         { through: step === 0 ? ['queued'] : [] },
       );

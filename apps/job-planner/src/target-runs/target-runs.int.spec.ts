@@ -1,6 +1,6 @@
 import { pipelineRuns, type StageRun, type TargetRun } from '@muster/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { refusalOf, RunningPipelines } from '../testing/running-pipelines.js';
+import { ADA, BOB, refusalOf, RunningPipelines } from '../testing/running-pipelines.js';
 import { PROJECT } from '../testing/running-planner.js';
 import { runsOf } from '../testing/runs-of-test.js';
 
@@ -24,12 +24,53 @@ describe('what users do to target runs', () => {
     await running.planner.answer(operation, items, 'FAILURE');
     await expect.poll(async () => (await stageRuns(run))[0]!.progress).toMatchObject({ pending: 1, in_flight: 0 });
     const [target] = (await targetRuns(one.id)) as [TargetRun];
-    const first = { ...key(one), target_run_id: target.id, command_id: items[0]!.command_id };
+    const first = { ...key(one), target_run_id: target.id, command_id: items[0]!.command_id, by: BOB };
     await expect(running.call(pipelineRuns.cancelTargetRunCommand, first)).rejects.toEqual(
       refusalOf('request_status', 'the command has ended, and cannot be cancelled'),
     );
     expect((await targetRuns(one.id))[0]!.ended_at).toBeNull();
     await setRun(run, 'cancelled');
     await reached(run, 'cancelled');
+  });
+
+  it('given a later operation of a device that is cancelled, then so are those behind it, also when the one before them fails', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1), ['A', 'B', 'C']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    const [, b] = (await targetRuns(one.id)) as [TargetRun, TargetRun, TargetRun];
+    const cancelled = await running.call(pipelineRuns.cancelTargetRun, { ...key(one), id: b.id, by: BOB });
+    expect(cancelled).toMatchObject({ status: 'cancelled', created_by: ADA, updated_by: BOB });
+    await running.planner.answer(operation, items, 'FAILURE');
+    await reached(run, 'failure');
+    expect((await targetRuns(one.id)).map(({ status, updated_by }) => [status, updated_by])).toEqual([
+      ['failure', ADA],
+      ['cancelled', BOB],
+      ['cancelled', BOB],
+    ]);
+  });
+
+  it('given a command that is cancelled, then its target run says by whom', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1)));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    const [target] = (await targetRuns(one.id)) as [TargetRun];
+    const asked = { ...key(one), target_run_id: target.id, command_id: items[0]!.command_id, by: BOB };
+    await running.call(pipelineRuns.cancelTargetRunCommand, asked);
+    expect(await targetRuns(one.id)).toMatchObject([{ updated_by: BOB }]);
+    await running.planner.answer(operation, items, 'CANCELLED');
+    await reached(run, 'failure');
+  });
+
+  it('given a device that is added by its id in capitals, then it takes part, and its target runs say who added it', async () => {
+    const [listed, other] = running.planner.nodes(2) as [string, string];
+    const run = await startRun(await pipelineOf([{ name: 'one' }], [listed], ['A', 'B']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    await askedFor(one, 0, 1);
+    const asked = { ...key(one), target_id: other.toUpperCase(), by: BOB };
+    const { target_runs } = await running.call(pipelineRuns.addTargetRuns, asked);
+    const added = { target_id: other, device_id: other, created_by: BOB, updated_by: BOB };
+    expect(target_runs).toMatchObject([added, added]);
+    expect((await targetRuns(one.id)).filter(({ created_by }) => created_by === ADA)).toHaveLength(2);
+    await setRun(run, 'cancelled');
   });
 });
