@@ -1,6 +1,8 @@
 import type { StageRun } from '@muster/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RunAdvance } from '../runs/run.advance.js';
 import { RunningPipelines } from '../testing/running-pipelines.js';
+import { PROJECT } from '../testing/running-planner.js';
 import { runsOf } from '../testing/runs-of-test.js';
 import { stageTargets } from './stage-device.table.js';
 
@@ -52,5 +54,19 @@ describe('the devices of a stage', () => {
       'timeout end_at has passed',
       'timeout end_at has passed',
     ]);
+  });
+
+  it('given that all of them have ended, when their stage is stopped at the same time, then that wakes nothing', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }, { name: 'two' }], running.planner.nodes(1)));
+    const [one, two] = (await stageRuns(run)) as [StageRun, StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    await running.planner.answer(operation, items);
+    await askedFor(two, 0, 1);
+    await running.planner.service.get(RunAdvance).stopStage({ project_id: PROJECT, id: run.id }, one.id, 'cancelled');
+    const rollout = await running.planner.service.query(`SELECT wish, at_rest, due_at FROM rollout WHERE id = $1`, [
+      one.id,
+    ]);
+    expect(rollout).toEqual([{ wish: 'run', at_rest: true, due_at: null }]);
+    await setRun(run, 'cancelled');
   });
 });
