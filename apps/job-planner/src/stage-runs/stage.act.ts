@@ -73,7 +73,7 @@ export class StageAct {
     const added = { ...target, own: { ...target.own, added_by: by } };
     const joins = stage.state !== 'pending' && !isEnd(stageRunLifecycle, stage.state);
     if (!joins || !(await this.plan.join(project_id, stage_run_id, [added])))
-      throw invalidField('target_id', `the stage run is ${stage.state}: nothing joins it`);
+      throw invalidField('target_id', `the stage run is ${stage.state}: nothing joins it now`);
     this.wake.wake({ project_id, id: stage_run_id });
     return this.read.ofDevice(project_id, stage_run_id, target.device_id);
   }

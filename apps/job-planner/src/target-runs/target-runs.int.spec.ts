@@ -73,4 +73,20 @@ describe('what users do to target runs', () => {
     expect((await targetRuns(one.id)).filter(({ created_by }) => created_by === ADA)).toHaveLength(2);
     await setRun(run, 'cancelled');
   });
+
+  it('given a stage whose waves are not known yet, then no device is added among its canaries, but afterwards to its last wave', async () => {
+    const waves = [{ count: 1, approval: true }, { percent: 100 }];
+    const [listed, other] = running.planner.nodes(2) as [string, string];
+    const run = await startRun(await pipelineOf([{ name: 'one', rollout: { waves } }], [listed]));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    await expect.poll(() => targetRuns(one.id)).toHaveLength(1);
+    const plan = (planned: boolean) =>
+      running.planner.service.query(`UPDATE rollout SET planned = $2 WHERE id = $1`, [one.id, planned]);
+    const add = () => running.call(pipelineRuns.addTargetRuns, { ...key(one), target_id: other, by: BOB });
+    await plan(false);
+    await expect(add()).rejects.toEqual(refusalOf('target_id', 'the stage run is processing: nothing joins it now'));
+    await plan(true);
+    expect((await add()).target_runs).toMatchObject([{ device_id: other }]);
+    await setRun(run, 'cancelled');
+  });
 });
