@@ -86,4 +86,12 @@ describe('the lists of runs', () => {
     const second = await running.call(pipelineRuns.listStageRuns, { ...asked, offset: 2 });
     expect(second.results.map(({ stage_meta }) => stage_meta.name)).toEqual(['three']);
   });
+
+  it('given that the last run of a pipeline was deleted, then the next one has a number of its own', async () => {
+    const pipeline_id = await pipelineOf([{ name: 'one' }], []);
+    const first = await startRun(pipeline_id);
+    await reached(first, 'failure');
+    await running.call(pipelineRuns.deleteRun, { project_id: PROJECT, pipeline_id, id: first.id });
+    expect((await startRun(pipeline_id)).run_number).toBe(2);
+  });
 });
