@@ -142,7 +142,7 @@ export class StageModel extends Thing<StageRunState> {
 
   /** The time of its rollout is up: what has not begun never does. */
   close(): void {
-    for (const device of this.devices) if (device.part === 'waiting') device.giveUp('invalid');
+    for (const device of this.devices) if (device.part === 'waiting') device.giveUp('timeout');
     this.isApproved = true;
     this.settle();
   }
@@ -158,7 +158,8 @@ export class StageModel extends Thing<StageRunState> {
   cancelTarget(device: DeviceModel, target: TargetModel): Verdict {
     if (target.is('cancelled')) return SAME;
     if (!target.is('pending', 'queued', 'processing')) return REFUSED;
-    if (target !== device.current) target.giveUp('cancelled');
+    if (target !== device.current)
+      for (const one of device.targets.slice(device.targets.indexOf(target))) one.giveUp('cancelled');
     else if (device.part === 'waiting') device.giveUp('cancelled');
     else device.part = 'stopping';
     this.settle();

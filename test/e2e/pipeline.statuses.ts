@@ -16,7 +16,7 @@ export const MOVES = {
   ],
   target: [
     ...['pending → queued', 'pending → cancelled', 'pending → timeout', 'pending → invalid'],
-    ...['queued → processing', 'queued → cancelled', 'queued → timeout', 'queued → invalid'],
+    ...['queued → processing', 'queued → cancelled', 'queued → timeout'],
     ...['processing → dispatched', 'processing → cancelled', 'processing → timeout'],
     ...['dispatched → running', 'dispatched → complete', 'dispatched → timeout'],
     ...['running → complete', 'running → timeout', 'complete → success', 'complete → failure'],

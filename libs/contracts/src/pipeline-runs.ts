@@ -291,7 +291,7 @@ export const pipelineRuns = {
   cancelTargetRunCommand: defineRpc(
     'job-planner',
     'cancelTargetRunCommand',
-    Type.Object({ ...ofTargetRun, command_id: Uuid }),
+    Type.Object({ ...ofTargetRun, command_id: Uuid, by: ActorNumber }),
     TargetRunCommand,
   ),
 } as const satisfies Record<string, RpcContract>;

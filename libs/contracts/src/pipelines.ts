@@ -20,6 +20,8 @@ export const MAX_TARGET_GROUPS = 100;
 export const MAX_OPERATION_LISTS = 100;
 /** The most operations of a stage, in all its lists. */
 export const MAX_STAGE_OPERATIONS = 100;
+/** The largest `args` of all operations of a stage together, as JSON text in bytes: its rollout keeps them in one row. */
+export const MAX_STAGE_ARGS_BYTES = 256 * 1024;
 /** The most devices by which one call looks for targets. */
 export const MAX_LOOKED_UP_TARGETS = 1_000;
 

@@ -95,10 +95,10 @@ export class FakePipelineRuns {
       return Object.assign(run, { status: 'cancelled', updated_by: by, ended_at: TIME });
     });
     this.answer(contracts.getTargetRunCommand, ({ target_run_id, ...key }) => this.command(key, target_run_id));
-    this.answer(contracts.cancelTargetRunCommand, ({ target_run_id, command_id, ...key }) => {
+    this.answer(contracts.cancelTargetRunCommand, ({ target_run_id, command_id, by, ...key }) => {
       const command = this.command(key, target_run_id);
       found(command.request_id === command_id || undefined, command_id);
-      this.targetRun(key, target_run_id).command_status = 'CANCELLED';
+      Object.assign(this.targetRun(key, target_run_id), { command_status: 'CANCELLED', updated_by: by });
       return this.command(key, target_run_id);
     });
     await this.bus.flush();

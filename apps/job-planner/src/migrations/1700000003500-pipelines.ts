@@ -21,7 +21,8 @@ export class Pipelines1700000003500 implements MigrationInterface {
         description text NOT NULL,
         is_active boolean NOT NULL,
         is_default boolean NOT NULL,
-        timeout_seconds integer NOT NULL
+        timeout_seconds integer NOT NULL,
+        last_run_number integer NOT NULL DEFAULT 0
       )`);
     await runner.query(`CREATE INDEX pipeline_name ON pipeline (project_id, name, id)`);
     await runner.query(`

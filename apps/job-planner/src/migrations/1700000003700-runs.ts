@@ -89,6 +89,7 @@ export class Runs1700000003700 implements MigrationInterface {
         target_id uuid NOT NULL,
         list_target_id uuid NOT NULL,
         device_alias text NOT NULL,
+        added_by integer,
         step integer NOT NULL DEFAULT 0,
         target_run_id uuid,
         ${targetColumns},

@@ -1,6 +1,7 @@
 import {
   MAX_DOCUMENT_BYTES,
   MAX_OPERATION_LISTS,
+  MAX_STAGE_ARGS_BYTES,
   MAX_STAGE_OPERATIONS,
   pipelines,
   type PipelineOperationChange,
@@ -129,12 +130,20 @@ describe('an operation', () => {
     await expect(change(list.id, id, { args })).rejects.toEqual(tooLarge);
   });
 
-  it('given large arguments, then a page has as many as an answer carries', async () => {
-    const list = await running.operationList(await stage());
-    const args = { text: 'x'.repeat(200 * 1024) };
-    for (let n = 0; n < 4; n++) await running.operation(list.id, 'REBOOT', args);
-    const first = await operations(list.id);
-    expect([first.count, first.results.length]).toEqual([4, 2]);
-    expect((await operations(list.id, { offset: 2 })).results).toHaveLength(2);
+  it('given operations in two lists at the same time, then the arguments of a stage have no more room than its rollout has for them', async () => {
+    const id = await stage();
+    const both = [await running.operationList(id), await running.operationList(id)];
+    const args = { text: 'x'.repeat(60 * 1024) };
+    const made = await Promise.allSettled(
+      Array.from({ length: 6 }, (_, at) => running.operation(both[at % 2]!.id, 'REBOOT', args)),
+    );
+    const noRoom = refusalOf('args', `those of a stage together are larger than ${MAX_STAGE_ARGS_BYTES} bytes`);
+    expect(made.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))).toEqual([noRoom, noRoom]);
+    const [first] = (await operations(both[0]!.id)).results;
+    await expect(
+      change(first!.operation_list_id, first!.id, { args: { text: 'x'.repeat(80 * 1024) } }),
+    ).rejects.toEqual(noRoom);
+    await change(first!.operation_list_id, first!.id, { args: { text: 'x' } });
+    await running.operation(both[1]!.id, 'REBOOT', args);
   });
 });

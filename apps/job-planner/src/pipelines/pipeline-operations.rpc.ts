@@ -2,6 +2,7 @@ import {
   DOCUMENT_FAULTS,
   documentFault,
   invalidField,
+  MAX_STAGE_ARGS_BYTES,
   MAX_STAGE_OPERATIONS,
   PipelineOperation,
   pipelines,
@@ -11,6 +12,7 @@ import {
 } from '@muster/contracts';
 import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { documentOf } from './definition.document.js';
 import { checkRoom } from './definition.rules.js';
 import { OperationListStore } from './operation-list.store.js';
@@ -44,6 +46,7 @@ export class PipelineOperationsRpc {
       const { pipeline_id, stage_id } = list;
       const count = await this.store.count({ project_id, stage_id }, manager);
       checkRoom('operations', 'stage', count, MAX_STAGE_OPERATIONS);
+      await this.checkArgsOfStage(manager, stage_id, key, definition.args);
       const row = { args: {}, ...definition, ...key, pipeline_id, stage_id };
       return toOperation(await this.store.insert(manager, row, by));
     });
@@ -64,9 +67,10 @@ export class PipelineOperationsRpc {
   @Rpc(contracts.change)
   async change({ change, by, ...key }: Request<'change'>): Promise<PipelineOperation> {
     checkArgs(change.args);
-    return this.changes.ofPart(this.store, key, async (manager, operation) =>
-      toOperation(await this.store.update(manager, operation, change, by)),
-    );
+    return this.changes.ofPart(this.store, key, async (manager, operation) => {
+      await this.checkArgsOfStage(manager, operation.stage_id, key, change.args);
+      return toOperation(await this.store.update(manager, operation, change, by));
+    });
   }
 
   @Rpc(contracts.delete)
@@ -75,6 +79,19 @@ export class PipelineOperationsRpc {
       await this.store.delete(manager, operation);
       return toOperation(operation);
     });
+  }
+
+  /** @throws DomainError `invalid` for arguments for which a stage has no room beside those of its other operations. */
+  private async checkArgsOfStage(
+    manager: EntityManager,
+    stage_id: string,
+    { project_id, id }: { project_id: string; id: string },
+    args: JsonObject = {},
+  ): Promise<void> {
+    const others = await this.store.otherArgs(manager, { project_id, stage_id, id });
+    const bytes = [args, ...others].reduce((sum, one) => sum + Buffer.byteLength(JSON.stringify(one)), 0);
+    if (bytes > MAX_STAGE_ARGS_BYTES)
+      throw invalidField('args', `those of a stage together are larger than ${MAX_STAGE_ARGS_BYTES} bytes`);
   }
 }
 

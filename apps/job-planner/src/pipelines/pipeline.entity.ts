@@ -20,4 +20,8 @@ export class PipelineEntity extends DefinitionEntity {
   /** How long a run may take. */
   @Column('integer')
   timeout_seconds!: number;
+
+  /** The number of its last run, also where that was deleted; 0 where it had none. */
+  @Column('integer', { default: 0 })
+  last_run_number!: number;
 }

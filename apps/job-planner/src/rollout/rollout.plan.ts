@@ -75,11 +75,15 @@ export class RolloutPlan {
     await this.supersede.waiting(rollout, fresh);
   }
 
-  /** Further devices join a rollout that goes on, as part of its last wave. @returns whether it goes on. */
+  /**
+   * Further devices join a rollout that goes on, as part of its last wave: not before its waves are known, where the first to come are canaries.
+   * @returns whether they do.
+   */
   join(project_id: string, id: string, targets: readonly NewTarget[]): Promise<boolean> {
     return this.journal.transaction(project_id, async (tx) => {
       const rollout = await this.rollouts.lock(tx, id);
       if (!rollout || rollout.row.at_rest || rollout.row.wish !== 'run') return false;
+      if (!rollout.row.planned && isStaged(rollout.row.spec)) return false;
       await this.place(tx, rollout, this.families.of(rollout.row), targets);
       await rollout.save(tx);
       return true;

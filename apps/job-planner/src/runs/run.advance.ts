@@ -132,6 +132,8 @@ export class RunAdvance {
   async stopStage({ project_id }: RunnerKey, id: string, as: 'cancelled' | 'timeout'): Promise<void> {
     await this.journal.transaction(project_id, async (tx) => {
       const rollout = await this.rollouts.lock(tx, id);
+      // All of its devices may have ended before the lock was there.
+      if (rollout?.row.at_rest && rollout.row.wish !== 'pause') return;
       await this.runs.endStageAs(tx, id, as);
       if (!rollout || rollout.row.wish === 'cancel') return;
       const reason = as === 'timeout' ? 'its time was up' : 'cancelled';

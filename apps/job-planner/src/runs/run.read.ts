@@ -79,12 +79,17 @@ export class RunRead {
     offset,
   }: Request<'listStageRuns'>): Promise<Response<'listStageRuns'>> {
     await this.run({ project_id, id: pipeline_run_id });
-    const [rows, count] = await this.dataSource.getRepository(StageRunEntity).findAndCount({
-      where: { project_id, pipeline_run_id, ...(status && { state: status }) },
-      order: { place: 'ASC' },
-      take: limit,
-      skip: offset,
-    });
+    const count = await this.dataSource
+      .getRepository(StageRunEntity)
+      .countBy({ project_id, pipeline_run_id, ...(status && { state: status }) });
+    const rows = await this.dataSource.query<StageRunEntity[]>(
+      fittingRows(
+        `SELECT * FROM stage_run WHERE project_id = $1 AND pipeline_run_id = $2 AND state = coalesce($3, state)
+         ORDER BY place LIMIT $4 OFFSET $5`,
+        'place',
+      ),
+      [project_id, pipeline_run_id, status ?? null, limit, offset],
+    );
     return { count, results: await this.withProgress(project_id, rows) };
   }
 

@@ -43,7 +43,7 @@ export class RunStart {
           id: [id],
           pipeline_id: [pipeline_id],
           pipeline_name: [pipeline.name],
-          run_number: [(await this.runs.lastNumber(tx, pipeline_id)) + 1],
+          run_number: [await this.runs.nextNumber(tx, pipeline_id)],
           started_by: [actor_id],
           created_by: [by],
           updated_by: [by],

@@ -89,13 +89,15 @@ export class RunStore {
     return pipeline;
   }
 
-  /** The number of the pipeline's last run; 0 where it had none. The pipeline is locked. */
-  async lastNumber(tx: Tx, pipeline: string): Promise<number> {
-    const [row] = await tx.query<{ last: number }>(
-      `SELECT coalesce(max(run_number), 0)::integer AS last FROM pipeline_run WHERE project_id = $1 AND pipeline_id = $2`,
+  /** Numbers one more run of the pipeline, which is locked: no number comes twice, also after its run was deleted. */
+  async nextNumber(tx: Tx, pipeline: string): Promise<number> {
+    const [row] = await tx.query<{ last_run_number: number }>(
+      `UPDATE pipeline SET last_run_number = 1 + greatest(last_run_number,
+         (SELECT max(run_number) FROM pipeline_run WHERE project_id = $1 AND pipeline_id = $2))
+       WHERE project_id = $1 AND id = $2 RETURNING last_run_number`,
       [tx.project, pipeline],
     );
-    return row!.last;
+    return row!.last_run_number;
   }
 
   /** The stages of a pipeline as they are, in their order. The pipeline is locked. */

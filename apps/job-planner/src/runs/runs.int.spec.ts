@@ -257,7 +257,7 @@ describe('a target run', () => {
       request_id: items[0]!.command_id,
       request_status: 'initiated',
     });
-    await running.call(pipelineRuns.cancelTargetRunCommand, { ...asked, command_id: items[0]!.command_id });
+    await running.call(pipelineRuns.cancelTargetRunCommand, { ...asked, command_id: items[0]!.command_id, by: ADA });
     await vi.waitUntil(() => running.planner.cancels.some((batch) => batch.head.request_id === operation));
     await running.planner.answer(operation, items, 'CANCELLED');
     await reached(run, 'failure');

@@ -73,4 +73,25 @@ describe('the lists of runs', () => {
     );
     await setRun(third, 'cancelled');
   });
+
+  it('given stages that say much, then a page has as many stage runs as an answer carries', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }, { name: 'two' }, { name: 'three' }], []));
+    await running.planner.service.query(
+      `UPDATE stage_run SET meta = meta || jsonb_build_object('description', repeat('x', 200000)) WHERE pipeline_run_id = $1`,
+      [run.id],
+    );
+    const asked = { project_id: PROJECT, pipeline_run_id: run.id, limit: 1000 };
+    const first = await running.call(pipelineRuns.listStageRuns, { ...asked, offset: 0 });
+    expect([first.count, first.results.map(({ stage_meta }) => stage_meta.name)]).toEqual([3, ['one', 'two']]);
+    const second = await running.call(pipelineRuns.listStageRuns, { ...asked, offset: 2 });
+    expect(second.results.map(({ stage_meta }) => stage_meta.name)).toEqual(['three']);
+  });
+
+  it('given that the last run of a pipeline was deleted, then the next one has a number of its own', async () => {
+    const pipeline_id = await pipelineOf([{ name: 'one' }], []);
+    const first = await startRun(pipeline_id);
+    await reached(first, 'failure');
+    await running.call(pipelineRuns.deleteRun, { project_id: PROJECT, pipeline_id, id: first.id });
+    expect((await startRun(pipeline_id)).run_number).toBe(2);
+  });
 });

@@ -21,6 +21,9 @@ export class StageDeviceEntity extends TargetRow {
   @Column('text')
   device_alias!: string;
 
+  @Column('integer', { nullable: true })
+  added_by!: number | null;
+
   @Column('integer', { default: 0 })
   step!: number;
 

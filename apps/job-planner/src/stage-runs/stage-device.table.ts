@@ -16,6 +16,8 @@ export const stageDeviceTable = defineStateTable(stageDeviceEntity, {
     target_id: 'uuid',
     list_target_id: 'uuid',
     device_alias: 'text',
+    /** Who had it join the stage run; null of those on its lists. */
+    added_by: 'integer',
     /** The operation that it is at, from 0, and the target run of that. */
     step: 'integer',
     target_run_id: 'uuid',
@@ -26,5 +28,5 @@ export const stageDeviceTable = defineStateTable(stageDeviceEntity, {
 export const stageTargets: TargetTable = {
   states: stageDeviceTable,
   owner: 'stage_run_id',
-  item: ['step', 'target_run_id', 'list_target_id', 'device_alias'],
+  item: ['step', 'target_run_id', 'list_target_id', 'device_alias', 'added_by'],
 };

@@ -23,13 +23,14 @@ import { stageRunLifecycle } from './stage-run.lifecycle.js';
 import { LISTED, StageTargets } from './stage.targets.js';
 
 type Contracts = typeof pipelineRuns;
-type TargetRunKey = RpcRequest<Contracts['getTargetRun']>;
 
 /** The part of a target run's device, with the status of that target run. */
 interface PartOf {
   id: string;
   state: string;
   target_run_id: string;
+  /** The command of its present try; null before, and between two tries. */
+  command_id: string | null;
   status: TargetRunState;
 }
 
@@ -55,9 +56,11 @@ export class StageAct {
   async add({
     project_id,
     stage_run_id,
-    target_id,
+    target_id: asked,
     device_alias = '',
+    by,
   }: RpcRequest<Contracts['addTargetRuns']>): Promise<TargetRun[]> {
+    const target_id = asked.toLowerCase();
     const stage = await this.dataSource.getRepository(StageRunEntity).findOneBy({ project_id, id: stage_run_id });
     if (!stage) throw new DomainError('not_found', `no stage run ${stage_run_id}`);
     const [listed] = await this.dataSource.query<{ id: string; device_id: string; device_alias: string }[]>(
@@ -67,9 +70,10 @@ export class StageAct {
     const wanted = listed ?? { id: target_id, device_id: target_id, device_alias };
     const [target] = await this.targets.known(project_id, [wanted]);
     if (!target) throw invalidField('target_id', `no target and no device ${target_id}`);
+    const added = { ...target, own: { ...target.own, added_by: by } };
     const joins = stage.state !== 'pending' && !isEnd(stageRunLifecycle, stage.state);
-    if (!joins || !(await this.plan.join(project_id, stage_run_id, [target])))
-      throw invalidField('target_id', `the stage run is ${stage.state}: nothing joins it`);
+    if (!joins || !(await this.plan.join(project_id, stage_run_id, [added])))
+      throw invalidField('target_id', `the stage run is ${stage.state}: nothing joins it now`);
     this.wake.wake({ project_id, id: stage_run_id });
     return this.read.ofDevice(project_id, stage_run_id, target.device_id);
   }
@@ -78,30 +82,34 @@ export class StageAct {
    * A target run that was not dispatched is cancelled, with those that follow it on its device.
    * @throws DomainError `not_found`, `invalid` for one that was dispatched or has ended.
    */
-  async cancel({ project_id, stage_run_id, id }: TargetRunKey): Promise<TargetRun> {
+  async cancel({ project_id, stage_run_id, id, by }: RpcRequest<Contracts['cancelTargetRun']>): Promise<TargetRun> {
     await this.read.targetRun({ project_id, stage_run_id, id });
     await this.inRollout(project_id, stage_run_id, id, async (tx, rollout, part) => {
       if (part.status === 'cancelled') return;
       if (!['pending', 'queued', 'processing'].includes(part.status))
         throw invalidField('status', `a target run that is ${part.status} cannot be set to cancelled`);
+      const ids = await this.moves.from(tx, id);
       if (part.target_run_id === id && part.state === 'Waiting')
         await this.stop.endParts(tx, rollout, [part.id], 'cancelled', 'cancelled');
       else if (part.target_run_id === id) await this.stop.cancelParts(tx, rollout, [part.id], 'cancelled');
-      else await this.moves.giveUp(tx, [id], 'cancelled', 'cancelled');
+      else await this.moves.giveUp(tx, ids, 'cancelled', 'cancelled');
+      await this.moves.touch(tx, ids, by);
     });
     return this.read.targetRun({ project_id, stage_run_id, id });
   }
 
   /** The command of a target run is cancelled. @throws DomainError `not_found`, `invalid` where it has ended. */
   async cancelCommand(request: RpcRequest<Contracts['cancelTargetRunCommand']>): Promise<TargetRunCommand> {
-    const { project_id, stage_run_id, target_run_id, command_id } = request;
+    const { project_id, stage_run_id, target_run_id, command_id, by } = request;
     const command = await this.read.command({ project_id, stage_run_id, target_run_id });
     if (command.request_id !== command_id.toLowerCase()) throw new DomainError('not_found', `no command ${command_id}`);
     await this.inRollout(project_id, stage_run_id, target_run_id, async (tx, rollout, part) => {
-      if (part.target_run_id !== target_run_id || !['Waiting', 'Running', 'Stopping'].includes(part.state))
-        throw invalidField('request_status', `the command is ${command.request_status}, and cannot be cancelled`);
+      // By now its device may be at another command, or wait for another try.
+      if (part.command_id !== command.request_id || !['Waiting', 'Running', 'Stopping'].includes(part.state))
+        throw invalidField('request_status', 'the command has ended, and cannot be cancelled');
       if (part.state === 'Waiting') await this.stop.endParts(tx, rollout, [part.id], 'cancelled', 'cancelled');
       else await this.stop.cancelParts(tx, rollout, [part.id], 'cancelled');
+      await this.moves.touch(tx, [target_run_id], by);
     });
     return this.read.command({ project_id, stage_run_id, target_run_id });
   }
@@ -115,7 +123,7 @@ export class StageAct {
     await this.journal.transaction(project_id, async (tx) => {
       const rollout = await this.rollouts.lock(tx, stage_run_id);
       const [part] = await tx.query<PartOf & Record<string, unknown>>(
-        `SELECT d.id, d.state, d.target_run_id, r.state AS status FROM target_run r
+        `SELECT d.id, d.state, d.target_run_id, d.command_id, r.state AS status FROM target_run r
          JOIN stage_device d ON d.project_id = r.project_id AND d.id = r.stage_device_id
          WHERE r.project_id = $1 AND r.id = $2`,
         [project_id, target_run_id],

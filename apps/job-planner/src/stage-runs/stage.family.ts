@@ -118,8 +118,8 @@ export class StageFamily implements Family {
           target_id: all((row) => row['list_target_id']),
           device_id: all((row) => row['device_id']),
           device_alias: all((row) => row['device_alias']),
-          created_by: all(() => created_by),
-          updated_by: all(() => created_by),
+          created_by: all(({ added_by }) => added_by ?? created_by),
+          updated_by: all(({ added_by }) => added_by ?? created_by),
         },
         { through: step === 0 ? ['queued'] : [] },
       );
@@ -165,7 +165,9 @@ export class StageFamily implements Family {
     const well = ends.filter(({ end }) => end === 'succeeded');
     if (last === 0 || well.length === 0) return ends;
     const standing = await this.standing(tx, well);
-    const done = well.filter(({ ref }) => (standing.get(ref)?.step ?? last) < last);
+    // One word may come twice in a message, and moves the counts once.
+    const further = well.filter(({ ref }) => (standing.get(ref)?.step ?? last) < last);
+    const done = [...new Map(further.map((one) => [one.ref, one])).values()];
     if (done.length === 0) return ends;
     // What a device did counts, also where it is not to do more.
     const runs = done.map(({ ref, reason, code }) => {
@@ -249,7 +251,11 @@ export class StageFamily implements Family {
         await this.runs.complete(tx, ends, 'failure');
       } else {
         await this.runs.complete(tx, ends, end === 'succeeded' ? 'success' : 'failure');
-        if (end !== 'succeeded') await this.giveUp(tx, some, 'invalid');
+        if (end === 'succeeded') continue;
+        // No operation failed of what had no command when the time of the rollout was up.
+        const isLate = ({ id }: EndedPart) => end === 'never_contacted' && current.get(id)!.command_id === null;
+        for (const [late, those] of Map.groupBy(some, isLate))
+          await this.giveUp(tx, those, late ? 'timeout' : 'invalid');
       }
     }
   }

@@ -10,7 +10,7 @@ export const targetRunLifecycle = defineLifecycle<TargetRunState>({
   initial: 'pending',
   states: {
     pending: { to: ['queued', 'cancelled', 'timeout', 'invalid'] },
-    queued: { to: ['processing', 'cancelled', 'timeout', 'invalid'] },
+    queued: { to: ['processing', 'cancelled', 'timeout'] },
     processing: { to: ['dispatched', 'cancelled', 'timeout'] },
     dispatched: { to: ['running', 'complete', 'timeout'] },
     running: { to: ['complete', 'timeout'] },

@@ -78,7 +78,7 @@ export class TargetRunMoves {
   ): Promise<void> {
     await tx.transition(targetRunTable, to, {
       ids,
-      ...(to !== 'timeout' && { from: to === 'invalid' ? ['pending', 'queued'] : ['pending', 'queued', 'processing'] }),
+      ...(to !== 'timeout' && { from: to === 'invalid' ? ['pending'] : ['pending', 'queued', 'processing'] }),
       set: { reason },
       compute: {
         updated_at: 'now()',
@@ -86,6 +86,26 @@ export class TargetRunMoves {
         command_status: `CASE WHEN t.command_id IS NULL THEN t.command_status ELSE 'CANCELLED' END`,
       },
     });
+  }
+
+  /** Of those of a device, this one and what follows it, as far as they have not ended. */
+  async from(tx: Tx, id: string): Promise<string[]> {
+    const rows = await tx.query<{ id: string }>(
+      `SELECT n.id FROM target_run r
+       JOIN target_run n ON n.project_id = r.project_id AND n.stage_device_id = r.stage_device_id AND n.step >= r.step
+       WHERE r.project_id = $1 AND r.id = $2 AND n.ended_at IS NULL`,
+      [tx.project, id],
+    );
+    return rows.map((row) => row.id);
+  }
+
+  /** Notes who acted on them. */
+  async touch(tx: Tx, ids: readonly string[], by: number): Promise<void> {
+    await tx.query(
+      `UPDATE target_run t SET updated_by = $3, updated_at = now() FROM ${batch(['$2::uuid[]'], ['id'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id`,
+      [tx.project, ids, by],
+    );
   }
 
   /** It is their turn. */

@@ -149,6 +149,19 @@ describe('what waits of runs of pipelines', () => {
     await cancelled(going);
   });
 
+  it('given a device that did an operation while it was taken for offline, then its next one waits for a slot, once', async () => {
+    const going = await started([{ name: 'one', rollout: { max_in_flight: 1, timeout } }], 2, ['A', 'B']);
+    const [one] = going.stages as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    await running.planner.step(operation, items, 'HELD');
+    await askedFor(one, 0, 2);
+    await running.planner.answer(operation, items);
+    await expect
+      .poll(async () => told(await waiting(10, 'target-run')).toSorted())
+      .toEqual(['target-run pending slot', 'target-run pending slot', 'target-run processing in_flight']);
+    await cancelled(going);
+  });
+
   it('given a window that has closed, then target runs wait for the next one, also those that were asked for in vain', async () => {
     const clock = (hours: number) => new Date(Date.now() + hours * HOUR_SECONDS * 1000).toISOString().slice(11, 16);
     const window = { start: clock(-1), end: clock(1), timezone: 'UTC' };

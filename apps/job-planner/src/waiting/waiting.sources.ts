@@ -130,7 +130,7 @@ export const SOURCES: Readonly<Record<string, string>> = {
        UNION ALL
        (SELECT t.id, t.device_id, t.state, t.reason FROM stage_device d JOIN target_run t ON t.project_id = d.project_id AND t.id = d.target_run_id
         WHERE d.project_id = $1 AND d.stage_run_id = r.id AND d.state = 'Waiting' AND d.waits_for = '' AND d.releases > 0
-          AND d.target_run_id > ${AFTER_ID} ORDER BY d.target_run_id LIMIT $2)`,
+          AND t.started_at IS NOT NULL AND d.target_run_id > ${AFTER_ID} ORDER BY d.target_run_id LIMIT $2)`,
     // A later operation of a device waits for the one before it.
     turn: `CASE WHEN t.state = 'pending' AND NOT r.at_rest THEN 'slot' ELSE ${TURN} END`,
     parts: 'stage_device d JOIN target_run t ON t.project_id = d.project_id AND t.id = d.target_run_id',

@@ -281,7 +281,7 @@ describe('given the command of a target run', () => {
       status: 200,
       content: { ...shown.content, request_status: 'CANCELLED' },
     });
-    const request = { project_id: 'demo', stage_run_id, target_run_id: added[0]!.id, command_id };
+    const request = { project_id: 'demo', stage_run_id, target_run_id: added[0]!.id, command_id, by: actor };
     expect(lastAsked()).toEqual({ method: 'cancelTargetRunCommand', request });
     expect((await put(`${targetRun}/command/${NOWHERE}/`, body)).status).toBe(404);
   });

@@ -52,11 +52,12 @@ export class TargetRunCommandsController {
     refuses: [404],
   })
   async cancel(
-    @Caller() { project, projectUuid }: Principal,
+    @Caller() { project, projectUuid, actorNumber }: Principal,
     @PathIds() path: TargetRunCommandPath,
     @JsonBody(TargetRunCommandPut) _: object,
   ) {
-    const command = await this.rpc.call(contracts.cancelTargetRunCommand, { project_id: project, ...path });
+    const asked = { project_id: project, ...path, by: actorNumber };
+    const command = await this.rpc.call(contracts.cancelTargetRunCommand, asked);
     return enveloped(toCommand(command, projectUuid));
   }
 

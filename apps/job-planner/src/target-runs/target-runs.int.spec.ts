@@ -1,0 +1,92 @@
+import { pipelineRuns, type StageRun, type TargetRun } from '@muster/contracts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ADA, BOB, refusalOf, RunningPipelines } from '../testing/running-pipelines.js';
+import { PROJECT } from '../testing/running-planner.js';
+import { runsOf } from '../testing/runs-of-test.js';
+
+let running: RunningPipelines;
+
+beforeAll(async () => {
+  running = await RunningPipelines.start();
+});
+afterAll(() => running.planner.service.stop());
+
+const { pipelineOf, startRun, setRun, stageRuns, targetRuns, reached, askedFor } = runsOf(() => running);
+
+const key = (stage: StageRun) => ({ project_id: PROJECT, stage_run_id: stage.id });
+
+describe('what users do to target runs', () => {
+  it('given a device that waits for another try, then the command of the last one has ended, and is not to be cancelled', async () => {
+    const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 3_600, jitter: 0 }];
+    const run = await startRun(await pipelineOf([{ name: 'one', rollout: { retry } }], running.planner.nodes(1)));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    await running.planner.answer(operation, items, 'FAILURE');
+    await expect.poll(async () => (await stageRuns(run))[0]!.progress).toMatchObject({ pending: 1, in_flight: 0 });
+    const [target] = (await targetRuns(one.id)) as [TargetRun];
+    const first = { ...key(one), target_run_id: target.id, command_id: items[0]!.command_id, by: BOB };
+    await expect(running.call(pipelineRuns.cancelTargetRunCommand, first)).rejects.toEqual(
+      refusalOf('request_status', 'the command has ended, and cannot be cancelled'),
+    );
+    expect((await targetRuns(one.id))[0]!.ended_at).toBeNull();
+    await setRun(run, 'cancelled');
+    await reached(run, 'cancelled');
+  });
+
+  it('given a later operation of a device that is cancelled, then so are those behind it, also when the one before them fails', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1), ['A', 'B', 'C']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    const [, b] = (await targetRuns(one.id)) as [TargetRun, TargetRun, TargetRun];
+    const cancelled = await running.call(pipelineRuns.cancelTargetRun, { ...key(one), id: b.id, by: BOB });
+    expect(cancelled).toMatchObject({ status: 'cancelled', created_by: ADA, updated_by: BOB });
+    await running.planner.answer(operation, items, 'FAILURE');
+    await reached(run, 'failure');
+    expect((await targetRuns(one.id)).map(({ status, updated_by }) => [status, updated_by])).toEqual([
+      ['failure', ADA],
+      ['cancelled', BOB],
+      ['cancelled', BOB],
+    ]);
+  });
+
+  it('given a command that is cancelled, then its target run says by whom', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1)));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    const [target] = (await targetRuns(one.id)) as [TargetRun];
+    const asked = { ...key(one), target_run_id: target.id, command_id: items[0]!.command_id, by: BOB };
+    await running.call(pipelineRuns.cancelTargetRunCommand, asked);
+    expect(await targetRuns(one.id)).toMatchObject([{ updated_by: BOB }]);
+    await running.planner.answer(operation, items, 'CANCELLED');
+    await reached(run, 'failure');
+  });
+
+  it('given a device that is added by its id in capitals, then it takes part, and its target runs say who added it', async () => {
+    const [listed, other] = running.planner.nodes(2) as [string, string];
+    const run = await startRun(await pipelineOf([{ name: 'one' }], [listed], ['A', 'B']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    await askedFor(one, 0, 1);
+    const asked = { ...key(one), target_id: other.toUpperCase(), by: BOB };
+    const { target_runs } = await running.call(pipelineRuns.addTargetRuns, asked);
+    const added = { target_id: other, device_id: other, created_by: BOB, updated_by: BOB };
+    expect(target_runs).toMatchObject([added, added]);
+    expect((await targetRuns(one.id)).filter(({ created_by }) => created_by === ADA)).toHaveLength(2);
+    await setRun(run, 'cancelled');
+  });
+
+  it('given a stage whose waves are not known yet, then no device is added among its canaries, but afterwards to its last wave', async () => {
+    const waves = [{ count: 1, approval: true }, { percent: 100 }];
+    const [listed, other] = running.planner.nodes(2) as [string, string];
+    const run = await startRun(await pipelineOf([{ name: 'one', rollout: { waves } }], [listed]));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    await expect.poll(() => targetRuns(one.id)).toHaveLength(1);
+    const plan = (planned: boolean) =>
+      running.planner.service.query(`UPDATE rollout SET planned = $2 WHERE id = $1`, [one.id, planned]);
+    const add = () => running.call(pipelineRuns.addTargetRuns, { ...key(one), target_id: other, by: BOB });
+    await plan(false);
+    await expect(add()).rejects.toEqual(refusalOf('target_id', 'the stage run is processing: nothing joins it now'));
+    await plan(true);
+    expect((await add()).target_runs).toMatchObject([{ device_id: other }]);
+    await setRun(run, 'cancelled');
+  });
+});
