@@ -66,7 +66,7 @@ export class RunAdvance {
       case 'enter':
         return this.enter(tx, run.id, step.state, WHY[run.wish]);
       case 'end':
-        return this.enter(tx, run.id, step.state, '');
+        return this.enter(tx, run.id, step.state, step.reason);
       case 'pause':
         return this.enter(tx, run.id, 'waiting', step.reason);
       case 'time_out':

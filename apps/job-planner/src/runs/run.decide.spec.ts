@@ -55,7 +55,7 @@ function settle(world: World): void {
       case 'enter':
       case 'end':
         enter(step.state);
-        world.reason = '';
+        world.reason = step.reason;
         break;
       case 'pause':
         enter('waiting');
@@ -174,7 +174,7 @@ describe('a run', () => {
       expect(world.stages[1]!.state).toBe(on_failure === 'stop' ? 'cancelled' : 'running');
       if (on_failure === 'continue') finish(world, true);
       settle(world);
-      expect(world.state).toBe('failure');
+      expect([world.state, world.reason]).toEqual(['failure', 'stage 1 did not succeed']);
     }
   });
 

@@ -38,7 +38,7 @@ export type RunStep =
   | { do: 'skip'; as: 'cancelled' | 'timeout'; reason: string }
   | { do: 'time_out' }
   | { do: 'pause'; reason: string }
-  | { do: 'end'; state: 'success' | 'failure' }
+  | { do: 'end'; state: 'success' | 'failure'; reason: string }
   | { do: 'wait' };
 
 const WAIT: RunStep = { do: 'wait' };
@@ -48,7 +48,7 @@ const enter = (state: RunState): RunStep => ({ do: 'enter', state });
 export function nextRunStep(run: RunFacts): RunStep {
   if (isEnd(pipelineRunLifecycle, run.state)) return WAIT;
   // Nothing of it is left that could be stopped.
-  if (run.state === 'complete') return { do: 'end', state: outcomeOf(run) };
+  if (run.state === 'complete') return { do: 'end', ...resultOf(run) };
   if (run.wish !== 'run') return stop(run, run.wish === 'cancel' ? 'cancelled' : 'timeout');
   if (run.late) return { do: 'time_out' };
   switch (run.state) {
@@ -67,7 +67,11 @@ export function nextRunStep(run: RunFacts): RunStep {
   }
 }
 
-const outcomeOf = ({ stages }: RunFacts) => (stages.every(({ state }) => state === 'success') ? 'success' : 'failure');
+function resultOf({ stages }: RunFacts): { state: 'success' | 'failure'; reason: string } {
+  const failed = stages.findIndex(({ state }) => state !== 'success');
+  if (failed < 0) return { state: 'success', reason: '' };
+  return { state: 'failure', reason: `stage ${failed + 1} did not succeed` };
+}
 
 function stop({ stages }: RunFacts, as: 'cancelled' | 'timeout'): RunStep {
   const active = stages.findIndex(isActive);
