@@ -55,7 +55,7 @@ function settle(world: World): void {
       case 'enter':
       case 'end':
         enter(step.state);
-        world.reason = step.reason;
+        world.reason = 'reason' in step ? step.reason : '';
         break;
       case 'pause':
         enter('waiting');
@@ -199,7 +199,7 @@ describe('a run', () => {
       return [world.state, world.stages[2]!.state, world.reason];
     });
     expect(verdicts).toEqual([
-      ['failure', 'cancelled', ''],
+      ['failure', 'cancelled', 'stage 1 did not succeed'],
       ['waiting', 'pending', 'stage 1 is over: waits for promotion'],
     ]);
   });
