@@ -229,7 +229,7 @@ describe('an operation with a rollout', () => {
   });
 
   it('given job-planner and device-state that are killed on the way, then it ends right all the same', async () => {
-    await fleet('killed', 150);
+    await fleet('killed', 80);
     const id = await rollOut('killed', { waves: [{ count: 20 }, {}], rate_per_minute: 1_200 });
     // While a service is away, what depends on it is refused.
     const done = () =>

@@ -285,12 +285,14 @@ export class Walk {
 
 /** It without what its rollouts note when they look at what they wait for. */
 const still = ({ run, stages }: WholeRun) => ({
-  run,
-  stages: stages.map(({ stageRun, targetRuns }) => {
-    const { progress, ...document } = stageRun;
-    return { ...document, targetRuns, progress: progress && { ...progress, waiting_for: null, wave: null } };
+  run: { ...run, progress: { ...run.progress, ...MOVING } },
+  stages: stages.map(({ stageRun: { progress, ...document }, targetRuns }) => {
+    return { ...document, targetRuns, progress: progress && { ...progress, ...MOVING } };
   }),
 });
+
+/** What the engine finds out by itself, and what time alone changes. */
+const MOVING = { waiting_for: null, wave: null, rate_per_second: 0, eta: null };
 
 /** A stage run that goes on although it is to stop. */
 const UNSTOPPED = 'stage_run WHERE id = $1 AND ending IS NULL AND ended_at IS NULL';

@@ -8,6 +8,9 @@ const SWEEP_MS = 500;
 const CLAIM = { things: 100, seconds: 30 };
 /** Pause before a thing that just went on goes on again: what comes in small batches is worked off in larger ones. */
 const BREATH_MS = 10;
+/** How often a thing that cannot go on is tried again at once, the pauses twice as long each time; after that the sweep comes back to it. */
+const MOST_FAILURES = 4;
+const FIRST_PAUSE_MS = 125;
 
 /** A thing of a project that takes steps by itself. */
 export interface RunnerKey {
@@ -76,6 +79,7 @@ export class Runner implements OnApplicationBootstrap, OnApplicationShutdown {
   private async run(key: RunnerKey, name: string, ask: boolean): Promise<void> {
     const active = { again: false, ask };
     this.active.set(name, active);
+    let failures = 0;
     do {
       active.again = false;
       try {
@@ -85,9 +89,11 @@ export class Runner implements OnApplicationBootstrap, OnApplicationShutdown {
           active.again = true;
           await this.runnable.askAgain(key);
         }
+        failures = 0;
       } catch (error) {
         this.tell(key, error);
-        break;
+        active.again = ++failures <= MOST_FAILURES;
+        await delay(FIRST_PAUSE_MS * 2 ** failures);
       }
       await delay(BREATH_MS);
     } while (active.again && !this.stopping);
@@ -100,7 +106,7 @@ export class Runner implements OnApplicationBootstrap, OnApplicationShutdown {
     return due.length === CLAIM.things;
   }
 
-  /** A failure is logged alone: the sweep comes back to the thing. */
+  /** A failure is logged alone: the thing is tried again. */
   private tell(key: RunnerKey, error: unknown): void {
     this.logger.error({ [`${this.runnable.name}_id`]: key.id, err: error }, 'could not go on, trying again');
   }

@@ -181,7 +181,7 @@ export class RunStore {
   /** Has the run looked at when so many seconds are over. */
   async lookBy(tx: Tx, id: string, seconds: number): Promise<void> {
     await tx.query(
-      `UPDATE pipeline_run SET due_at = least(due_at, now() + make_interval(secs => $3)) WHERE project_id = $1 AND id = $2`,
+      `UPDATE pipeline_run SET due_at = least(due_at, now() + make_interval(secs => $3)) WHERE project_id = $1 AND id = $2 AND due_at IS NOT NULL`,
       [tx.project, id, seconds],
     );
   }

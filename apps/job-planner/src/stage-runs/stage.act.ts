@@ -88,6 +88,7 @@ export class StageAct {
       if (part.status === 'cancelled') return;
       if (!['pending', 'queued', 'processing'].includes(part.status))
         throw invalidField('status', `a target run that is ${part.status} cannot be set to cancelled`);
+      if (isStopping(part, id)) return;
       const ids = await this.moves.from(tx, id);
       if (part.target_run_id === id && part.state === 'Waiting')
         await this.stop.endParts(tx, rollout, [part.id], 'cancelled', 'cancelled');
@@ -107,6 +108,7 @@ export class StageAct {
       // By now its device may be at another command, or wait for another try.
       if (part.command_id !== command.request_id || !['Waiting', 'Running', 'Stopping'].includes(part.state))
         throw invalidField('request_status', 'the command has ended, and cannot be cancelled');
+      if (isStopping(part, target_run_id)) return;
       if (part.state === 'Waiting') await this.stop.endParts(tx, rollout, [part.id], 'cancelled', 'cancelled');
       else await this.stop.cancelParts(tx, rollout, [part.id], 'cancelled');
       await this.moves.touch(tx, [target_run_id], by);
@@ -135,3 +137,7 @@ export class StageAct {
     this.wake.wake({ project_id, id: stage_run_id });
   }
 }
+
+/** Whether the command of the target run is being cancelled already. */
+const isStopping = ({ state, target_run_id }: PartOf, id: string): boolean =>
+  state === 'Stopping' && target_run_id === id;
