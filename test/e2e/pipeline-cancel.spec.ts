@@ -9,7 +9,7 @@ import { executionsOf, repetitions } from './executions.js';
 import { ENDS, executed, expectCounted, PipelinesClient, timeless, type StageOf, type WholeRun } from './pipelines.js';
 
 const SEED = 1;
-const RUNS = 4;
+const RUNS = 3;
 const QUICK = 10;
 const SLOW = 3;
 const AWAY = 2;
