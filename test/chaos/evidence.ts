@@ -21,7 +21,8 @@ const TABLES = `
   CREATE SCHEMA chaos;
   CREATE UNLOGGED TABLE chaos.event (round text, service text, event_id text, entity text, id uuid, version int, was text, became text, md5 text);
   CREATE UNLOGGED TABLE chaos.notice (round text, service text, event_id text, entity text, id uuid, name text, number int, md5 text);
-  CREATE VIEW chaos.published AS SELECT round, event_id, md5 FROM chaos.event UNION ALL SELECT round, event_id, md5 FROM chaos.notice;
+  CREATE VIEW chaos.published AS SELECT round, service, event_id, md5 FROM chaos.event
+    UNION ALL SELECT round, service, event_id, md5 FROM chaos.notice;
   CREATE UNLOGGED TABLE chaos.execution (device_id uuid, command_id uuid, fence int, at timestamptz);
   CREATE UNLOGGED TABLE chaos.told (device_id uuid, command_id uuid, fence int, status text, at timestamptz);
   CREATE UNLOGGED TABLE chaos.accepted (kind text, id uuid, name text);

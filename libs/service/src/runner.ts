@@ -11,6 +11,8 @@ const BREATH_MS = 10;
 /** How often a thing that cannot go on is tried again at once, the pauses twice as long each time; after that the sweep comes back to it. */
 const MOST_FAILURES = 4;
 const FIRST_PAUSE_MS = 125;
+/** How many ask at once for what was lost: what happens needs connections to the database, too. */
+const MOST_ASKERS = 2;
 
 /** A thing of a project that takes steps by itself. */
 export interface RunnerKey {
@@ -34,8 +36,11 @@ export interface Runnable {
 
 /** Keeps things going while the service runs: at once when something happened to one, and by a sweep for whatever was missed. */
 export class Runner implements OnApplicationBootstrap, OnApplicationShutdown {
-  /** Things that go on here, and what is to be done with them once more. */
-  private readonly active = new Map<string, { again: boolean; ask: boolean }>();
+  /** Things that go on here; true when something happened to one meanwhile. */
+  private readonly active = new Map<string, boolean>();
+  /** Things of which is to be asked for what was lost. */
+  private readonly toAsk = new Map<string, RunnerKey>();
+  private askers = 0;
   private readonly running = new Set<Promise<void>>();
   private readonly sweep: Loop;
   private stopping = false;
@@ -60,49 +65,63 @@ export class Runner implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** Something happened to the thing: let it go on. */
   wake(key: RunnerKey): void {
-    this.look(key, false);
-  }
-
-  /** @param ask whether what may have been lost is to be asked for, too. Nobody waits for that but the thing itself: whom it asks may be away. */
-  private look(key: RunnerKey, ask: boolean): void {
-    const name = `${key.project_id} ${key.id}`;
-    const active = this.active.get(name);
-    if (active) {
-      active.again = true;
-      active.ask ||= ask;
+    const name = nameOf(key);
+    if (this.active.has(name)) {
+      this.active.set(name, true);
       return;
     }
-    const work = this.run(key, name, ask).finally(() => this.running.delete(work));
-    this.running.add(work);
+    this.track(this.run(key, name));
   }
 
-  private async run(key: RunnerKey, name: string, ask: boolean): Promise<void> {
-    const active = { again: false, ask };
-    this.active.set(name, active);
+  private track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.running.delete(tracked));
+    this.running.add(tracked);
+  }
+
+  private async run(key: RunnerKey, name: string): Promise<void> {
     let failures = 0;
     do {
-      active.again = false;
+      this.active.set(name, false);
       try {
         await this.runnable.advance(key);
-        if (active.ask) {
-          active.ask = false;
-          active.again = true;
-          await this.runnable.askAgain(key);
-        }
         failures = 0;
       } catch (error) {
         this.tell(key, error);
-        active.again = ++failures <= MOST_FAILURES;
+        if (++failures <= MOST_FAILURES) this.active.set(name, true);
         await delay(FIRST_PAUSE_MS * 2 ** failures);
       }
       await delay(BREATH_MS);
-    } while (active.again && !this.stopping);
+    } while (this.active.get(name) && !this.stopping);
     this.active.delete(name);
+  }
+
+  /** Asks for what may have been lost of a thing. Nobody waits for that, for whom it asks may be away, and few do so at once. */
+  private askFor(key: RunnerKey): void {
+    this.toAsk.set(nameOf(key), key);
+    if (this.askers >= MOST_ASKERS) return;
+    this.askers++;
+    this.track(this.askAll().finally(() => this.askers--));
+  }
+
+  private async askAll(): Promise<void> {
+    for (const [name, key] of this.toAsk) {
+      this.toAsk.delete(name);
+      if (this.stopping) return;
+      try {
+        await this.runnable.askAgain(key);
+        this.wake(key);
+      } catch (error) {
+        this.tell(key, error);
+      }
+    }
   }
 
   private async step(): Promise<boolean> {
     const due = await this.runnable.claimDue(CLAIM.things, CLAIM.seconds);
-    for (const key of due) this.look(key, true);
+    for (const key of due) {
+      this.wake(key);
+      this.askFor(key);
+    }
     return due.length === CLAIM.things;
   }
 
@@ -111,3 +130,5 @@ export class Runner implements OnApplicationBootstrap, OnApplicationShutdown {
     this.logger.error({ [`${this.runnable.name}_id`]: key.id, err: error }, 'could not go on, trying again');
   }
 }
+
+const nameOf = ({ project_id, id }: RunnerKey): string => `${project_id} ${id}`;
