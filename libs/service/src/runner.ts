@@ -100,13 +100,13 @@ export class Runner implements OnApplicationBootstrap, OnApplicationShutdown {
     this.toAsk.set(nameOf(key), key);
     if (this.askers >= MOST_ASKERS) return;
     this.askers++;
-    this.track(this.askAll().finally(() => this.askers--));
+    this.track(this.askAll());
   }
 
   private async askAll(): Promise<void> {
     for (const [name, key] of this.toAsk) {
+      if (this.stopping) break;
       this.toAsk.delete(name);
-      if (this.stopping) return;
       try {
         await this.runnable.askAgain(key);
         this.wake(key);
@@ -114,6 +114,8 @@ export class Runner implements OnApplicationBootstrap, OnApplicationShutdown {
         this.tell(key, error);
       }
     }
+    // In the same moment in which none was left: what comes now has an asker of its own.
+    this.askers--;
   }
 
   private async step(): Promise<boolean> {
