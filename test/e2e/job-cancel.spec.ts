@@ -1,9 +1,8 @@
 import type { Job, Rollout } from '@muster/contracts';
 import fc from 'fast-check';
-import type { ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Stack } from '../harness/stack.js';
+import { drawsOf, notingFleet, type Draw, type NotingFleet } from './cancels.js';
 import { byEntity, readEvents } from './events.js';
 import { byJob, executionsOf, repetitions } from './executions.js';
 import { expectExact, JOBS, tasksOf } from './jobs.js';
@@ -17,55 +16,20 @@ const GOOD = '1.1.0';
 const BAD = '2.0.0';
 const PATIENCE = { timeout: 30_000, interval: 10 };
 
-interface Fleet {
-  process: ChildProcess;
-  log: string;
-  ids: string[];
-}
-
 let stack: Stack;
 /** Devices that end a command soon; an upgrade to {@link BAD} fails. */
-let quick: Fleet;
+let quick: NotingFleet;
 /** Devices that end a command only when they are told to stop it: no job over one of them ends by itself. */
-let slow: Fleet;
-
-async function fleetOf(prefix: string, count: number, ...args: string[]): Promise<Fleet> {
-  const log = join(stack.dataDir, `${prefix}.ndjson`);
-  const options = ['--prefix', prefix, '--count', String(count), '--executions', log, ...args];
-  const process = await stack.fleet(options);
-  const { body } = await stack.api<{ devices: { id: string }[] }>('GET', `/api/v1/devices?name_prefix=${prefix}`);
-  return { process, log, ids: body.devices.map(({ id }) => id) };
-}
+let slow: NotingFleet;
 
 beforeAll(async () => {
   stack = await Stack.start();
-  quick = await fleetOf('quick', QUICK, '--latency', '5-40', '--failing-versions', BAD);
-  slow = await fleetOf('slow', SLOW, '--latency', '3600000');
+  quick = await notingFleet(stack, 'quick', QUICK, '--latency', '5-40', '--failing-versions', BAD);
+  slow = await notingFleet(stack, 'slow', SLOW, '--latency', '3600000');
 });
 afterAll(() => stack?.stop());
 
-/** What is drawn for one cancel. */
-interface Draw {
-  /** How many of the quick devices take part. */
-  quick: number;
-  /** Of them, how many have something behind them by then, or are in the first wave. */
-  part: number;
-  /** Which of several ways. */
-  way: number;
-  slowFirst: boolean;
-  /** How many say it at once. */
-  cancels: number;
-}
-
-const draws: fc.Arbitrary<Draw> = fc
-  .record({
-    quick: fc.integer({ min: 2, max: QUICK }),
-    part: fc.integer({ min: 1, max: QUICK }),
-    way: fc.nat(),
-    slowFirst: fc.boolean(),
-    cancels: fc.integer({ min: 1, max: 3 }),
-  })
-  .map((draw) => ({ ...draw, part: Math.min(draw.part, draw.quick - 1) }));
+const draws = drawsOf(QUICK);
 
 /** A moment in the life of a job. */
 interface Moment {

@@ -1,10 +1,9 @@
 import type { PipelineRun, Rollout, StageRun, TargetRun } from '@muster/contracts';
 import fc from 'fast-check';
-import type { ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Stack } from '../harness/stack.js';
+import { drawsOf, notingFleet, type Draw, type NotingFleet } from './cancels.js';
 import { executionsOf, repetitions } from './executions.js';
 import { ENDS, executed, expectCounted, PipelinesClient, timeless, type StageOf, type WholeRun } from './pipelines.js';
 
@@ -18,66 +17,28 @@ const GOOD = '1.1.0';
 const BAD = '2.0.0';
 const PATIENCE = { timeout: 30_000, interval: 10 };
 
-interface Fleet {
-  process: ChildProcess;
-  log: string;
-  /** Where its devices note what their executions came to. */
-  ends: string;
-  ids: string[];
-}
-
 let stack: Stack;
 let client: PipelinesClient;
 /** Devices that end a command soon; an upgrade to {@link BAD} fails. */
-let quick: Fleet;
+let quick: NotingFleet;
 /** Devices that end a command only when they are told to stop it: no stage over one of them ends by itself. */
-let slow: Fleet;
+let slow: NotingFleet;
 /** Devices that never come. */
 let away: string[];
 /** What was cancelled, as it was at its end. */
 const cancelledRuns: WholeRun[] = [];
 
-async function fleetOf(prefix: string, count: number, ...args: string[]): Promise<Fleet> {
-  const log = join(stack.dataDir, `${prefix}.ndjson`);
-  const ends = join(stack.dataDir, `${prefix}-ends.ndjson`);
-  const options = ['--prefix', prefix, '--count', String(count), '--executions', log, '--ends', ends, ...args];
-  const process = await stack.fleet(options);
-  const { body } = await stack.api<{ devices: { id: string }[] }>('GET', `/api/v1/devices?name_prefix=${prefix}`);
-  return { process, log, ends, ids: body.devices.map(({ id }) => id) };
-}
-
 beforeAll(async () => {
   stack = await Stack.start();
   client = new PipelinesClient(stack);
-  quick = await fleetOf('quick', QUICK, '--latency', '5-40', '--failing-versions', BAD);
-  slow = await fleetOf('slow', SLOW, '--latency', '3600000');
+  quick = await notingFleet(stack, 'quick', QUICK, '--latency', '5-40', '--failing-versions', BAD);
+  slow = await notingFleet(stack, 'slow', SLOW, '--latency', '3600000');
   const register = (name: string) => stack.api<{ id: string }>('POST', '/api/v1/devices', { name });
   away = await Promise.all(Array.from({ length: AWAY }, async (_, n) => (await register(`away-${n}`)).body.id));
 });
 afterAll(() => stack?.stop());
 
-/** What is drawn for one cancel. */
-interface Draw {
-  /** How many of the quick devices take part. */
-  quick: number;
-  /** Of them, how many have something behind them by then, or are in the first wave. */
-  part: number;
-  /** Which of several ways. */
-  way: number;
-  slowFirst: boolean;
-  /** How many say it at once. */
-  cancels: number;
-}
-
-const draws: fc.Arbitrary<Draw> = fc
-  .record({
-    quick: fc.integer({ min: 2, max: QUICK }),
-    part: fc.integer({ min: 1, max: QUICK }),
-    way: fc.nat(),
-    slowFirst: fc.boolean(),
-    cancels: fc.integer({ min: 1, max: 3 }),
-  })
-  .map((draw) => ({ ...draw, part: Math.min(draw.part, draw.quick - 1) }));
+const draws = drawsOf(QUICK);
 
 /** A moment in the life of a run. */
 interface Moment {
@@ -216,7 +177,7 @@ function isSound({ status, command_id, command_status, started_at }: TargetRun):
 }
 
 /** The commands of which these devices said that they had succeeded. */
-async function succeeded({ ends }: Fleet): Promise<string[]> {
+async function succeeded({ ends }: NotingFleet): Promise<string[]> {
   const lines = (await readFile(ends, 'utf8')).split('\n').filter((line) => line !== '');
   const told = lines.map((line) => JSON.parse(line) as { command_id: string; status: string });
   return told.flatMap(({ command_id, status }) => (status === 'success' ? [command_id] : []));

@@ -4,7 +4,7 @@ import { isEnd } from '@muster/lifecycle';
 import { Injectable } from '@nestjs/common';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
-import { goOn } from '../rollout/rollout.wish.js';
+import { goOn, want } from '../rollout/rollout.wish.js';
 import { stageRunLifecycle } from '../stage-runs/stage-run.lifecycle.js';
 import { stageRunTable } from '../stage-runs/stage-run.table.js';
 import { pipelineRunLifecycle } from './pipeline-run.lifecycle.js';
@@ -59,7 +59,7 @@ export class RunAct {
     // Who stops a stage locks its rollout alone, and may just have done so.
     if (!rollout?.row.at_rest || rollout.row.wish !== 'pause') return;
     goOn(rollout);
-    rollout.set({ wish: 'run', reason: '', at_rest: false, due_at: new Date(rollout.now) });
+    want(rollout, 'run', '');
     await rollout.save(tx);
     tx.afterCommit(() => this.rolloutWake.wake({ project_id: tx.project, id }));
   }

@@ -6,6 +6,7 @@ import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { SpanKind } from '@opentelemetry/api';
 import { RolloutStore } from '../rollout/rollout.store.js';
+import { want } from '../rollout/rollout.wish.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
 import { commandOf } from '../stage-runs/stage.command.js';
 import { NO_OPERATION } from '../stage-runs/stage-run.lifecycle.js';
@@ -137,7 +138,7 @@ export class RunAdvance {
       await this.runs.endStageAs(tx, id, as);
       if (!rollout || rollout.row.wish === 'cancel') return;
       const reason = as === 'timeout' ? 'its time was up' : 'cancelled';
-      rollout.set({ wish: 'cancel', reason, at_rest: false, due_at: new Date(rollout.now) });
+      want(rollout, 'cancel', reason);
       await rollout.save(tx);
     });
     this.wake.wake({ project_id, id });

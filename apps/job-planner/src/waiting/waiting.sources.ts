@@ -8,6 +8,7 @@ import {
   targetRunEntity,
 } from '@muster/contracts';
 import { exactTime } from '@muster/journal';
+import { NIL } from 'uuid';
 
 /** More would lead to years of five digits, which no ISO time has, and beyond what an interval holds. */
 const MOST_SECONDS = 30_000_000_000;
@@ -40,7 +41,7 @@ const OPEN = `
 const RUNS = `SELECT id, state, deadline, reason FROM pipeline_run WHERE project_id = $1 AND due_at IS NOT NULL`;
 
 /** SQL: where a page goes on among the devices of a rollout that are due at one time. */
-const AFTER_ID = `CASE WHEN r.slot_at = $3::timestamptz THEN $4::uuid ELSE '00000000-0000-0000-0000-000000000000' END`;
+const AFTER_ID = `CASE WHEN r.slot_at = $3::timestamptz THEN $4::uuid ELSE '${NIL}' END`;
 
 /** SQL over `r`: what a device waits for whose turn has not come. */
 const TURN = `CASE WHEN r.at_rest THEN 'approval' WHEN r.waits_for IN ('approval', 'window', 'soak') THEN r.waits_for ELSE 'slot' END`;

@@ -1,6 +1,7 @@
 import type { RpcRequest, WaitingEntry, WaitingRpc } from '@muster/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { NIL } from 'uuid';
 import { pageSql, SOURCES } from './waiting.sources.js';
 
 /** The SQL of what has not ended. */
@@ -12,9 +13,7 @@ export class WaitingStore {
   async page({ project_id, entity, after, limit }: RpcRequest<WaitingRpc>): Promise<WaitingEntry[]> {
     const sources = Object.entries(SOURCES).filter(([name]) => entity === undefined || name === entity);
     if (sources.length === 0) return [];
-    const place = after
-      ? [after.due_at ?? 'infinity', after.id]
-      : ['-infinity', '00000000-0000-0000-0000-000000000000'];
+    const place = after ? [after.due_at ?? 'infinity', after.id] : ['-infinity', NIL];
     return this.dataSource.query(pageSql(sources.map(([, sql]) => sql)), [project_id, limit, ...place]);
   }
 }
