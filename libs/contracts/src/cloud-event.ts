@@ -49,7 +49,7 @@ export interface EventKind {
 export const cloudEventSchemaOf = ({ service, about, id, types, data }: EventKind) =>
   Type.Object({
     specversion: Type.Literal('1.0'),
-    id: Type.String({ description: `${id}: unique with its source, and the same when delivered again` }),
+    id: Type.String({ description: `${id}: unique, and the same when delivered again` }),
     source: Type.Literal(`/muster/${service}`),
     type: Type.Enum(types),
     subject: Uuid,

@@ -67,7 +67,7 @@ describe.each(entities.map((entity) => [entity.name, entity] as const))('the eve
         const read = new CloudEvent(made);
         expect(read.validate()).toBe(true);
         expect(read).toMatchObject({
-          id: `${transition.id}.${transition.version}`,
+          id: `${transition.entity}.${transition.id}.${transition.version}`,
           source: `/muster/${entity.service}`,
           type: `io.muster.${entity.name}.${transition.to.toLowerCase()}`,
           subject: transition.id,

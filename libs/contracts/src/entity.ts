@@ -44,13 +44,17 @@ export const eventSubject = (project: string, entity: string, state: string, id:
 
 export const eventType = (entity: string, state: string) => `io.muster.${entity}.${state.toLowerCase()}`;
 
+/** The id of a transition's event: unique in the whole of the product, for things of two services may share their id. */
+export const transitionId = ({ entity, id, version }: Pick<Transition, 'entity' | 'id' | 'version'>) =>
+  `${entity}.${id}.${version}`;
+
 /**
  * A transition as a CloudEvents 1.0 event in structured JSON (interfaces §7): what the relay, which writes many at once, is held to.
  */
 export const toCloudEvent = (service: string, project: string, transition: Transition): string => {
   const { entity, id, from, to, version, at, reason = '', data, traceparent } = transition;
   return cloudEvent(service, {
-    id: `${id}.${version}`,
+    id: transitionId(transition),
     type: eventType(entity, to),
     subject: id,
     at,
@@ -65,7 +69,7 @@ export const cloudEventSchema = ({ name, service, states, data }: EntityContract
   cloudEventSchemaOf({
     service,
     about: name,
-    id: '<entity id>.<version>',
+    id: `${name}.<its id>.<version>`,
     types: states.map((state) => eventType(name, state)),
     data: {
       from: Type.Union([Type.Enum([...states]), Type.Null()]),

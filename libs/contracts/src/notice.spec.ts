@@ -46,7 +46,7 @@ describe('the progress of a job', () => {
     expect(new CloudEvent(event).validate()).toBe(true);
     expect(event).toEqual({
       specversion: '1.0',
-      id: `${JOB}.progress.7`,
+      id: `job.progress.${JOB}.7`,
       source: '/muster/job-planner',
       type: 'io.muster.job.progress',
       subject: JOB,

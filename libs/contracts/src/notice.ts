@@ -31,7 +31,8 @@ export interface Notice {
 }
 
 /** The id of a notice's event. */
-export const noticeId = ({ id, name, number }: Pick<Notice, 'id' | 'name' | 'number'>) => `${id}.${name}.${number}`;
+export const noticeId = ({ entity, name, id, number }: Pick<Notice, 'entity' | 'name' | 'id' | 'number'>) =>
+  `${entity}.${name}.${id}.${number}`;
 
 export const noticeSubject = (project: string, { entity, name, id }: Notice) => eventSubject(project, entity, name, id);
 
@@ -56,7 +57,7 @@ export const noticeEventSchema = ({ entity, name, data }: NoticeContract) =>
   cloudEventSchemaOf({
     service: entity.service,
     about: aboutOf(entity.name, name),
-    id: `<entity id>.${name}.<number>`,
+    id: `${entity.name}.${name}.<its id>.<number>`,
     types: [eventType(entity.name, name)],
     data: {
       number: Type.Integer({ minimum: 1, description: 'counts up by one per entity; a gap means a lost event' }),

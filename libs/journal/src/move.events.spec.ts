@@ -13,7 +13,10 @@ describe('the events of a move', () => {
           list.map((transition) => toCloudEvent('job-planner', 'acme', transition)),
         );
         expect(events.map(({ id, subject }) => [id, subject])).toEqual(
-          list.map(({ id, version, entity, to }) => [`${id}.${version}`, eventSubject('acme', entity, to, id)]),
+          list.map(({ id, version, entity, to }) => [
+            `${entity}.${id}.${version}`,
+            eventSubject('acme', entity, to, id),
+          ]),
         );
       }),
     );

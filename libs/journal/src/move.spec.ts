@@ -10,7 +10,7 @@ describe('a move', () => {
       fc.property(transitions, (list) => {
         const move = stored(encode(list));
         expect(expandMove(move)).toEqual(stored(list));
-        expect(eventIdsOf(move)).toEqual(list.map(({ id, version }) => `${id}.${version}`));
+        expect(eventIdsOf(move)).toEqual(list.map(({ entity, id, version }) => `${entity}.${id}.${version}`));
       }),
     );
   });

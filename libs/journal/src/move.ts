@@ -1,3 +1,5 @@
+import { transitionId } from '@muster/contracts';
+
 /** One value for all rows of a move, or one a row in the order of its ids. Only the latter is an array, whatever the values are. */
 export type Column<T> = { all: T } | readonly T[];
 
@@ -49,8 +51,8 @@ export function encodeMove(entity: string, to: string, rows: MovedRows): Move {
 }
 
 /** Ids of the move's events, in its order. */
-export const eventIdsOf = ({ ids, version }: Pick<Move, 'ids' | 'version'>): string[] =>
-  ids.map((id, index) => `${id}.${valueAt(version, index)}`);
+export const eventIdsOf = ({ entity, ids, version }: Pick<Move, 'entity' | 'ids' | 'version'>): string[] =>
+  ids.map((id, index) => transitionId({ entity, id, version: valueAt(version, index) }));
 
 function columnOf<T>(values: readonly T[]): Column<T> {
   const first = values[0]!;

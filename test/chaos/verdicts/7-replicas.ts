@@ -9,8 +9,8 @@ export const replicas: Promised = {
       sql: `SELECT format('%s %s.%s', entity, id, version) AS found FROM chaos.transition GROUP BY entity, id, version HAVING count(*) > 1`,
     },
     {
-      what: 'events of one source with one id and several bodies',
-      sql: `SELECT event_id AS found FROM chaos.published WHERE round = 'live' GROUP BY service, event_id HAVING count(DISTINCT md5) > 1`,
+      what: 'events with one id and several bodies',
+      sql: `SELECT event_id AS found FROM chaos.published WHERE round = 'live' GROUP BY event_id HAVING count(DISTINCT md5) > 1`,
     },
     {
       what: 'targets that a job planned twice',
