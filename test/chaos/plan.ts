@@ -5,6 +5,7 @@ import type {
   NewOperation,
   NewPipelineOperation,
   NewStage,
+  Rollout,
 } from '@muster/contracts';
 import type { Random } from './random.ts';
 
@@ -105,8 +106,20 @@ function newOperation(random: Random, number: number, surroundings: Surroundings
   const what = random.chance(0.6)
     ? { operation: 'CONVERGE', arguments: { converge_with_provision: random.chance(0.8) } }
     : { operation: 'node_upgrade', arguments: { version: `o${number}` } };
-  return { kind: 'operation', cancelAfter: cancelAfter(random), operation: { ...what, operation_device_query } };
+  const rollout = random.chance(0.5) && { rollout: operationRollout(random) };
+  return {
+    kind: 'operation',
+    cancelAfter: cancelAfter(random),
+    operation: { ...what, operation_device_query, ...rollout },
+  };
 }
+
+/** Waves whose gates let everything pass, so that what is cancelled was cancelled by the load. */
+const operationRollout = (random: Random): Rollout => ({
+  max_in_flight: random.between(5, 60),
+  priority: random.between(-2, 2),
+  ...(random.chance(0.3) && { waves: [{ percent: 20, success_threshold: 1 }, {}] }),
+});
 
 /** Half of the runs are to be promoted; those that the load does not promote wait for whoever does. */
 function newRun(random: Random, number: number, surroundings: Surroundings): Request {

@@ -1,4 +1,5 @@
 export { connectBus } from './bus.js';
+export { claimed, type Claim } from './claim.js';
 export { runService } from './run.js';
 export { startService, type RunningService, type ServiceDefinition } from './start.js';
 export { readConfig, type ServiceConfig } from './config.js';

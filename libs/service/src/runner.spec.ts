@@ -26,4 +26,17 @@ describe('things that are kept going', () => {
     // What was asked for may let the first go on once more.
     expect(advance.mock.calls.slice(0, 2)).toEqual([[first], [second]]);
   });
+
+  it('given one on which somebody always works, then it is claimed all the same once it is overdue', async () => {
+    const advance = vi.fn<Runnable['advance']>(() => Promise.resolve());
+    const claimDue = vi.fn<Runnable['claimDue']>(({ overdueBy }) =>
+      Promise.resolve(overdueBy === undefined || advance.mock.calls.length > 0 ? [] : [first]),
+    );
+    const nothing = () => Promise.resolve();
+    const runner = new Runner({ name: 'thing', makeDue: nothing, claimDue, askAgain: nothing, advance }, logger);
+    await runner.onApplicationBootstrap();
+    await vi.waitUntil(() => advance.mock.calls.length > 0);
+    await runner.onApplicationShutdown();
+    expect(advance.mock.calls[0]).toEqual([first]);
+  });
 });

@@ -1,11 +1,13 @@
 import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Claim } from './claim.js';
 import type { Logger } from './logger.js';
 import { Loop } from './loop.js';
 
 const SWEEP_MS = 500;
-/** How many things a sweep takes at once, and for how long it leaves them to their events after that. */
-const CLAIM = { things: 100, seconds: 30 };
+/** What a sweep takes at once; an overdue thing is waited for alone, so that nothing else is locked meanwhile. */
+const CLAIM: Claim = { limit: 100, seconds: 30 };
+const OVERDUE: Claim = { limit: 1, seconds: 30, overdueBy: 1 };
 /** Pause before a thing that just went on goes on again: what comes in small batches is worked off in larger ones. */
 const BREATH_MS = 10;
 /** How often a thing that cannot go on is tried again at once, the pauses twice as long each time; after that the sweep comes back to it. */
@@ -26,8 +28,8 @@ export interface Runnable {
   name: string;
   /** At the start: every open thing is to be looked at, for whoever was doing so may have died. */
   makeDue: () => Promise<void>;
-  /** Takes up to `limit` things whose time has come, and leaves each for `seconds`. */
-  claimDue: (limit: number, seconds: number) => Promise<RunnerKey[]>;
+  /** Takes things whose time has come. */
+  claimDue: (claim: Claim) => Promise<RunnerKey[]>;
   /** Repeats for a claimed thing what may have been lost. */
   askAgain: (key: RunnerKey) => Promise<void>;
   /** Takes steps until the thing has to wait for others. */
@@ -42,24 +44,28 @@ export class Runner implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly toAsk = new Map<string, RunnerKey>();
   private askers = 0;
   private readonly running = new Set<Promise<void>>();
-  private readonly sweep: Loop;
+  /** Each waits for nobody but its own things. */
+  private readonly sweeps: readonly Loop[];
   private stopping = false;
 
   constructor(
     private readonly runnable: Runnable,
     private readonly logger: Logger,
   ) {
-    this.sweep = new Loop(`${runnable.name} sweep`, SWEEP_MS, () => this.step(), logger);
+    this.sweeps = [
+      new Loop(`${runnable.name} sweep`, SWEEP_MS, () => this.step(CLAIM), logger),
+      new Loop(`overdue ${runnable.name} sweep`, SWEEP_MS, () => this.step(OVERDUE), logger),
+    ];
   }
 
   async onApplicationBootstrap(): Promise<void> {
     await this.runnable.makeDue();
-    this.sweep.start();
+    for (const sweep of this.sweeps) sweep.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.stopping = true;
-    await this.sweep.stop();
+    await Promise.all(this.sweeps.map((sweep) => sweep.stop()));
     await Promise.all(this.running);
   }
 
@@ -118,13 +124,13 @@ export class Runner implements OnApplicationBootstrap, OnApplicationShutdown {
     this.askers--;
   }
 
-  private async step(): Promise<boolean> {
-    const due = await this.runnable.claimDue(CLAIM.things, CLAIM.seconds);
+  private async step(claim: Claim): Promise<boolean> {
+    const due = await this.runnable.claimDue(claim);
     for (const key of due) {
       this.wake(key);
       this.askFor(key);
     }
-    return due.length === CLAIM.things;
+    return due.length === claim.limit;
   }
 
   /** A failure is logged alone: the thing is tried again. */

@@ -17,7 +17,7 @@ export class OperationRunner extends Runner {
       {
         name: 'operation',
         makeDue: () => operations.makeDue(),
-        claimDue: (limit, seconds) => operations.claimDue(limit, seconds),
+        claimDue: (claim) => operations.claimDue(claim),
         askAgain: (key) => reconcile.askAgain(key),
         advance: (key) => advance.advance(key),
       },

@@ -1,5 +1,5 @@
 import { batch, type Tx } from '@muster/journal';
-import type { RunnerKey } from '@muster/service';
+import { claimed, type Claim, type RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { CountChanges } from '../device-operations/device-operation.way.js';
@@ -127,14 +127,14 @@ export class OperationStore {
    * Operations that the sweep has to look at, of every project; each is claimed for a while, so that replicas do not take the same, and one
    * that waits for its window until that.
    */
-  async claimDue(limit: number, seconds: number): Promise<RunnerKey[]> {
+  async claimDue(claim: Claim): Promise<RunnerKey[]> {
     const [rows] = await this.dataSource.query<[RunnerKey[], number]>(
       `UPDATE operation o
-       SET wake_at = greatest(now() + make_interval(secs => $2), CASE WHEN o.wish = 'run' THEN o.opens_at END)
-       FROM (SELECT project_id, id FROM operation WHERE wake_at <= now() ORDER BY wake_at LIMIT $1 FOR UPDATE SKIP LOCKED) AS due
+       SET wake_at = greatest(now() + make_interval(secs => $1), CASE WHEN o.wish = 'run' THEN o.opens_at END)
+       FROM ${claimed('operation', 'wake_at', claim)}
        WHERE o.project_id = due.project_id AND o.id = due.id
        RETURNING o.project_id, o.id`,
-      [limit, seconds],
+      [claim.seconds],
     );
     return rows;
   }

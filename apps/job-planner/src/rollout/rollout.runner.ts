@@ -19,7 +19,7 @@ export class RolloutRunner extends Runner {
       {
         name: 'rollout',
         makeDue: () => rollouts.makeDue(),
-        claimDue: (limit, seconds) => rollouts.claimDue(limit, seconds),
+        claimDue: (claim) => rollouts.claimDue(claim),
         askAgain: (key) => reconcile.askAgain(key),
         advance: (key) => advance.advance(key),
       },

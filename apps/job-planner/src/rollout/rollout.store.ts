@@ -1,5 +1,5 @@
 import type { Tx } from '@muster/journal';
-import type { RunnerKey } from '@muster/service';
+import { claimed, type Claim, type RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Durations } from './durations.js';
@@ -65,13 +65,12 @@ export class RolloutStore {
   }
 
   /** Rollouts that the sweep has to look at, of every project; each is claimed for a while, so that replicas do not take the same. */
-  async claimDue(limit: number, seconds: number): Promise<RunnerKey[]> {
+  async claimDue(claim: Claim): Promise<RunnerKey[]> {
     const [rows] = await this.dataSource.query<[RunnerKey[], number]>(
-      `UPDATE rollout SET due_at = now() + make_interval(secs => $2)
-       FROM (SELECT project_id, id FROM rollout WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) AS due
+      `UPDATE rollout SET due_at = now() + make_interval(secs => $1) FROM ${claimed('rollout', 'due_at', claim)}
        WHERE rollout.project_id = due.project_id AND rollout.id = due.id
        RETURNING rollout.project_id, rollout.id`,
-      [limit, seconds],
+      [claim.seconds],
     );
     return rows;
   }

@@ -12,7 +12,7 @@ export class RunRunner extends Runner {
       {
         name: 'run',
         makeDue: () => runs.makeDue(),
-        claimDue: (limit, seconds) => runs.claimDue(limit, seconds),
+        claimDue: (claim) => runs.claimDue(claim),
         // What a run waits for asks again by itself: the rollouts of its stages.
         askAgain: () => Promise.resolve(),
         advance: (key) => advance.advance(key),

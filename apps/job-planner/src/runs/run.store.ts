@@ -1,6 +1,6 @@
 import type { Rollout, RunState, StageMeta, StageRunState } from '@muster/contracts';
 import type { Tx } from '@muster/journal';
-import type { RunnerKey } from '@muster/service';
+import { claimed, type Claim, type RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { StageRunEntity } from '../stage-runs/stage-run.entity.js';
@@ -249,15 +249,15 @@ export class RunStore {
   }
 
   /** Runs that the sweep has to look at, of every project; each is claimed until its time is up at the latest. */
-  async claimDue(limit: number, seconds: number): Promise<RunnerKey[]> {
+  async claimDue(claim: Claim): Promise<RunnerKey[]> {
     const [rows] = await this.dataSource.query<[RunnerKey[], number]>(
-      `UPDATE pipeline_run SET due_at = least(now() + make_interval(secs => $2), CASE WHEN deadline > now() THEN deadline END,
+      `UPDATE pipeline_run SET due_at = least(now() + make_interval(secs => $1), CASE WHEN deadline > now() THEN deadline END,
          (SELECT min(s.deadline) FROM stage_run s
           WHERE s.project_id = pipeline_run.project_id AND s.pipeline_run_id = pipeline_run.id AND s.deadline > now()))
-       FROM (SELECT project_id, id FROM pipeline_run WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) AS due
+       FROM ${claimed('pipeline_run', 'due_at', claim)}
        WHERE pipeline_run.project_id = due.project_id AND pipeline_run.id = due.id
        RETURNING pipeline_run.project_id, pipeline_run.id`,
-      [limit, seconds],
+      [claim.seconds],
     );
     return rows;
   }
