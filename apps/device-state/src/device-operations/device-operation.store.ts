@@ -80,11 +80,12 @@ const STANDING = 'id, device_id, state, command_id, cancel_requested';
 export class DeviceOperationStore {
   constructor(private readonly dataSource: DataSource) {}
 
-  created(tx: Tx, operationId: string): Promise<Standing[]> {
+  /** A batch, or so many, of those that have not begun, by the ids of their devices after one of them. */
+  created(tx: Tx, operationId: string, after: string | null = null, limit = BATCH_SIZE): Promise<Standing[]> {
     return tx.query(
-      `SELECT ${STANDING} FROM device_operation WHERE project_id = $1 AND operation_id = $2 AND state = 'CREATED'
-       ORDER BY device_id LIMIT ${BATCH_SIZE}`,
-      [tx.project, operationId],
+      `SELECT ${STANDING} FROM device_operation
+       WHERE project_id = $1 AND operation_id = $2 AND state = 'CREATED' AND device_id > $3 ORDER BY device_id LIMIT $4`,
+      [tx.project, operationId, after ?? NIL, limit],
     );
   }
 

@@ -32,6 +32,8 @@ interface Known {
 export class PlannerOfTest {
   readonly starts: Start[] = [];
   readonly stops: Stop[] = [];
+  /** About how many parts one question was at most. */
+  mostAskedAtOnce = 0;
   /** `away`: what is asked reaches nobody; `mute`: it is carried out, and its answer is lost. */
   mood: 'well' | 'away' | 'mute' = 'well';
   private readonly outcomes;
@@ -47,6 +49,7 @@ export class PlannerOfTest {
     service.answer(operationRollouts.startOperationRollout, (start) => this.answer(() => this.starts.push(start), {}));
     service.answer(operationRollouts.stopOperationRollout, (stop) => this.answer(() => this.stops.push(stop), {}));
     service.answer(operationRollouts.operationPartEnds, ({ id, refs }) => {
+      this.mostAskedAtOnce = Math.max(this.mostAskedAtOnce, refs.length);
       const { over, reason, ends } = this.rollout(id);
       return this.answer(() => undefined, { over, reason, ends: refs.flatMap((ref) => ends.get(ref) ?? []) });
     });
@@ -191,6 +194,17 @@ export class PlannerOfTest {
     return this.steps
       .filter((batch) => batch.head.request_id === id)
       .flatMap((batch) => batch.items.map(({ command_id, step }) => `${command_id} ${step}`));
+  }
+
+  /** Lets the sweep look again and again until a device operation is CANCELLED. */
+  async lookUntilCancelled(id: string, device: string): Promise<void> {
+    await vi.waitUntil(
+      async () => {
+        await this.look(id);
+        return (await this.running.part(id, device)).state === 'CANCELLED';
+      },
+      { timeout: 15_000, interval: 200 },
+    );
   }
 
   /** Lets the sweep look at an operation now, as it does all by itself within half a minute. */
