@@ -84,6 +84,18 @@ describe('a word between device-state and job-planner that is lost', () => {
     await running.exact(id);
   });
 
+  it('given that end_at came while devices were planned, then the rest is TIMEOUT, as where all were', async () => {
+    const devices = await running.devices(4);
+    const id = await planner.rollOut(devices);
+    const items = await planner.begin(id, devices.slice(0, 1));
+    await planner.end(id, items, 'succeeded');
+    await planner.runOut(id);
+    expect((await running.reached(id, 'FAILURE')).reason).toBe('3 of 4 devices did not succeed');
+    for (const device of devices.slice(1))
+      expect(await running.part(id, device)).toMatchObject({ state: 'TIMEOUT', reason: 'end_at has passed' });
+    await running.exact(id);
+  });
+
   it('given that nobody heard that it was handed over, then it is again, and what happened meanwhile counts', async () => {
     const devices = await running.devices(2);
     planner.mood = 'mute';

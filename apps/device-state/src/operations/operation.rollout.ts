@@ -43,7 +43,7 @@ export class OperationRollout {
     await this.journal.transaction(project_id, (tx) => this.operations.saveRollout(tx, id, 'stopped'));
   }
 
-  /** Ends a batch of what is open here although the rollout is over; what that never heard of was cancelled. */
+  /** Ends a batch of what is open here although the rollout is over. */
   async settle(key: RunnerKey): Promise<void> {
     const refs = (await this.parts.open(key.project_id, key.id)).map(({ id }) => id);
     await this.end(key, refs, true);
@@ -84,8 +84,8 @@ export class OperationRollout {
       const operation = await this.operations.lock(tx, id);
       if (!operation) return;
       if (known.over) await this.operations.saveRollout(tx, id, 'over', known.reason);
-      const reason = known.reason || operation.fault || operation.reason || 'its rollout is over';
-      const untold = (ref: string): PartEnd => ({ ref, end: 'cancelled', reason });
+      const reason = known.rest.reason || operation.fault || operation.reason || 'its rollout is over';
+      const untold = (ref: string): PartEnd => ({ ref, end: known.rest.end, reason });
       const ends = refs.flatMap((ref) => told.get(ref) ?? (isOver ? untold(ref) : []));
       await this.ends.apply(tx, operation, ends);
     });

@@ -25,6 +25,8 @@ type Outcome = WorkItem<typeof jobWork.outcome>;
 interface Known {
   over: boolean;
   reason: string;
+  /** It ended by its `end_at`. */
+  ranOut: boolean;
   ends: Map<string, PartEnd>;
 }
 
@@ -50,8 +52,11 @@ export class PlannerOfTest {
     service.answer(operationRollouts.stopOperationRollout, (stop) => this.answer(() => this.stops.push(stop), {}));
     service.answer(operationRollouts.operationPartEnds, ({ id, refs }) => {
       this.mostAskedAtOnce = Math.max(this.mostAskedAtOnce, refs.length);
-      const { over, reason, ends } = this.rollout(id);
-      return this.answer(() => undefined, { over, reason, ends: refs.flatMap((ref) => ends.get(ref) ?? []) });
+      const { over, reason, ranOut, ends } = this.rollout(id);
+      const rest = ranOut
+        ? { end: 'never_contacted' as const, reason: 'end_at has passed' }
+        : { end: 'cancelled' as const, reason };
+      return this.answer(() => undefined, { over, reason, rest, ends: refs.flatMap((ref) => ends.get(ref) ?? []) });
     });
   }
 
@@ -64,7 +69,7 @@ export class PlannerOfTest {
   }
 
   private rollout(id: string): Known {
-    const known = this.known.get(id) ?? { over: false, reason: '', ends: new Map<string, PartEnd>() };
+    const known = this.known.get(id) ?? { over: false, reason: '', ranOut: false, ends: new Map<string, PartEnd>() };
     this.known.set(id, known);
     return known;
   }
@@ -172,6 +177,12 @@ export class PlannerOfTest {
     if (lost) return;
     const items = [{ operation_id: id, reason }];
     await this.running.state.service.ask(operationRolloutWork.over, { project_id: PROJECT, head: {}, items });
+  }
+
+  /** The same by its `end_at`, which came before every device had its place. */
+  async runOut(id: string): Promise<void> {
+    this.rollout(id).ranOut = true;
+    await this.over(id);
   }
 
   /** What commands came to, as it was told. */
