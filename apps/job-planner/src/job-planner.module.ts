@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { Approvals } from './approvals/approvals.js';
 import { ApprovalsRpc } from './approvals/approvals.rpc.js';
+import { GroupUsesRpc } from './groups/group-uses.rpc.js';
+import { GroupUsesStore } from './groups/group-uses.store.js';
 import { JobAct } from './jobs/job.act.js';
 import { JobBefore } from './jobs/job.before.js';
 import { JobCreate } from './jobs/job.create.js';
@@ -61,12 +63,14 @@ import { WaitingStore } from './waiting/waiting.store.js';
     OperationRolloutsRpc,
     OperationPartsWork,
     ApprovalsRpc,
+    GroupUsesRpc,
     RolloutWork,
     TimelineRpc,
     WaitingRpc,
   ],
   providers: [
     Approvals,
+    GroupUsesStore,
     RolloutStore,
     TargetStore,
     RolloutWake,

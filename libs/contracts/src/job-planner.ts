@@ -141,6 +141,14 @@ export type JobTask = Static<typeof JobTask>;
 export const JOB_ACTIONS = ['pause', 'restore', 'retry', 'cancel'] as const;
 export type JobAction = (typeof JOB_ACTIONS)[number];
 
+/** What needs a group of devices to be there; `name` is empty where it has none. */
+const GroupUse = Type.Object({
+  entity: Type.Enum(['target-list', 'stage', 'job', 'stage-run']),
+  id: Uuid,
+  name: Type.String(),
+});
+export type GroupUse = Static<typeof GroupUse>;
+
 const jobKey = { project_id: ProjectId, job_id: Uuid };
 
 export const jobPlanner = {
@@ -189,6 +197,13 @@ export const jobPlanner = {
     Type.Object({ job_id: Uuid, status: Type.Enum([...STATUSES]) }),
   ),
   deleteJob: defineRpc('job-planner', 'deleteJob', Type.Object(jobKey), Type.Object({})),
+  /** One target list or stage that names the group, or one job or stage run that has yet to find devices by it; null: none does. */
+  useOfGroup: defineRpc(
+    'job-planner',
+    'useOfGroup',
+    Type.Object({ project_id: ProjectId, id: Uuid }),
+    Type.Object({ use: Type.Union([GroupUse, Type.Null()]) }),
+  ),
 } as const;
 
 /** Work for job-planner: what the commands of its rollouts came to, and how their devices' being out of reach holds them up. */

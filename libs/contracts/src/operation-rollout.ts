@@ -29,7 +29,8 @@ export const PART_ENDS = [
   'cancelled',
 ] as const;
 
-const PartEnd = Type.Object({ ref: Uuid, end: Type.Enum([...PART_ENDS]), reason: Type.String() });
+const End = { end: Type.Enum([...PART_ENDS]), reason: Type.String() };
+const PartEnd = Type.Object({ ref: Uuid, ...End });
 export type PartEnd = Static<typeof PartEnd>;
 
 const operationKey = { project_id: ProjectId, id: Uuid };
@@ -50,12 +51,15 @@ export const operationRollouts = {
     Type.Object({ ...operationKey, reason: Type.String() }),
     Type.Object({}),
   ),
-  /** Of these parts, those that have ended. `over`: none is open, or the rollout is not known; `reason`: as the word says it that it is over. */
+  /**
+   * Of these parts, those that have ended. `over`: none is open, or the rollout is not known; `reason`: as the word says it that it is over;
+   * `rest`: how those end, once it is over, that it never came to.
+   */
   operationPartEnds: defineRpc(
     'job-planner',
     'operationPartEnds',
     Type.Object({ ...operationKey, refs: Type.Array(Uuid, { maxItems: BATCH_SIZE }) }),
-    Type.Object({ over: Type.Boolean(), reason: Type.String(), ends: Type.Array(PartEnd) }),
+    Type.Object({ over: Type.Boolean(), reason: Type.String(), ends: Type.Array(PartEnd), rest: Type.Object(End) }),
   ),
   /** `null`: it has not begun. */
   operationProgress: defineRpc(

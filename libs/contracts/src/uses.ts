@@ -37,6 +37,7 @@ const lettersOfAll = [...deadLetters.values()].flatMap((questions) => Object.val
 export const uses: Readonly<Record<ServiceName, Uses>> = {
   'device-state': {
     asks: [
+      jobPlanner.useOfGroup,
       operationRollouts.startOperationRollout,
       operationRollouts.stopOperationRollout,
       operationRollouts.operationPartEnds,

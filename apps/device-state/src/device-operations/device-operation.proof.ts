@@ -11,7 +11,7 @@ import { DeviceOperationStore, type ProofKey, type Unproven } from './device-ope
 import { notShown, shown, tellOutcomes } from './told.outcomes.js';
 
 const SWEEP_MS = 500;
-/** Documents are compared in portions, for each may be large. */
+/** Documents are compared in portions of so many at the most, for each may be large. */
 const PORTION = 50;
 
 /**
@@ -49,8 +49,7 @@ export class DeviceOperationProof implements OnApplicationBootstrap, OnApplicati
 
   /** Looks at device operations of one operation; those that await no proof are left alone. */
   async check(project: string, operationId: string, ids: readonly string[]): Promise<void> {
-    for (let at = 0; at < ids.length; at += PORTION)
-      await this.checkPortion(project, operationId, ids.slice(at, at + PORTION));
+    for (let at = 0; at < ids.length;) at += await this.checkPortion(project, operationId, ids.slice(at, at + PORTION));
     if (ids.length > 0) this.runner.wake({ project_id: project, id: operationId });
   }
 
@@ -69,17 +68,19 @@ export class DeviceOperationProof implements OnApplicationBootstrap, OnApplicati
       );
   }
 
-  private async checkPortion(project: string, operationId: string, ids: readonly string[]): Promise<void> {
-    await this.journal.transaction(project, async (tx) => {
+  /** @returns how many of them were looked at. */
+  private checkPortion(project: string, operationId: string, all: readonly string[]): Promise<number> {
+    return this.journal.transaction(project, async (tx) => {
       const operation = await this.operations.lock(tx, operationId);
-      if (!operation) return;
+      if (!operation) return all.length;
+      const ids = all.slice(0, await this.parts.comparable(tx, all));
       const verdicts = (await this.parts.unproven(tx, ids)).flatMap((part) => judge(part, provisions(operation)));
-      if (operation.rollout_state !== 'none') return this.tell(tx, operation, verdicts);
-      await this.move.walk(
-        tx,
-        operationId,
-        verdicts.map(({ id, state, reason }) => ({ id, way: [state], reason })),
-      );
+      if (operation.rollout_state !== 'none') await this.tell(tx, operation, verdicts);
+      else {
+        const walks = verdicts.map(({ id, state, reason }) => ({ id, way: [state], reason }));
+        await this.move.walk(tx, operationId, walks);
+      }
+      return ids.length;
     });
   }
 

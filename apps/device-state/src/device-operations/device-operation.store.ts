@@ -1,4 +1,4 @@
-import { BATCH_SIZE, type DeviceOperationState, type JsonObject } from '@muster/contracts';
+import { BATCH_SIZE, MAX_DOCUMENT_BYTES, type DeviceOperationState, type JsonObject } from '@muster/contracts';
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -18,6 +18,8 @@ const WITH_COMMAND = `command_id IS NOT NULL AND state IN ('INITIATED', 'DISPATC
 
 /** The most bytes of documents, as JSON text, that are held at once; in the table they may lie in a hundredth of that. */
 const HELD_BYTES = 4 * 1024 * 1024;
+/** How many may be compared at once whatever their size: what is asked of a device is there beside what is desired and what it reports. */
+const ALWAYS_HELD = Math.floor(HELD_BYTES / (3 * MAX_DOCUMENT_BYTES));
 
 /** A device operation as far as its next move depends on it. */
 export interface Standing {
@@ -80,11 +82,12 @@ const STANDING = 'id, device_id, state, command_id, cancel_requested';
 export class DeviceOperationStore {
   constructor(private readonly dataSource: DataSource) {}
 
-  created(tx: Tx, operationId: string): Promise<Standing[]> {
+  /** A batch, or so many, of those that have not begun, by the ids of their devices after one of them. */
+  created(tx: Tx, operationId: string, after: string | null = null, limit = BATCH_SIZE): Promise<Standing[]> {
     return tx.query(
-      `SELECT ${STANDING} FROM device_operation WHERE project_id = $1 AND operation_id = $2 AND state = 'CREATED'
-       ORDER BY device_id LIMIT ${BATCH_SIZE}`,
-      [tx.project, operationId],
+      `SELECT ${STANDING} FROM device_operation
+       WHERE project_id = $1 AND operation_id = $2 AND state = 'CREATED' AND device_id > $3 ORDER BY device_id LIMIT $4`,
+      [tx.project, operationId, after ?? NIL, limit],
     );
   }
 
@@ -114,6 +117,20 @@ export class DeviceOperationStore {
        WHERE t.operation_id = $3`,
       [tx.project, ids, operationId],
     );
+  }
+
+  /** How many of the batch, from its first, may be compared at once, by the bytes of their documents; at least one. */
+  async comparable(tx: Tx, ids: readonly string[]): Promise<number> {
+    if (ids.length <= ALWAYS_HELD) return ids.length;
+    const [row] = await tx.query<{ n: number }>(
+      `SELECT count(*)::integer AS n FROM (
+         SELECT sum(octet_length(concat(t.wanted, d.desired, d.reported))) OVER (ORDER BY i.place) AS bytes
+         FROM ${batch(['$2::uuid[]', '$3::integer[]'], ['id', 'place'])} LEFT JOIN device_operation t USING (project_id, id)
+         LEFT JOIN device d ON d.project_id = t.project_id AND d.id = t.device_id
+       ) sized WHERE bytes <= ${HELD_BYTES}`,
+      [tx.project, ids, [...ids.keys()]],
+    );
+    return Math.max(row!.n, ALWAYS_HELD);
   }
 
   /** Those of the batch that belong to the operation, with what `compared` needs of their devices. */

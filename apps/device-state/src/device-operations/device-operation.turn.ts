@@ -22,7 +22,7 @@ import { shown, tellEnded, tellOutcomes } from './told.outcomes.js';
 type Head = WorkHead<typeof commandWork.request>;
 type Item = WorkItem<typeof commandWork.request>;
 
-/** Documents of devices are compared in portions, for each may be large. */
+/** Documents of devices are compared in portions of so many at the most, for each may be large. */
 const PORTION = 50;
 
 /** Lets devices begin whose turn has come in the rollout of their operation. */
@@ -38,19 +38,30 @@ export class DeviceOperationTurn {
   ) {}
 
   async come(project: string, head: Head, items: readonly Item[]): Promise<void> {
-    const portion = head.command === CONVERGE ? PORTION : BATCH_SIZE;
-    for (let at = 0; at < items.length; at += portion) await this.portion(project, head, items.slice(at, at + portion));
+    const most = head.command === CONVERGE ? PORTION : BATCH_SIZE;
+    for (let at = 0; at < items.length;) at += await this.portion(project, head, items.slice(at, at + most));
   }
 
-  private async portion(project: string, head: Head, items: readonly Item[]): Promise<void> {
-    const done = await this.journal.transaction(project, async (tx) => {
+  /** @returns how many of them had their turn. */
+  private async portion(project: string, head: Head, all: readonly Item[]): Promise<number> {
+    const { looked, count } = await this.journal.transaction(project, async (tx) => {
       const operation = await this.operations.lock(tx, head.request_id);
-      if (!operation) return [];
+      if (!operation) return { looked: [], count: all.length };
+      const converges = operation.operation === CONVERGE;
+      const items = converges
+        ? all.slice(
+            0,
+            await this.parts.comparable(
+              tx,
+              all.map(({ ref }) => ref),
+            ),
+          )
+        : all;
       const turns = await this.parts.turns(
         tx,
         operation.id,
         items.map(({ ref }) => ref),
-        operation.operation === CONVERGE,
+        converges,
       );
       const found = new Map(turns.map((turn) => [turn.id, turn]));
       const by = Map.groupBy(items, (item) => judge(item, found.get(item.ref), operation));
@@ -67,9 +78,10 @@ export class DeviceOperationTurn {
       this.ask(tx, operation, head, [...again, ...with_('ask_again')]);
       const stopping = with_('stop').map(({ item, part }) => cancelItem({ id: part.id, command_id: item.command_id }));
       tx.work(commandWork.cancel, cancelHead(operation, 'cancelled'), stopping, operation.traceparent ?? undefined);
-      return looked.map(({ part }) => part.id);
+      return { looked: looked.map(({ part }) => part.id), count: items.length };
     });
-    await this.proof.check(project, head.request_id, done);
+    await this.proof.check(project, head.request_id, looked);
+    return count;
   }
 
   /** What a CONVERGE asks of a device that is tried again is what differs now. */

@@ -153,6 +153,18 @@ describe('nested groups', () => {
     }
   });
 
+  it('given what names it at job-planner, then it is not deleted as long as that does', async () => {
+    const { id } = await create('named', { name: 'g', device_ids: await registered('named', 1) });
+    service.groupUses.set(id, { entity: 'target-list', id: randomUUID(), name: 'shops' });
+    await expect(remove('named', id)).rejects.toEqual(refusal('conflict', 'target list shops names it'));
+    service.groupUses.set(id, { entity: 'job', id: randomUUID(), name: 'upgrade' });
+    await expect(remove('named', id)).rejects.toEqual(
+      refusal('conflict', 'job upgrade has yet to find its devices by it'),
+    );
+    service.groupUses.delete(id);
+    expect(await remove('named', id)).toEqual({});
+  });
+
   it('given what depends on a group, then it is not deleted; after it is, nothing of it is left', async () => {
     const [device] = await registered('deleted', 1);
     const top = await create('deleted', { name: 'top', device_ids: [device!] });

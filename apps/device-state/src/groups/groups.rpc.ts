@@ -1,13 +1,15 @@
 import {
   deviceGroups,
   DomainError,
+  jobPlanner,
   invalidField,
   type DeviceGroup,
+  type GroupUse,
   type RpcRequest,
   type RpcResponse,
 } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
-import { Rpc } from '@muster/messaging';
+import { Rpc, RpcClient } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
 import { DeviceSearch } from '../devices/device.search.js';
 import { toGroup, type GroupRow } from './group.document.js';
@@ -31,6 +33,7 @@ export class GroupsRpc {
     private readonly journal: Journal,
     private readonly store: GroupStore,
     private readonly search: DeviceSearch,
+    private readonly rpc: RpcClient,
   ) {}
 
   @Rpc(deviceGroups.createGroup)
@@ -87,9 +90,12 @@ export class GroupsRpc {
 
   @Rpc(deviceGroups.deleteGroup)
   async deleteGroup({ project_id, id }: Request<'deleteGroup'>): Promise<Response<'deleteGroup'>> {
+    // Asked without any lock: what comes to name it after this finds it gone when it looks for its devices, and says so.
+    const { use } = await this.rpc.call(jobPlanner.useOfGroup, { project_id, id });
     await this.journal.transaction(project_id, async (tx) => {
       await this.store.lockShape(tx);
       if (!(await this.store.lock(tx, id))) throw notFound(id);
+      if (use) throw new DomainError('conflict', inWords(use));
       const dependent = await this.store.findDependent(tx, id);
       const waiting = await this.store.findOperation(tx, id);
       if (dependent) {
@@ -158,6 +164,13 @@ export class GroupsRpc {
     return { changed, row: await this.store.count(tx, id, changed) };
   }
 }
+
+const inWords = ({ entity, id, name }: GroupUse): string => {
+  const what = `${entity.replace('-', ' ')} ${name || id}`;
+  return entity === 'target-list' || entity === 'stage'
+    ? `${what} names it`
+    : `${what} has yet to find its devices by it`;
+};
 
 const newRow = (id: string, name: string, parent_id: string | null, query: NewGroupRow['query']): NewGroupRow => ({
   id,

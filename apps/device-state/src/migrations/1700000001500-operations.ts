@@ -15,6 +15,7 @@ export class Operations1700000001500 implements MigrationInterface {
         rollout jsonb,
         rollout_state text NOT NULL DEFAULT 'none',
         rollout_waits_for text,
+        asked_after uuid,
         arguments jsonb NOT NULL,
         purpose text NOT NULL,
         source_id uuid,

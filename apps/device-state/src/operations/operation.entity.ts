@@ -51,6 +51,10 @@ export class OperationEntity extends StateRow<OperationState> {
   @Column('text', { nullable: true })
   rollout_waits_for!: RolloutWait | null;
 
+  /** Up to which device job-planner was asked about those that have not begun; null: it is asked from the first on. */
+  @Column('uuid', { nullable: true })
+  asked_after!: string | null;
+
   @Column('jsonb')
   arguments!: JsonObject;
 

@@ -37,6 +37,22 @@ describe('a word between device-state and job-planner that is lost', () => {
     await running.exact(id);
   });
 
+  it('given that some of many ended before they began, then they are found page by page, and again from the first on', async () => {
+    const devices = await running.devices(620);
+    const id = await planner.rollOut(devices);
+    const [lost] = await planner.turns(id, devices.slice(0, 1));
+    const last = devices.at(-1)!;
+    await planner.end(id, [{ ref: (await running.part(id, last)).id }], 'cancelled', 'superseded by job 1', LOST);
+    await planner.lookUntilCancelled(id, last);
+    await planner.end(id, [lost!], 'cancelled', 'superseded by job 2', LOST);
+    await planner.lookUntilCancelled(id, devices[0]!);
+    expect(await running.part(id, devices[0]!)).toMatchObject({ state: 'CANCELLED', reason: 'superseded by job 2' });
+    expect(await running.part(id, last)).toMatchObject({ state: 'CANCELLED', reason: 'superseded by job 1' });
+    expect((await running.operation(id)).state).toBe('DISPATCHING');
+    expect(planner.mostAskedAtOnce).toBe(500);
+    await running.exact(id);
+  });
+
   it('given that the rollout is over, then that is asked for, and so is why', async () => {
     const devices = await running.devices(3);
     const id = await planner.rollOut(devices);
@@ -65,6 +81,18 @@ describe('a word between device-state and job-planner that is lost', () => {
       'TIMEOUT: in_progress_timeout': 5,
       'CANCELLED: its devices cannot be told': 610,
     });
+    await running.exact(id);
+  });
+
+  it('given that end_at came while devices were planned, then the rest is TIMEOUT, as where all were', async () => {
+    const devices = await running.devices(4);
+    const id = await planner.rollOut(devices);
+    const items = await planner.begin(id, devices.slice(0, 1));
+    await planner.end(id, items, 'succeeded');
+    await planner.runOut(id);
+    expect((await running.reached(id, 'FAILURE')).reason).toBe('3 of 4 devices did not succeed');
+    for (const device of devices.slice(1))
+      expect(await running.part(id, device)).toMatchObject({ state: 'TIMEOUT', reason: 'end_at has passed' });
     await running.exact(id);
   });
 

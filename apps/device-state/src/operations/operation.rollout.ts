@@ -1,5 +1,5 @@
-import { operationRollouts, type PartEnd } from '@muster/contracts';
-import { Journal } from '@muster/journal';
+import { BATCH_SIZE, operationRollouts, type PartEnd } from '@muster/contracts';
+import { Journal, type Tx } from '@muster/journal';
 import { RpcClient } from '@muster/messaging';
 import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
@@ -8,7 +8,7 @@ import { DeviceOperationEnds } from '../device-operations/device-operation.ends.
 import { DeviceOperationStore } from '../device-operations/device-operation.store.js';
 import { isRolledOut, openCount } from './operation.decide.js';
 import { OperationEntity } from './operation.entity.js';
-import { OperationStore } from './operation.store.js';
+import { OperationStore, type LockedOperation } from './operation.store.js';
 
 /** What is settled with job-planner of the rollout of an operation; it is asked without any lock. */
 @Injectable()
@@ -43,26 +43,37 @@ export class OperationRollout {
     await this.journal.transaction(project_id, (tx) => this.operations.saveRollout(tx, id, 'stopped'));
   }
 
-  /** Ends a batch of what is open here although the rollout is over; what that never heard of was cancelled. */
+  /** Ends a batch of what is open here although the rollout is over. */
   async settle(key: RunnerKey): Promise<void> {
     const refs = (await this.parts.open(key.project_id, key.id)).map(({ id }) => id);
     await this.end(key, refs, true);
   }
 
   /**
-   * Heals a word of the rollout that was lost: that it is over, or how parts ended that have been under way for long. One whose devices have all
-   * been ended here, by users or services, is stopped: nobody has to wait or to decide for them.
+   * Heals a word of the rollout that was lost: that it is over, how parts ended that have been under way for long, or that some ended before
+   * they began. One whose devices have all been ended here, by users or services, is stopped: nobody has to wait or to decide for them.
    */
   async askAgain(key: RunnerKey): Promise<void> {
     const open = await this.journal.transaction(key.project_id, async (tx) => {
       const operation = await this.operations.lock(tx, key.id);
       if (!operation || !isRolledOut(operation)) return undefined;
       const silent = await this.parts.claimSilent(tx, key.id);
-      return { silent: silent.map(({ id }) => id), count: openCount(operation) };
+      const unbegun = await this.nextUnbegun(tx, operation, BATCH_SIZE - silent.length);
+      return { refs: [...silent, ...unbegun].map(({ id }) => id), count: openCount(operation) };
     });
     if (!open) return;
-    const isOver = await this.end(key, open.silent, false);
+    const isOver = await this.end(key, open.refs, false);
     if (!isOver && open.count === 0) await this.stop(key, '');
+  }
+
+  /** The next of those that have not begun, however many there are: each look goes on where the last one ended, and begins anew after the last. */
+  private async nextUnbegun(tx: Tx, operation: LockedOperation, limit: number): Promise<{ id: string }[]> {
+    const { id, in_created, asked_after } = operation;
+    if (in_created === 0 || limit === 0) return [];
+    const unbegun = await this.parts.created(tx, id, asked_after, limit);
+    const last = unbegun.length === limit ? unbegun.at(-1)!.device_id : null;
+    if (last !== asked_after) await this.operations.saveAskedAfter(tx, id, last);
+    return unbegun;
   }
 
   /** @returns whether the rollout is over. */
@@ -73,8 +84,8 @@ export class OperationRollout {
       const operation = await this.operations.lock(tx, id);
       if (!operation) return;
       if (known.over) await this.operations.saveRollout(tx, id, 'over', known.reason);
-      const reason = known.reason || operation.fault || operation.reason || 'its rollout is over';
-      const untold = (ref: string): PartEnd => ({ ref, end: 'cancelled', reason });
+      const reason = known.rest.reason || operation.fault || operation.reason || 'its rollout is over';
+      const untold = (ref: string): PartEnd => ({ ref, end: known.rest.end, reason });
       const ends = refs.flatMap((ref) => told.get(ref) ?? (isOver ? untold(ref) : []));
       await this.ends.apply(tx, operation, ends);
     });

@@ -1,6 +1,7 @@
 import { deviceState, operations } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { DeviceOperationStore } from '../device-operations/device-operation.store.js';
 import { PlannerOfTest } from '../testing/planner-of-test.js';
 import { PROJECT, RunningOperations } from '../testing/running-operations.js';
 
@@ -53,6 +54,31 @@ describe('another try of a CONVERGE', () => {
     running.report(device, { v: 3 });
     expect(await planner.toldOf(id, again)).toMatchObject({ status: 'SUCCESS' });
   });
+});
+
+it('given large documents that lie small in the table, then neither the turn nor the proof of a CONVERGE holds many of them at once', async () => {
+  const store = running.state.service.get(DeviceOperationStore);
+  const reads = [vi.spyOn(store, 'turns'), vi.spyOn(store, 'unproven')];
+  const devices = await running.devices(40);
+  const set = (column: 'desired' | 'reported') =>
+    running.state.query(
+      `UPDATE device SET ${column} = jsonb_build_object('blob', repeat('x', 200000)) WHERE id = ANY($1)`,
+      [devices],
+    );
+  await set('desired');
+  const id = await planner.rollOut(devices, { operation: 'CONVERGE', arguments: { converge_with_provision: true } });
+  const items = await planner.begin(id);
+  await set('reported');
+  await running.answer(id, items);
+  for (const item of items) expect(await planner.toldOf(id, item)).toMatchObject({ status: 'SUCCESS' });
+  for (const read of reads) {
+    const sizes = read.mock.results.map(async ({ value }) => JSON.stringify(await value).length);
+    expect(Math.max(...(await Promise.all(sizes)))).toBeLessThan(5 * 1024 * 1024);
+    read.mockRestore();
+  }
+  await planner.end(id, items, 'succeeded');
+  await planner.over(id);
+  await running.reached(id, 'SUCCESS');
 });
 
 describe('the turn of a device that a service works on', () => {

@@ -23,6 +23,7 @@ const LOCKED = [
   'resolve_cursor',
   'fault',
   'rollout_state',
+  'asked_after',
   'in_created',
   'in_initiated',
   'in_dispatched',
@@ -95,6 +96,11 @@ export class OperationStore {
        WHERE project_id = $1 AND id = $2 AND rollout_state NOT IN ('none', 'over')`,
       [tx.project, id, state, fault],
     );
+  }
+
+  /** Up to which device job-planner was asked about those that have not begun; null: it is asked from the first on. */
+  async saveAskedAfter(tx: Tx, id: string, device: string | null): Promise<void> {
+    await tx.query(`UPDATE operation SET asked_after = $3 WHERE project_id = $1 AND id = $2`, [tx.project, id, device]);
   }
 
   /** What lets no further device of these operations begin now. */

@@ -25,6 +25,8 @@ type Outcome = WorkItem<typeof jobWork.outcome>;
 interface Known {
   over: boolean;
   reason: string;
+  /** It ended by its `end_at`. */
+  ranOut: boolean;
   ends: Map<string, PartEnd>;
 }
 
@@ -32,6 +34,8 @@ interface Known {
 export class PlannerOfTest {
   readonly starts: Start[] = [];
   readonly stops: Stop[] = [];
+  /** About how many parts one question was at most. */
+  mostAskedAtOnce = 0;
   /** `away`: what is asked reaches nobody; `mute`: it is carried out, and its answer is lost. */
   mood: 'well' | 'away' | 'mute' = 'well';
   private readonly outcomes;
@@ -47,8 +51,12 @@ export class PlannerOfTest {
     service.answer(operationRollouts.startOperationRollout, (start) => this.answer(() => this.starts.push(start), {}));
     service.answer(operationRollouts.stopOperationRollout, (stop) => this.answer(() => this.stops.push(stop), {}));
     service.answer(operationRollouts.operationPartEnds, ({ id, refs }) => {
-      const { over, reason, ends } = this.rollout(id);
-      return this.answer(() => undefined, { over, reason, ends: refs.flatMap((ref) => ends.get(ref) ?? []) });
+      this.mostAskedAtOnce = Math.max(this.mostAskedAtOnce, refs.length);
+      const { over, reason, ranOut, ends } = this.rollout(id);
+      const rest = ranOut
+        ? { end: 'never_contacted' as const, reason: 'end_at has passed' }
+        : { end: 'cancelled' as const, reason };
+      return this.answer(() => undefined, { over, reason, rest, ends: refs.flatMap((ref) => ends.get(ref) ?? []) });
     });
   }
 
@@ -61,7 +69,7 @@ export class PlannerOfTest {
   }
 
   private rollout(id: string): Known {
-    const known = this.known.get(id) ?? { over: false, reason: '', ends: new Map<string, PartEnd>() };
+    const known = this.known.get(id) ?? { over: false, reason: '', ranOut: false, ends: new Map<string, PartEnd>() };
     this.known.set(id, known);
     return known;
   }
@@ -171,6 +179,12 @@ export class PlannerOfTest {
     await this.running.state.service.ask(operationRolloutWork.over, { project_id: PROJECT, head: {}, items });
   }
 
+  /** The same by its `end_at`, which came before every device had its place. */
+  async runOut(id: string): Promise<void> {
+    this.rollout(id).ranOut = true;
+    await this.over(id);
+  }
+
   /** What commands came to, as it was told. */
   told(id: string): Outcome[] {
     return this.outcomes.filter((batch) => batch.head.request_id === id).flatMap((batch) => batch.items);
@@ -191,6 +205,17 @@ export class PlannerOfTest {
     return this.steps
       .filter((batch) => batch.head.request_id === id)
       .flatMap((batch) => batch.items.map(({ command_id, step }) => `${command_id} ${step}`));
+  }
+
+  /** Lets the sweep look again and again until a device operation is CANCELLED. */
+  async lookUntilCancelled(id: string, device: string): Promise<void> {
+    await vi.waitUntil(
+      async () => {
+        await this.look(id);
+        return (await this.running.part(id, device)).state === 'CANCELLED';
+      },
+      { timeout: 15_000, interval: 200 },
+    );
   }
 
   /** Lets the sweep look at an operation now, as it does all by itself within half a minute. */

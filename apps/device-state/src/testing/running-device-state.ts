@@ -3,7 +3,9 @@ import type { BusWithUsers } from '@muster/bus-auth/testing';
 import {
   commandWork,
   deviceState,
+  jobPlanner,
   type Device,
+  type GroupUse,
   type RpcContract,
   type RpcRequest,
   type RpcResponse,
@@ -29,9 +31,12 @@ async function giveKeys({ keys, keep, nats }: BusWithUsers): Promise<void> {
 /** The real service; the test is the devices, the gateway and command-dispatcher. */
 export class RunningDeviceState {
   private readonly presence;
+  /** What job-planner knows to name groups. */
+  readonly groupUses = new Map<string, GroupUse>();
 
   private constructor(readonly service: RunningService) {
     this.presence = service.hear(commandWork.presence);
+    service.answer(jobPlanner.useOfGroup, ({ id }) => ({ use: this.groupUses.get(id) ?? null }));
   }
 
   /** `keys` false: the service is not given what makes users of the bus. */

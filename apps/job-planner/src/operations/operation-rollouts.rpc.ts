@@ -6,6 +6,7 @@ import { Controller } from '@nestjs/common';
 import { DataSource, In, type FindOptionsSelect } from 'typeorm';
 import { progressOf, WATCHED } from '../rollout/progress.js';
 import { RolloutEntity } from '../rollout/rollout.entity.js';
+import { RAN_OUT } from '../rollout/rollout.stop.js';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
 import { want } from '../rollout/rollout.wish.js';
@@ -16,9 +17,13 @@ import { operationPartLifecycle } from './operation-part.lifecycle.js';
 /** The states in which parts have ended. */
 const ENDED = operationPartEntity.states.filter((state) => isEnd(operationPartLifecycle, state));
 
+const RESTED = { at_rest: true, rested_at: true, wish: true, spec: true } as const;
+
 type Contracts = typeof operationRollouts;
 type Request<M extends keyof Contracts> = RpcRequest<Contracts[M]>;
 type Response<M extends keyof Contracts> = RpcResponse<Contracts[M]>;
+
+type Ended = Response<'operationPartEnds'>['rest'];
 
 /** What device-state asks of the rollouts of its operations. */
 @Controller()
@@ -59,13 +64,16 @@ export class OperationRolloutsRpc {
   async operationPartEnds(request: Request<'operationPartEnds'>): Promise<Response<'operationPartEnds'>> {
     const { project_id, id, refs } = request;
     // The rollout first: what has ended by the time that it is over is found then.
-    const rollout = await this.find(project_id, id, { at_rest: true, reason: true });
+    const rollout = await this.find(project_id, id, { ...RESTED, reason: true });
     const ended = await this.dataSource.getRepository(OperationPartEntity).find({
       where: { project_id, operation_id: id, id: In(refs), state: In(ENDED) },
       select: { id: true, outcome: true, reason: true },
     });
     const ends = ended.map(({ id: ref, outcome, reason }) => ({ ref, end: outcome!, reason }));
-    return { over: rollout?.at_rest ?? true, reason: rollout?.reason ?? '', ends };
+    const reason = rollout?.reason ?? '';
+    const rest: Ended =
+      rollout && hasRunOut(rollout) ? { end: 'never_contacted', reason: RAN_OUT } : { end: 'cancelled', reason };
+    return { over: rollout?.at_rest ?? true, reason, ends, rest };
   }
 
   @Rpc(operationRollouts.operationProgress)
@@ -84,3 +92,7 @@ export class OperationRolloutsRpc {
     return rollouts.findOne({ where: { project_id, id, family: 'operation' }, select });
   }
 }
+
+/** Whether its `end_at` has ended it, maybe before every device had its place. */
+const hasRunOut = ({ rested_at, wish, spec }: Pick<RolloutEntity, keyof typeof RESTED>): boolean =>
+  wish === 'run' && rested_at !== null && spec.end_at !== undefined && Date.parse(spec.end_at) <= rested_at.getTime();

@@ -83,7 +83,7 @@ describe('the rollout of an operation', () => {
   it('given no part that has not begun, then it is over at once', async () => {
     const { id } = await operations.start(0, { waves: [{ count: 1 }, { approval: true }] });
     expect(await operations.ended(id)).toBe('');
-    expect(await operations.partEnds(id)).toEqual({ over: true, reason: '', ends: [] });
+    expect(await operations.partEnds(id)).toMatchObject({ over: true, reason: '', ends: [] });
   });
 
   it('given waves, one of which has a query, then each begins when the one before has shown what it needs', async () => {

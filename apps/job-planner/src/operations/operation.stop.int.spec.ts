@@ -75,6 +75,14 @@ describe('the rollout of an operation that goes wrong', () => {
     expect(operations.ends(id).filter(({ end }) => end === 'never_contacted')).toHaveLength(3);
   });
 
+  it('given that its time is up before its devices have their places, then those were never contacted', async () => {
+    const { id } = await operations.start(4, { end_at: new Date(Date.now() - 1_000).toISOString() });
+    expect(await operations.ended(id)).toBe('');
+    const rest = { end: 'never_contacted', reason: 'end_at has passed' };
+    expect(await operations.partEnds(id)).toEqual({ over: true, reason: '', ends: [], rest });
+    expect(planner.asked(id)).toEqual([]);
+  });
+
   it('given a wave of a group that is gone, then no device begins, and the rollout is over with that reason', async () => {
     const group = uuid();
     const { id } = await operations.start(3, { waves: [{ query: { group } }, {}] });
@@ -168,7 +176,12 @@ describe('an operation that is to be stopped', () => {
   it('given that it is not known, then nothing comes of it, and it may be handed over later', async () => {
     const id = operations.over(planner.nodes(2));
     await operations.halt(id);
-    expect(await operations.partEnds(id)).toEqual({ over: true, reason: '', ends: [] });
+    expect(await operations.partEnds(id)).toMatchObject({
+      over: true,
+      reason: '',
+      ends: [],
+      rest: { end: 'cancelled' },
+    });
     expect(await operations.progress(id)).toBeNull();
     await operations.handOver(id, {});
     await planner.answer(id, await planner.askedFor(id, 2));

@@ -7,6 +7,9 @@ import { noteInWaves } from './rollout.waves.js';
 import { addTo, endsAs, STATE_OF, type DeviceEnd, type Tally } from './tally.js';
 import { FIRST_ASK_AT, TargetStore } from './target.store.js';
 
+/** Why those never began that had not by the end of the rollout. */
+export const RAN_OUT = 'end_at has passed';
+
 /** Ends devices without their own doing, and lets ended ones begin again. */
 @Injectable()
 export class RolloutStop {
@@ -28,7 +31,7 @@ export class RolloutStop {
     const parts = await this.waiting(tx, rollout);
     for (const [end, some] of Map.groupBy(parts, ({ tried }) => tried ?? 'never_contacted')) {
       const ids = some.map(({ id }) => id);
-      await this.endParts(tx, rollout, ids, end, 'end_at has passed');
+      await this.endParts(tx, rollout, ids, end, RAN_OUT);
     }
   }
 
