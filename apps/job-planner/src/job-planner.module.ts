@@ -26,6 +26,7 @@ import { RolloutHolds } from './rollout/rollout.holds.js';
 import { RolloutNotices } from './rollout/rollout.notices.js';
 import { RolloutOutcomes } from './rollout/rollout.outcomes.js';
 import { RolloutPlan } from './rollout/rollout.plan.js';
+import { RolloutPortions } from './rollout/rollout.portions.js';
 import { RolloutReconcile } from './rollout/rollout.reconcile.js';
 import { RolloutRelease } from './rollout/rollout.release.js';
 import { RolloutRunner } from './rollout/rollout.runner.js';
@@ -76,6 +77,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
     RolloutWake,
     Families,
     RolloutPlan,
+    RolloutPortions,
     RolloutRelease,
     RolloutStop,
     RolloutOutcomes,

@@ -72,6 +72,9 @@ export interface Family {
   /** It hears of each step of its commands. */
   readonly hearsSteps: boolean;
 
+  /** How many parts a step may take, a batch at most: fewer where the end of a part moves many rows. */
+  partsAtOnce(rollout: RolloutEntity): number;
+
   /** What the device of a part is told. */
   ask(rollout: RolloutEntity, part: Part): Ask;
   /** These parts were made. */

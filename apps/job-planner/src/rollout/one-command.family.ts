@@ -1,3 +1,4 @@
+import { BATCH_SIZE } from '@muster/contracts';
 import type { Created, Tx } from '@muster/journal';
 import type { Step } from './family.js';
 import type { LockedRollout } from './locked-rollout.js';
@@ -7,6 +8,10 @@ import type { End, Outcome } from './rollout.outcomes.js';
 /** A family in which a part is one command, and whose rollouts nobody hears of the steps of: nothing follows before the part has ended. */
 export abstract class OneCommandFamily {
   readonly hearsSteps = false;
+
+  partsAtOnce(): number {
+    return BATCH_SIZE;
+  }
 
   placed(_tx: Tx, _rollout: LockedRollout, _parts: readonly Created[]): Promise<void> {
     return Promise.resolve();

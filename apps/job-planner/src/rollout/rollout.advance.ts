@@ -77,7 +77,8 @@ export class RolloutAdvance {
     return this.journal.transaction(project_id, async (tx) => {
       const rollout = await this.rollouts.lock(tx, id);
       if (!rollout) return undefined;
-      const step = nextStep(factsOf(rollout, found.exhausted));
+      const at_once = this.families.of(rollout.row).partsAtOnce(rollout.row);
+      const step = nextStep(factsOf(rollout, at_once, found.exhausted));
       await this.take(tx, rollout, step, found);
       await rollout.save(tx);
       return step;
@@ -168,8 +169,9 @@ export class RolloutAdvance {
 }
 
 /** What the next step depends on. */
-const factsOf = ({ row, now }: LockedRollout, exhausted: boolean): RolloutFacts => ({
+const factsOf = ({ row, now }: LockedRollout, at_once: number, exhausted: boolean): RolloutFacts => ({
   ...row,
+  at_once,
   paid_until: row.paid_until?.getTime() ?? null,
   rescan_at: row.rescan_at?.getTime() ?? null,
   windows: windowsOf(row, now),

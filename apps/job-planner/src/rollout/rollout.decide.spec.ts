@@ -179,6 +179,14 @@ describe('any rollout over any devices', () => {
     );
   });
 
+  it('given steps that may take few devices, then all begin, no more of them in a step', () => {
+    const rollout = new SimulatedRollout({}, devices(20), NOON);
+    rollout.facts = { ...rollout.facts, at_once: 3 };
+    rollout.run();
+    expect(begun(rollout)).toBe(20);
+    expect(rollout.steps.filter((step) => step === 'release')).toHaveLength(7);
+  });
+
   it('given a ramp that has grown beyond all numbers, then its devices still begin', () => {
     const rollout = rolled(
       { ramp: { base: 1_000_000, factor: 100, after_succeeded: 1 }, max_in_flight: 200 },

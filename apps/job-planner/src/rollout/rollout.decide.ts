@@ -1,4 +1,4 @@
-import { BATCH_SIZE, MAX_IN_FLIGHT, type Rollout, type RolloutWait } from '@muster/contracts';
+import { MAX_IN_FLIGHT, type Rollout, type RolloutWait } from '@muster/contracts';
 import { allowance, ratePerMinute } from './pace.js';
 import { firedRule } from './stop.rules.js';
 import { open, type Tally } from './tally.js';
@@ -11,6 +11,8 @@ export type Wish = 'run' | 'pause' | 'cancel' | 'rollback';
 /** All that the next step of a rollout depends on. Times in epoch milliseconds. */
 export interface RolloutFacts extends Tally {
   spec: Rollout;
+  /** How many devices a step may take. */
+  at_once: number;
   wish: Wish;
   /** It has ended, or stands still until somebody lets it go on. */
   at_rest: boolean;
@@ -37,7 +39,7 @@ export interface RolloutFacts extends Tally {
 /** What stop rules look at. */
 type Judged = Tally & Pick<RolloutFacts, 'spec' | 'baseline'>;
 
-/** The next thing to do for a rollout; every step touches at most {@link BATCH_SIZE} devices. */
+/** The next thing to do for a rollout; every step touches at most `at_once` devices. */
 export type RolloutStep =
   | { do: 'plan' }
   | { do: 'rescan' }
@@ -136,10 +138,10 @@ function proceed(rollout: RolloutFacts): RolloutStep {
 }
 
 function release(rollout: RolloutFacts, gate: Gate | null): RolloutStep {
-  const { spec, pending, in_flight, windows, now } = rollout;
+  const { spec, pending, in_flight, at_once, windows, now } = rollout;
   const soakEnds = gate?.is === 'soaking' ? gate.until : null;
   const idle = waitOf(rollout, soakEnds);
-  const count = Math.min((spec.max_in_flight ?? MAX_IN_FLIGHT) - in_flight, pending, BATCH_SIZE);
+  const count = Math.min((spec.max_in_flight ?? MAX_IN_FLIGHT) - in_flight, pending, at_once);
   if (windows.open?.size === 0) return pending > 0 ? wait('window', earliest(windows.next, soakEnds)) : idle;
   if (count <= 0 || rollout.exhausted) return idle;
   const rate = ratePerMinute(spec, rollout.succeeded);

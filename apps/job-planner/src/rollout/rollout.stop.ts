@@ -37,7 +37,9 @@ export class RolloutStop {
 
   /** Some that have not begun. Where there are none the counts are set right: a step that does nothing would be the next one again, for ever. */
   private async waiting(tx: Tx, rollout: LockedRollout) {
-    const parts = await this.targets.waiting(tx, this.families.of(rollout.row).table, rollout.id);
+    const { row, id } = rollout;
+    const family = this.families.of(row);
+    const parts = await this.targets.waiting(tx, family.table, id, family.partsAtOnce(row));
     if (parts.length === 0) rollout.set({ pending: 0, offline: 0 });
     return parts;
   }
@@ -75,8 +77,9 @@ export class RolloutStop {
 
   /** The commands of some that are under way are cancelled. */
   async stopInFlight(tx: Tx, rollout: LockedRollout): Promise<void> {
-    const { table } = this.families.of(rollout.row);
-    const ids = await this.targets.running(tx, table, rollout.id);
+    const { row, id } = rollout;
+    const family = this.families.of(row);
+    const ids = await this.targets.running(tx, family.table, id, family.partsAtOnce(row));
     // As with those that have not begun.
     if (ids.length === 0) rollout.set({ in_flight: rollout.row.stopping });
     await this.cancelParts(tx, rollout, ids, rollout.row.reason);
@@ -97,9 +100,11 @@ export class RolloutStop {
 
   /** Some that ended without success are to begin again. */
   async reopen(tx: Tx, rollout: LockedRollout): Promise<void> {
-    const { table } = this.families.of(rollout.row);
-    const { round } = rollout.row;
-    const ids = await this.targets.reopenable(tx, table, rollout.id, round);
+    const { row, id } = rollout;
+    const family = this.families.of(row);
+    const { table } = family;
+    const { round } = row;
+    const ids = await this.targets.reopenable(tx, table, id, round, family.partsAtOnce(row));
     if (ids.length === 0) {
       rollout.set({ reopening: false, baseline: rollout.tally() });
       return;

@@ -1,11 +1,10 @@
-import { Journal } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { Families } from './families.js';
 import type { Family, NewTarget } from './family.js';
 import { cancel } from './rollout.ask.js';
 import type { RolloutEntity } from './rollout.entity.js';
+import { RolloutPortions } from './rollout.portions.js';
 import { RolloutStop } from './rollout.stop.js';
-import { RolloutStore } from './rollout.store.js';
 import { RolloutWake } from './rollout.wake.js';
 import { TargetStore } from './target.store.js';
 
@@ -16,8 +15,7 @@ import { TargetStore } from './target.store.js';
 @Injectable()
 export class RolloutSupersede {
   constructor(
-    private readonly journal: Journal,
-    private readonly rollouts: RolloutStore,
+    private readonly portions: RolloutPortions,
     private readonly targets: TargetStore,
     private readonly families: Families,
     private readonly stop: RolloutStop,
@@ -34,16 +32,14 @@ export class RolloutSupersede {
 
   private async inOther(by: RolloutEntity, family: Family, id: string, devices: readonly string[]): Promise<void> {
     const { project_id } = by;
-    await this.journal.transaction(project_id, async (tx) => {
-      const other = await this.rollouts.lock(tx, id);
-      if (!other || (other.row.spec.priority ?? 0) > (by.spec.priority ?? 0)) return;
+    await this.portions.each(project_id, id, devices, async (tx, other, some) => {
+      if ((other.row.spec.priority ?? 0) > (by.spec.priority ?? 0)) return;
       const reason = `superseded by ${by.family} ${by.id}`;
-      const parts = await this.targets.unsent(tx, family.table, id, devices);
+      const parts = await this.targets.unsent(tx, family.table, id, some);
       const waiting = parts.filter(({ state }) => state === 'Waiting').map((part) => part.id);
       await this.stop.endParts(tx, other, waiting, 'cancelled', reason);
       const queued = parts.filter(({ state }) => state === 'Running');
       cancel(tx, other, family, queued, { reason, waiting_only: true });
-      await other.save(tx);
     });
     this.wake.wake({ project_id, id });
   }

@@ -109,32 +109,37 @@ export class TargetStore {
   }
 
   /** Some that have not begun. `tried`: what the last try came to of those that wait for another, be it for their device, too. */
-  async waiting(tx: Tx, table: TargetTable, rollout: string): Promise<{ id: string; tried: DeviceEnd | null }[]> {
+  async waiting(
+    tx: Tx,
+    table: TargetTable,
+    rollout: string,
+    limit: number,
+  ): Promise<{ id: string; tried: DeviceEnd | null }[]> {
     const lane = (which: string) =>
       `(SELECT id, CASE WHEN attempts > (command_id IS NOT NULL)::integer THEN outcome END AS tried FROM ${table.states.table}
-        WHERE project_id = $1 AND ${table.owner} = $2 AND state = 'Waiting' AND ${which} LIMIT ${BATCH_SIZE})`;
+        WHERE project_id = $1 AND ${table.owner} = $2 AND state = 'Waiting' AND ${which} LIMIT $3)`;
     return tx.query<{ id: string; tried: DeviceEnd | null }>(
-      `${lane(`waits_for = ''`)} UNION ALL ${lane(`waits_for <> ''`)} LIMIT ${BATCH_SIZE}`,
-      [tx.project, rollout],
+      `${lane(`waits_for = ''`)} UNION ALL ${lane(`waits_for <> ''`)} LIMIT $3`,
+      [tx.project, rollout, limit],
     );
   }
 
   /** Some whose command is under way and not to be cancelled yet. */
-  async running(tx: Tx, table: TargetTable, rollout: string): Promise<string[]> {
+  async running(tx: Tx, table: TargetTable, rollout: string, limit: number): Promise<string[]> {
     const rows = await tx.query<{ id: string }>(
-      `SELECT id FROM ${table.states.table} WHERE project_id = $1 AND ${table.owner} = $2 AND state = 'Running' ORDER BY id LIMIT ${BATCH_SIZE}`,
-      [tx.project, rollout],
+      `SELECT id FROM ${table.states.table} WHERE project_id = $1 AND ${table.owner} = $2 AND state = 'Running' ORDER BY id LIMIT $3`,
+      [tx.project, rollout, limit],
     );
     return rows.map((row) => row.id);
   }
 
   /** Some that ended without success and that this round of retry has not reopened yet. */
-  async reopenable(tx: Tx, table: TargetTable, rollout: string, round: number): Promise<string[]> {
+  async reopenable(tx: Tx, table: TargetTable, rollout: string, round: number, limit: number): Promise<string[]> {
     const rows = await tx.query<{ id: string }>(
       `SELECT id FROM ${table.states.table}
        WHERE project_id = $1 AND ${table.owner} = $2 AND state IN ('Failed', 'Timed_out', 'Stopped') AND round < $3
-       ORDER BY id LIMIT ${BATCH_SIZE}`,
-      [tx.project, rollout, round],
+       ORDER BY id LIMIT $4`,
+      [tx.project, rollout, round, limit],
     );
     return rows.map((row) => row.id);
   }

@@ -1,4 +1,4 @@
-import { commandWork, stageRunEntity, type JsonObject, type StageRunState } from '@muster/contracts';
+import { BATCH_SIZE, commandWork, stageRunEntity, type JsonObject, type StageRunState } from '@muster/contracts';
 import { batch, type Created, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -20,6 +20,7 @@ import { stageTargets } from './stage-device.table.js';
 import { StageRunEntity } from './stage-run.entity.js';
 import { NO_DEVICE } from './stage-run.lifecycle.js';
 import { stageRunTable } from './stage-run.table.js';
+import { devicesAtOnce } from './stage.portion.js';
 import { StageTargets } from './stage.targets.js';
 
 /** An operation, as the rollout of a stage run keeps it. */
@@ -73,10 +74,14 @@ export class StageFamily implements Family {
     private readonly wake: RunWake,
   ) {}
 
+  partsAtOnce(rollout: RolloutEntity): number {
+    return devicesAtOnce(operationsOf(rollout).length);
+  }
+
   async page(rollout: RolloutEntity): Promise<TargetPage | undefined> {
     const { project_id, id } = rollout;
     const stageRun = await this.dataSource.getRepository(StageRunEntity).findOneBy({ project_id, id });
-    return stageRun ? this.targets.page(rollout, stageRun, operationsOf(rollout).length) : undefined;
+    return stageRun ? this.targets.page(rollout, stageRun, this.partsAtOnce(rollout)) : undefined;
   }
 
   // A stage has no way back: its rollout is refused where it asks for one.
@@ -268,12 +273,10 @@ export class StageFamily implements Family {
       [tx.project, parts.map(({ id }) => id)],
     );
     const reason = to === 'invalid' ? 'an operation before it did not succeed' : (parts[0]?.reason ?? '');
-    await this.runs.giveUp(
-      tx,
-      rows.map(({ id }) => id),
-      to,
-      reason,
-    );
+    for (let at = 0; at < rows.length; at += BATCH_SIZE) {
+      const some = rows.slice(at, at + BATCH_SIZE).map(({ id }) => id);
+      await this.runs.giveUp(tx, some, to, reason);
+    }
   }
 
   async began(tx: Tx, { id }: LockedRollout): Promise<void> {

@@ -39,12 +39,8 @@ export class StageTargets {
     private readonly rpc: RpcClient,
   ) {}
 
-  /**
-   * The page after the rollout's cursor, of its present pass.
-   * @param operations how many the stage has: each device gets so many target runs
-   */
-  async page(rollout: RolloutEntity, stageRun: StageRunEntity, operations: number): Promise<TargetPage> {
-    const limit = Math.max(1, Math.floor(BATCH_SIZE / Math.max(1, operations)));
+  /** The page after the rollout's cursor, of its present pass. */
+  page(rollout: RolloutEntity, stageRun: StageRunEntity, limit: number): Promise<TargetPage> {
     const { project_id, plan_cursor } = rollout;
     return this.find({ project_id, lists: stageRun.target_list_ids, limit }, queryOfPass(rollout), plan_cursor);
   }

@@ -1,4 +1,4 @@
-import { MAX_IN_FLIGHT, type Rollout } from '@muster/contracts';
+import { BATCH_SIZE, MAX_IN_FLIGHT, type Rollout } from '@muster/contracts';
 import { windowsAt } from '../rollout.windows.js';
 import { nextStep, type RolloutFacts, type RolloutStep, type Wish } from '../rollout.decide.js';
 import { EMPTY_TALLY, type DeviceEnd, type Tally, endsAs, addTo } from '../tally.js';
@@ -53,6 +53,7 @@ export class SimulatedRollout {
     this.facts = {
       ...EMPTY_TALLY,
       spec,
+      at_once: BATCH_SIZE,
       wish: 'run',
       at_rest: false,
       planned: false,
