@@ -67,6 +67,7 @@ export class Jobs1700000003000 implements MigrationInterface {
         told integer NOT NULL DEFAULT 0,
         told_at timestamptz NOT NULL DEFAULT now(),
         tell_at timestamptz,
+        unheard boolean NOT NULL DEFAULT false,
         pending integer NOT NULL DEFAULT 0,
         offline integer NOT NULL DEFAULT 0,
         in_flight integer NOT NULL DEFAULT 0,
@@ -82,6 +83,7 @@ export class Jobs1700000003000 implements MigrationInterface {
       ) WITH (fillfactor = 50)`);
     await runner.query(`CREATE INDEX rollout_due ON rollout (due_at) WHERE due_at IS NOT NULL`);
     await runner.query(`CREATE INDEX rollout_untold ON rollout (tell_at) WHERE tell_at IS NOT NULL`);
+    await runner.query(`CREATE INDEX rollout_unheard ON rollout (project_id, id) WHERE unheard`);
     await runner.query(
       `CREATE INDEX rollout_open ON rollout (project_id) WHERE due_at IS NOT NULL OR at_rest AND wish = 'pause'`,
     );

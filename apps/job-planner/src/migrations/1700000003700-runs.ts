@@ -23,11 +23,9 @@ export class Runs1700000003700 implements MigrationInterface {
         promoted integer NOT NULL DEFAULT 0,
         deadline timestamptz NOT NULL,
         due_at timestamptz,
-        watched boolean NOT NULL DEFAULT true,
         told integer NOT NULL DEFAULT 0,
         told_at timestamptz NOT NULL DEFAULT now(),
-        told_version integer NOT NULL DEFAULT 0,
-        told_stages integer NOT NULL DEFAULT 0,
+        tell_at timestamptz,
         ${authored},
         PRIMARY KEY (project_id, id)
       )`);
@@ -36,7 +34,7 @@ export class Runs1700000003700 implements MigrationInterface {
     await runner.query(
       `CREATE UNIQUE INDEX pipeline_run_open ON pipeline_run (project_id, pipeline_id) WHERE due_at IS NOT NULL`,
     );
-    await runner.query(`CREATE INDEX pipeline_run_watched ON pipeline_run (told_at) WHERE watched`);
+    await runner.query(`CREATE INDEX pipeline_run_untold ON pipeline_run (tell_at) WHERE tell_at IS NOT NULL`);
     await runner.query(`CREATE INDEX pipeline_run_due ON pipeline_run (due_at) WHERE due_at IS NOT NULL`);
     await runner.query(`
       CREATE TABLE stage_run (

@@ -77,7 +77,7 @@ export class LockedRollout {
       return;
     }
     const at = Math.trunc(now);
-    this.set({ told: row.told + 1, told_at: new Date(at), tell_at: null });
+    this.set({ told: row.told + 1, told_at: new Date(at), tell_at: null, unheard: row.family === 'stage-run' });
     const { id, told, traceparent } = row;
     tx.notice(contract, { id, number: told, at, data: progressOf(row, at), ...(traceparent && { traceparent }) });
   }

@@ -19,6 +19,7 @@ export type RolloutFamilyName = 'job' | 'stage-run' | 'operation';
 @Index('rollout_due', ['due_at'], { where: 'due_at IS NOT NULL' })
 @Index('rollout_finished', { synchronize: false })
 @Index('rollout_untold', ['tell_at'], { where: 'tell_at IS NOT NULL' })
+@Index('rollout_unheard', ['project_id', 'id'], { where: 'unheard' })
 export class RolloutEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'rollout_pkey' })
   project_id!: string;
@@ -151,6 +152,10 @@ export class RolloutEntity {
   /** When its progress is to be told that has changed since; null when it has not. */
   @Column('timestamptz', { nullable: true })
   tell_at!: Date | null;
+
+  /** Of a stage run: its run, which tells of all its stages together, has not heard yet of the last notice. */
+  @Column('boolean', { default: false })
+  unheard!: boolean;
 
   @count()
   pending!: number;

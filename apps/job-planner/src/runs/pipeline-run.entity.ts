@@ -8,7 +8,7 @@ import type { RunWish } from './run.decide.js';
 @Index('pipeline_run_number', ['project_id', 'pipeline_id', 'run_number'], { unique: true })
 @Index('pipeline_run_list', ['project_id', 'created_at', 'id'])
 @Index('pipeline_run_open', { synchronize: false })
-@Index('pipeline_run_watched', ['told_at'], { where: 'watched' })
+@Index('pipeline_run_untold', ['tell_at'], { where: 'tell_at IS NOT NULL' })
 @Index('pipeline_run_due', ['due_at'], { where: 'due_at IS NOT NULL' })
 export class PipelineRunEntity extends StateRow<RunState> {
   @Column('text', { nullable: true })
@@ -47,10 +47,6 @@ export class PipelineRunEntity extends StateRow<RunState> {
   @Column('timestamptz', { nullable: true })
   due_at!: Date | null;
 
-  /** Its progress may change, or has changed since it was told. */
-  @Column('boolean', { default: true })
-  watched!: boolean;
-
   /** How often its progress was told, and when last; at first when it was made. */
   @Column('integer', { default: 0 })
   told!: number;
@@ -58,12 +54,9 @@ export class PipelineRunEntity extends StateRow<RunState> {
   @Column('timestamptz', { default: () => 'now()' })
   told_at!: Date;
 
-  /** What was told of then: its own version, and how many notices there were of its stage runs. */
-  @Column('integer', { default: 0 })
-  told_version!: number;
-
-  @Column('integer', { default: 0 })
-  told_stages!: number;
+  /** When its progress is to be told, as it has moved since; null when it has not. Of its stages, their rollouts say whether they have. */
+  @Column('timestamptz', { nullable: true })
+  tell_at!: Date | null;
 
   @Column('integer')
   created_by!: number;

@@ -18,6 +18,7 @@ export const pipelineRunTable = defineStateTable(pipelineRunEntity, {
     promoted: 'integer',
     deadline: 'timestamptz',
     due_at: 'timestamptz',
+    tell_at: 'timestamptz',
     created_by: 'integer',
     updated_by: 'integer',
     updated_at: 'timestamptz',
@@ -25,3 +26,6 @@ export const pipelineRunTable = defineStateTable(pipelineRunEntity, {
     ended_at: 'timestamptz',
   },
 });
+
+/** SQL over `t`: when a run that moves may tell its progress, at most once a second (rollout.md, "Watch"). */
+export const TELL_AT = `t.told_at + interval '1 second'`;

@@ -8,7 +8,7 @@ import { goOn, want } from '../rollout/rollout.wish.js';
 import { stageRunLifecycle } from '../stage-runs/stage-run.lifecycle.js';
 import { stageRunTable } from '../stage-runs/stage-run.table.js';
 import { pipelineRunLifecycle } from './pipeline-run.lifecycle.js';
-import { pipelineRunTable } from './pipeline-run.table.js';
+import { pipelineRunTable, TELL_AT } from './pipeline-run.table.js';
 import { RunAdvance } from './run.advance.js';
 import { judgeRun } from './run.decide.js';
 import { RunRead } from './run.read.js';
@@ -45,7 +45,10 @@ export class RunAct {
         const next = stages.findIndex(({ state }) => !isEnd(stageRunLifecycle, state));
         await this.runs.save(tx, id, { waits: false, promoted: Math.max(next, run.promoted) }, by);
         if (run.state === 'waiting')
-          await tx.transition(pipelineRunTable, 'running', { ids: [id], compute: { updated_at: 'now()' } });
+          await tx.transition(pipelineRunTable, 'running', {
+            ids: [id],
+            compute: { updated_at: 'now()', tell_at: TELL_AT },
+          });
         const paused = stages.find((stage) => stage.paused);
         if (paused) await this.resume(tx, paused);
       }

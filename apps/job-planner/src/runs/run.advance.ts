@@ -12,7 +12,7 @@ import { commandOf } from '../stage-runs/stage.command.js';
 import { NO_OPERATION } from '../stage-runs/stage-run.lifecycle.js';
 import { stageRunTable } from '../stage-runs/stage-run.table.js';
 import { pipelineRunLifecycle } from './pipeline-run.lifecycle.js';
-import { pipelineRunTable } from './pipeline-run.table.js';
+import { pipelineRunTable, TELL_AT } from './pipeline-run.table.js';
 import { nextRunStep, type RunStep, type RunWish } from './run.decide.js';
 import { RunStore, type LockedRun, type StageOfRun } from './run.store.js';
 
@@ -96,6 +96,7 @@ export class RunAdvance {
       set: { reason, ...(ends && { due_at: null }) },
       compute: {
         updated_at: 'now()',
+        tell_at: TELL_AT,
         ...(to === 'running' && { started_at: 'coalesce(t.started_at, now())' }),
         ...(ends && { ended_at: 'now()' }),
       },

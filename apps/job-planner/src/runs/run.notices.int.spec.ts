@@ -1,8 +1,10 @@
 import { pipelineRuns, type StageRun } from '@muster/contracts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { planOf } from '../testing/plan-of-test.js';
 import { RunningPipelines } from '../testing/running-pipelines.js';
 import { PROJECT } from '../testing/running-planner.js';
 import { runsOf } from '../testing/runs-of-test.js';
+import { UNTOLD_RUNS } from './run.progress.js';
 
 let running: RunningPipelines;
 
@@ -77,8 +79,12 @@ describe('the notices of the progress of runs and stage runs', () => {
     areApart('pipeline-run', run.id);
     const { number: _number, project_id: _project, id: _id, ...numbers } = told('pipeline-run', run.id).at(-1)!.data;
     expect(numbers).toEqual(progress);
-    const rows = () => running.planner.service.query(`SELECT watched, told FROM pipeline_run WHERE id = $1`, [run.id]);
-    expect(await rows()).toEqual([{ watched: false, told: told('pipeline-run', run.id).length }]);
+    // The last notice of a stage may come after that of the end of its run, which has told it by then.
+    await expect
+      .poll(() => running.planner.service.query(`SELECT 1 FROM rollout WHERE unheard OR tell_at IS NOT NULL`))
+      .toEqual([]);
+    const rows = await running.planner.service.query(`SELECT tell_at, told FROM pipeline_run WHERE id = $1`, [run.id]);
+    expect(rows).toEqual([{ tell_at: null, told: told('pipeline-run', run.id).length }]);
   });
 
   it('given a run that is invalid at once, then its end is told once, with no stage', async () => {
@@ -90,5 +96,38 @@ describe('the notices of the progress of runs and stage runs', () => {
       waiting_for: null,
     });
     expect(told('pipeline-run', run.id)).toHaveLength(1);
+  });
+
+  it('given many runs that wait, then a look for what is to be told reads those alone that have something to tell', async () => {
+    const query = running.planner.service.query.bind(running.planner.service);
+    const stages = [{ name: 'one', promotion: 'manual' as const }, { name: 'two' }];
+    const run = await startRun(await pipelineOf(stages, running.planner.nodes(1)));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    await running.planner.answer(operation, items);
+    await reached(run, 'waiting');
+    await lastToldAre('pipeline-run', run.id, { waiting_for: 'approval' });
+    const untold = `SELECT 1 FROM pipeline_run WHERE tell_at IS NOT NULL UNION ALL SELECT 1 FROM rollout WHERE unheard`;
+    await expect.poll(() => query(untold)).toEqual([]);
+    await query(
+      `WITH copy AS (SELECT gen_random_uuid() AS run, gen_random_uuid() AS stage FROM generate_series(1, 5000)),
+         runs AS (
+           INSERT INTO pipeline_run SELECT (jsonb_populate_record(p, jsonb_build_object('id', c.run, 'pipeline_id', c.run, 'due_at', NULL))).*
+           FROM pipeline_run p, copy c WHERE p.id = $1),
+         stages AS (
+           INSERT INTO stage_run SELECT (jsonb_populate_record(s, jsonb_build_object('id', c.stage, 'pipeline_run_id', c.run))).*
+           FROM stage_run s, copy c WHERE s.id = $2)
+       INSERT INTO rollout SELECT (jsonb_populate_record(r, jsonb_build_object('id', c.stage))).* FROM rollout r, copy c WHERE r.id = $2`,
+      [run.id, one.id],
+    );
+    await query(`ANALYZE pipeline_run, stage_run, rollout`);
+    expect((await planOf(running.planner.service, UNTOLD_RUNS, [100])).mostRead).toBeLessThanOrEqual(10);
+    const [{ told: before }] = (await query<{ told: number }>(`SELECT told FROM pipeline_run WHERE id = $1`, [
+      run.id,
+    ])) as [{ told: number }];
+    await query(`UPDATE rollout SET unheard = true WHERE id = $1`, [one.id]);
+    await expect
+      .poll(() => query(`SELECT told FROM pipeline_run WHERE id = $1`, [run.id]))
+      .toEqual([{ told: before + 1 }]);
   });
 });

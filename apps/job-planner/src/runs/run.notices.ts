@@ -12,7 +12,7 @@ const RUNS_AT_ONCE = 100;
 
 /**
  * Tells the progress of runs, at most once a second each: after its own transitions, and after notices of its stage runs. Whoever moves devices
- * locks their rollout, and must not lock the run; so it is looked for here.
+ * locks their rollout, and must not lock the run; so a notice of a stage run is left `unheard`, and found here.
  */
 @Injectable()
 export class RunNotices implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -51,15 +51,14 @@ export class RunNotices implements OnApplicationBootstrap, OnApplicationShutdown
     return this.journal.transaction(project_id, async (tx) => {
       const run = await this.runs.lockUntold(tx, id);
       if (!run) return;
+      // Before the tally: what a stage tells after it is heard of the next time.
+      await this.runs.hear(tx, id);
+      // With its end all has been told of it.
+      if (isEnd(pipelineRunLifecycle, run.state) && run.tell_at === null) return;
       const [tally] = await this.runs.tallies(tx, project_id, [id]);
       const at = Math.trunc(run.now);
       const number = run.told + 1;
-      await this.runs.noteTold(tx, id, {
-        at: new Date(at),
-        version: run.version,
-        stages: tally?.told ?? 0,
-        watched: !isEnd(pipelineRunLifecycle, run.state),
-      });
+      await this.runs.noteTold(tx, id, new Date(at));
       const { traceparent } = run;
       tx.notice(pipelineRunProgress, {
         ...{ id, number, at, data: runProgressOf(run.state, tally) },

@@ -48,7 +48,13 @@ export class RunStart {
           created_by: [by],
           updated_by: [by],
         },
-        { compute: { due_at: 'now()', deadline: `now() + interval '${pipeline.timeout_seconds} seconds'` } },
+        {
+          compute: {
+            due_at: 'now()',
+            tell_at: `now() + interval '1 second'`,
+            deadline: `now() + interval '${pipeline.timeout_seconds} seconds'`,
+          },
+        },
       );
       const stages = await this.runs.snapshot(tx, pipeline_id);
       const ids = stages.map(() => uuid());

@@ -7,7 +7,7 @@ import type { StageRunEntity } from '../stage-runs/stage-run.entity.js';
 import type { Queries } from '../pipelines/pipeline.store.js';
 import type { PipelineRunEntity } from './pipeline-run.entity.js';
 import type { RunWish } from './run.decide.js';
-import { RUN_TALLIES, type RunTally } from './run.progress.js';
+import { RUN_TALLIES, UNTOLD_RUNS, type RunTally } from './run.progress.js';
 
 /** A run as its lock gives it, with the time of the database. */
 export interface LockedRun {
@@ -21,6 +21,9 @@ export interface LockedRun {
   late: boolean;
   traceparent: string | null;
 }
+
+/** A run as far as it depends on it what it tells. */
+type UntoldRun = Pick<PipelineRunEntity, 'state' | 'told' | 'tell_at' | 'traceparent'>;
 
 /** A stage's part in a run, as the run's next step needs it. */
 export interface StageOfRun {
@@ -204,43 +207,35 @@ export class RunStore {
     return (await queries.query(RUN_TALLIES, [project, runs])) as RunTally[];
   }
 
-  /** Runs whose progress has changed since it was told, and may be told, of every project. */
+  /** Runs whose progress is to be told now, of every project. */
   async untold(limit: number): Promise<RunnerKey[]> {
-    return this.dataSource.query<RunnerKey[]>(
-      `SELECT project_id, id FROM pipeline_run p
-       WHERE watched AND told_at <= now() - interval '1 second' AND (told_version <> version OR told_stages <> (
-         SELECT coalesce(sum(r.told), 0) FROM stage_run s JOIN rollout r USING (project_id, id)
-         WHERE s.project_id = p.project_id AND s.pipeline_run_id = p.id))
-       ORDER BY told_at LIMIT $1`,
-      [limit],
-    );
+    return this.dataSource.query<RunnerKey[]>(UNTOLD_RUNS, [limit]);
   }
 
   /** Locks a run whose progress nobody has told meanwhile. */
-  async lockUntold(
-    tx: Tx,
-    id: string,
-  ): Promise<(Pick<PipelineRunEntity, 'state' | 'version' | 'told' | 'traceparent'> & { now: number }) | undefined> {
-    const [run] = await tx.query<
-      Pick<PipelineRunEntity, 'state' | 'version' | 'told' | 'traceparent'> & { now: number }
-    >(
-      `SELECT state, version, told, traceparent, (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now FROM pipeline_run
-       WHERE project_id = $1 AND id = $2 AND watched AND told_at <= now() - interval '1 second' FOR UPDATE`,
+  async lockUntold(tx: Tx, id: string): Promise<(UntoldRun & { now: number }) | undefined> {
+    const [run] = await tx.query<UntoldRun & { now: number }>(
+      `SELECT state, told, tell_at, traceparent, (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now FROM pipeline_run
+       WHERE project_id = $1 AND id = $2 AND told_at <= now() - interval '1 second' FOR UPDATE`,
       [tx.project, id],
     );
     return run;
   }
 
-  /** Notes that the progress was told once more. */
-  async noteTold(
-    tx: Tx,
-    id: string,
-    { at, version, stages, watched }: { at: Date; version: number; stages: number; watched: boolean },
-  ): Promise<void> {
+  /** A run, which is locked, hears of what its stages have told. */
+  async hear(tx: Tx, id: string): Promise<void> {
     await tx.query(
-      `UPDATE pipeline_run SET told = told + 1, told_at = $3, told_version = $4, told_stages = $5, watched = $6
-       WHERE project_id = $1 AND id = $2`,
-      [tx.project, id, at, version, stages, watched],
+      `UPDATE rollout r SET unheard = false FROM stage_run s
+       WHERE s.project_id = $1 AND s.pipeline_run_id = $2 AND r.project_id = s.project_id AND r.id = s.id AND r.unheard`,
+      [tx.project, id],
+    );
+  }
+
+  /** Notes that the progress was told once more. */
+  async noteTold(tx: Tx, id: string, at: Date): Promise<void> {
+    await tx.query(
+      `UPDATE pipeline_run SET told = told + 1, told_at = $3, tell_at = NULL WHERE project_id = $1 AND id = $2`,
+      [tx.project, id, at],
     );
   }
 

@@ -1,5 +1,6 @@
 import type { NewStage, StageRun, WaitingEntry } from '@muster/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { planOf } from '../testing/plan-of-test.js';
 import { RunningPipelines } from '../testing/running-pipelines.js';
 import { runsOf } from '../testing/runs-of-test.js';
 import { PROJECT } from '../testing/running-planner.js';
@@ -198,27 +199,17 @@ describe('what waits of runs of pipelines', () => {
       [one.id],
     );
     await query(`ANALYZE target_run`);
-    const [explained] = await query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-      `EXPLAIN (ANALYZE, FORMAT JSON) ${pageSql([SOURCES['target-run']!])}`,
-      [PROJECT, 300, '-infinity', '00000000-0000-0000-0000-000000000000'],
-    );
-    const read = nodesOf(explained!['QUERY PLAN'][0].Plan);
-    expect(read.map((node) => node['Index Name'])).toContain('target_run_to_come');
-    expect(Math.max(...read.map(rowsOf))).toBeLessThanOrEqual(310);
+    const page = pageSql([SOURCES['target-run']!]);
+    const plan = await planOf(running.planner.service, page, [
+      PROJECT,
+      300,
+      '-infinity',
+      '00000000-0000-0000-0000-000000000000',
+    ]);
+    expect(plan.indexes).toContain('target_run_to_come');
+    expect(plan.mostRead).toBeLessThanOrEqual(310);
     expect(await waiting(1000, 'target-run')).toHaveLength(10_002);
     await query(`DELETE FROM target_run WHERE stage_run_id = $1 AND version = 99`, [one.id]);
     await cancelled(going);
   });
 });
-
-/** A step of a plan as Postgres tells it. */
-interface PlanNode {
-  'Index Name'?: string;
-  'Actual Rows': number;
-  'Actual Loops': number;
-  'Rows Removed by Filter'?: number;
-  Plans?: PlanNode[];
-}
-
-const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-const rowsOf = (node: PlanNode) => (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
