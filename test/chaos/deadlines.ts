@@ -14,8 +14,9 @@ export interface Overdue {
 }
 
 /**
- * Everything that waits for a time: `due_at` of commands, requests, rollouts, runs of pipelines and operations, `tell_at` of rollouts, `expires_at` of the queue, `deadline` of what is in flight. Not among them:
- * `ask_at` of a task, which is looked at with its job every 30 s, and `presence_due`, which is lazy and rests for 90 s after a start.
+ * Everything that waits for a time: `due_at` of commands, requests, rollouts, runs of pipelines and operations, `tell_at` of rollouts and runs,
+ * `expires_at` of the queue, `deadline` of what is in flight. Not among them: `ask_at` of a task, which is looked at with its job every 30 s, and
+ * `presence_due`, which is lazy and rests for 90 s after a start.
  */
 const WAITING = `(
     SELECT 'due_at of a command that is ' || state AS what, id, due_at AS due FROM command_dispatcher.command WHERE due_at IS NOT NULL
@@ -30,6 +31,8 @@ const WAITING = `(
     SELECT 'due_at of a pipeline run that is ' || state, id, due_at FROM job_planner.pipeline_run WHERE due_at IS NOT NULL
     UNION ALL
     SELECT 'tell_at of a rollout', id, tell_at FROM job_planner.rollout WHERE tell_at IS NOT NULL
+    UNION ALL
+    SELECT 'tell_at of a pipeline run', id, tell_at FROM job_planner.pipeline_run WHERE tell_at IS NOT NULL
     UNION ALL
     SELECT 'due_at of a command request', id, due_at FROM command_dispatcher.user_request WHERE due_at IS NOT NULL
     UNION ALL
