@@ -191,7 +191,9 @@ function durationOf(
   if (fast === undefined || slow === undefined) return null;
   const slots = spec.max_in_flight ?? MAX_IN_FLIGHT;
   const perSecond = (ratePerMinute(spec, 0) ?? Infinity) / 60;
-  const soaks = (spec.waves ?? []).slice(0, -1).reduce((sum, { soak_seconds = 0 }) => sum + soak_seconds, 0);
+  const soaks = (spec.waves ?? [])
+    .slice(0, -1)
+    .reduce((sum, { soak_seconds = 0 }, index) => sum + (sizes[index]! > 0 ? soak_seconds : 0), 0);
   const time = (each: number) =>
     sizes.reduce((sum, size) => sum + Math.max(Math.ceil(size / slots) * each, size / perSecond), soaks);
   const waits = offline > 0 && spec.offline !== 'skip' ? offlineSeconds(spec) : 0;
