@@ -206,7 +206,7 @@ export const PLAN_MS = 60_000;
 /** How many targets, and how many devices that are left out, a plan shows. */
 export const SHOWN_TARGETS = 20;
 
-const Target = Type.Object({ target_id: Uuid, device_id: Uuid, timezone: Type.String() });
+const Target = Type.Object({ target_id: Uuid, device_id: Uuid, device_name: Type.String(), timezone: Type.String() });
 
 /**
  * What would happen (rollout.md, "Plan before you act"). `conflicts`: rollouts under way that change some of the same devices; each device does one

@@ -11,6 +11,10 @@ const Order = Type.Object(
     lines: Type.Array(Type.Object({ amount: Type.Integer({ minimum: 1 }) }, { additionalProperties: false })),
     size: Type.Optional(Type.Enum(['small', 'large'])),
     note: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    labels: Type.Optional(
+      Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 })]),
+    ),
+    paid: Type.Optional(Type.Literal('cash')),
   },
   { additionalProperties: false },
 );
@@ -48,6 +52,10 @@ describe('validate', () => {
       order({ note: 5 }),
       [{ field: 'note', message: 'must be string or null' }],
     ],
+    ['an empty list that a union takes', order({ labels: [] }), [{ field: 'labels', message: 'must not be empty' }]],
+    ['an empty text in it', order({ labels: ['a', ''] }), [{ field: 'labels.1', message: 'must not be empty' }]],
+    ['neither text nor list', order({ labels: 1 }), [{ field: 'labels', message: 'must be string or array' }]],
+    ['another word than the only one', order({ paid: 'card' }), [{ field: 'paid', message: 'must be cash' }]],
     ['something else altogether', [], [{ field: '', message: 'must be object' }]],
     ['null', null, [{ field: '', message: 'must be object' }]],
   ])('given %s, then the error names the field and the reason', (_what, value, errors) => {

@@ -72,38 +72,63 @@ const dotted = (pointer: string) =>
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
     .join('.');
 
+/** What is wrong at one place. A union tells of each member apart: `types` are those that its members take, `other` what else is wrong. */
+interface Fault {
+  types: string[];
+  other?: string;
+}
+
+/** What says how much of something there must be at least. */
+const MINIMUMS: ReadonlySet<string> = new Set(['minItems', 'minLength', 'minProperties']);
+
+type CheckError = ReturnType<Validator['Errors']>[number];
+
+/** What an error of the checker says, in words for people. */
+function wordsFor({ keyword, params, message }: CheckError): string {
+  const {
+    allowedValues,
+    allowedValue,
+    pattern = '',
+    limit,
+  } = params as {
+    allowedValues?: unknown[];
+    allowedValue?: unknown;
+    pattern?: string;
+    limit?: number;
+  };
+  if (allowedValues) return `must be one of ${allowedValues.join(', ')}`;
+  if (allowedValue !== undefined) return `must be ${String(allowedValue)}`;
+  if (MINIMUMS.has(keyword) && limit === 1) return 'must not be empty';
+  const words = wordsOf.get(pattern);
+  return words === undefined ? message : `must be ${words}`;
+}
+
 /** Lists what is wrong with `value`, each with its field; empty when it fits. */
 export function validate(schema: TSchema, value: unknown): FieldError[] {
   const validator = validatorOf(schema);
   if (validator.Check(value)) return [];
-  const found = new Map<string, string>();
-  const types = new Map<string, string[]>();
+  const faults = new Map<string, Fault>();
+  const faultAt = (path: string): Fault => {
+    const fault = faults.get(path) ?? { types: [] };
+    faults.set(path, fault);
+    return fault;
+  };
   for (const error of validator.Errors(value)) {
     const path = dotted(error.instancePath);
-    const params = error.params as {
-      additionalProperties?: string[];
-      requiredProperties?: string[];
-      allowedValues?: unknown[];
-      type?: string;
-      pattern?: string;
-    };
+    const params = error.params as { additionalProperties?: string[]; requiredProperties?: string[]; type?: string };
     const below = (name: string) => (path ? `${path}.${name}` : name);
-    if (params.additionalProperties) {
-      for (const name of params.additionalProperties) found.set(below(name), 'unknown field');
-    } else if (params.requiredProperties) {
-      for (const name of params.requiredProperties) found.set(below(name), 'is required');
-    } else if (params.allowedValues) {
-      found.set(path, `must be one of ${params.allowedValues.join(', ')}`);
-    } else if (params.type && (types.has(path) || !found.has(path))) {
-      // A union tells of each member apart; only together they say what the field may be.
-      types.set(path, [...(types.get(path) ?? []), params.type]);
-      found.set(path, `must be ${types.get(path)!.join(' or ')}`);
-    } else if (!found.has(path)) {
-      const words = wordsOf.get(params.pattern ?? '');
-      found.set(path, words === undefined ? error.message : `must be ${words}`);
-    }
+    for (const name of params.additionalProperties ?? []) faultAt(below(name)).other = 'unknown field';
+    for (const name of params.requiredProperties ?? []) faultAt(below(name)).other = 'is required';
+    if (params.additionalProperties || params.requiredProperties) continue;
+    if (params.type) faultAt(path).types.push(params.type);
+    else if (error.keyword !== 'anyOf') faultAt(path).other ??= wordsFor(error);
   }
-  return [...found].map(([field, message]) => ({ field, message }));
+  return [...faults].flatMap(([field, { types, other }]) => {
+    if (other !== undefined) return [{ field, message: other }];
+    // Where it has the type of one member, what that misses tells more than the types of the others.
+    const isTold = [...faults.keys()].some((one) => one !== field && one.startsWith(field && `${field}.`));
+    return isTold ? [] : [{ field, message: `must be ${types.join(' or ')}` }];
+  });
 }
 
 // JSON.stringify writes these as escapes; an even number of backslashes before one means that it is plain text.

@@ -1,4 +1,4 @@
-import { deviceState, operations } from '@muster/contracts';
+import { deviceState, operations, waitings } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DeviceOperationStore } from '../device-operations/device-operation.store.js';
@@ -102,6 +102,23 @@ describe('the turn of a device that a service works on', () => {
     expect(running.asked(id)).toEqual([]);
     await running.exact(id);
   });
+});
+
+it('given a rollout of which all that is open rests between two tries, then that is what the operation and its devices wait for', async () => {
+  const id = await planner.rollOut([await behind()]);
+  const items = await planner.begin(id);
+  await running.reached(id, 'DISPATCHED', 'PROCESSING');
+  const words = async () => {
+    const { entries } = await running.state.call(waitings['device-state'], { project_id: PROJECT, limit: 1000 });
+    return entries.filter((one) => one.id === id || one.id === items[0]!.ref).map(({ waits_for }) => waits_for);
+  };
+  expect(await words()).toEqual(['in_flight', 'in_flight']);
+  await running.answer(id, items, 'FAILURE', 'busy');
+  await planner.toldOf(id, items[0]!);
+  await planner.waits(id, 'retry_at');
+  await expect.poll(words).toEqual(['retry_at', 'retry_at']);
+  await planner.waits(id, 'in_flight');
+  await expect.poll(async () => (await words()).includes('retry_at')).toBe(false);
 });
 
 it('given evidence for a CONVERGE, which its report proves, then it is refused', async () => {

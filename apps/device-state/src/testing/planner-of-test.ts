@@ -7,6 +7,7 @@ import {
   type NewOperation,
   type PartEnd,
   type Rollout,
+  type RolloutWait,
   type RpcRequest,
   type WorkHead,
   type WorkItem,
@@ -183,6 +184,12 @@ export class PlannerOfTest {
   async runOut(id: string): Promise<void> {
     this.rollout(id).ranOut = true;
     await this.over(id);
+  }
+
+  /** Says what lets no further device begin. */
+  async waits(id: string, waits_for: RolloutWait): Promise<void> {
+    const items = [{ operation_id: id, waits_for }];
+    await this.running.state.service.ask(operationRolloutWork.waits, { project_id: PROJECT, head: {}, items });
   }
 
   /** What commands came to, as it was told. */

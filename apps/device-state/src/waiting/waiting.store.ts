@@ -33,6 +33,12 @@ const SOURCES = [
 /** What only a device that can be reached gives. */
 const OF_DEVICE: ReadonlySet<WaitingEntry['waits_for']> = new Set(['answer', 'proof']);
 
+/** What an operation waits for while its devices are rolled out, and its rollout knows better. */
+const OF_ROLLOUT: ReadonlySet<WaitingEntry['waits_for']> = new Set(['dispatch', 'in_flight']);
+
+/** What a device waits for that has its command, or is to be tried again. */
+const UNDER_WAY: ReadonlySet<WaitingEntry['waits_for']> = new Set(['in_flight', 'answer']);
+
 /** What all devices of a rollout wait for alike whose turn has not come. */
 const OF_ALL: ReadonlySet<RolloutWait> = new Set(['approval', 'window', 'soak']);
 
@@ -56,7 +62,7 @@ export class WaitingStore {
     );
     const rows = await this.dataSource.query<Row[]>(
       `SELECT w.entity, w.id, w.device_id, w.state, ${exactTime('w.due_at')} AS due_at, w.reason, coalesce(d.state <> 'ONLINE', false) AS away,
-         o.rollout_waits_for AS rollout
+         CASE WHEN o.rollout_state <> 'over' THEN o.rollout_waits_for END AS rollout
        FROM (${open.join(' UNION ALL ')}) w LEFT JOIN device d ON d.project_id = w.project_id AND d.id = w.device_id
          LEFT JOIN operation o ON o.project_id = w.project_id AND o.id = w.operation_id
        ORDER BY w.due_at, w.id LIMIT $2`,
@@ -76,10 +82,10 @@ function wordFor(
   )!.waitsFor;
   const word = words[state];
   if (!word) throw new Error(`${entity} ${state} has a due_at and waits for nothing`);
-  if (rollout !== null && word === 'dispatch') {
-    // A device waits for its turn, whatever those before it do.
-    const isOfAll = entity === operationEntity.name || OF_ALL.has(rollout);
-    return isOfAll ? rollout : 'slot';
-  }
-  return away && OF_DEVICE.has(word) ? 'offline' : word;
+  if (rollout !== null && entity === operationEntity.name && OF_ROLLOUT.has(word)) return rollout;
+  // A device waits for its turn, whatever those before it do.
+  if (rollout !== null && word === 'dispatch') return OF_ALL.has(rollout) ? rollout : 'slot';
+  if (away && OF_DEVICE.has(word)) return 'offline';
+  // While a rollout waits for this, none of its commands is under way.
+  return rollout === 'retry_at' && UNDER_WAY.has(word) ? rollout : word;
 }

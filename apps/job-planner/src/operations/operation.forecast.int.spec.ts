@@ -22,6 +22,7 @@ function tagged(tag: string, count: number): string[] {
 describe('the plan of an operation', () => {
   it('given waves, of which one has a query, and a stop rule, then each has its devices and its worst case, and nothing is written', async () => {
     const kiosks = tagged('kiosk', 30);
+    planner.names.set(kiosks[20]!, 'kiosk in the hall');
     planner.tagged.set('canary', [...kiosks.slice(20, 23), ...planner.nodes(4)]);
     const tables = () =>
       planner.service.query(
@@ -42,7 +43,8 @@ describe('the plan of an operation', () => {
     );
     expect(answer.targets).toMatchObject({ count: 30, offline: 0, left_out: [] });
     expect(answer.targets.sample).toHaveLength(20);
-    expect(answer.targets.sample[0]).toEqual({ target_id: kiosks[20], device_id: kiosks[20], timezone: 'UTC' });
+    const first = { target_id: kiosks[20], device_id: kiosks[20], device_name: 'kiosk in the hall', timezone: 'UTC' };
+    expect(answer.targets.sample[0]).toEqual(first);
     expect(answer.waves).toEqual([
       { number: 1, devices: 3, success_threshold: 100, soak_seconds: 0, approval: false },
       { number: 2, devices: 9, success_threshold: null, soak_seconds: 30, approval: true },

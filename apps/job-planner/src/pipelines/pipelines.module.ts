@@ -44,6 +44,6 @@ import { TargetsRpc } from './targets.rpc.js';
     OperationListStore,
     PipelineOperationStore,
   ],
-  exports: [PipelineStore],
+  exports: [PipelineStore, TargetDevices],
 })
 export class PipelinesModule {}

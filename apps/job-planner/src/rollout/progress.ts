@@ -4,6 +4,7 @@ import { ratePerMinute } from './pace.js';
 import { offlineSeconds } from './rollout.ask.js';
 import type { RolloutEntity } from './rollout.entity.js';
 import { ended, open, targeted, type Tally } from './tally.js';
+import { sizeOf } from './wave.gate.js';
 
 /** How long an end counts for the rate of a rollout: after so many seconds a third of it is left. */
 const MEMORY_SECONDS = 10;
@@ -72,12 +73,14 @@ export function progressOf(rollout: Watched, now: number): Progress {
  * come. Null before a device has succeeded, and while it depends on a person or a window.
  */
 function etaOf(rollout: Watched, perSecond: number, now: number): Progress['eta'] {
-  const { spec, durations, waits_for, wave } = rollout;
+  const { spec, durations, waits_for, waves, wave } = rollout;
   const left = open(rollout) - rollout.offline;
   const fast = quantile(durations, 0.25);
   const slow = quantile(durations, 0.9);
   const isOpenEnded = spec.membership === 'continuous' || spec.window !== undefined || waits_for === 'approval';
-  const asks = (spec.waves ?? []).some(({ approval }, index) => approval === true && index > wave);
+  const asks = (spec.waves ?? []).some(
+    ({ approval }, index) => approval === true && index > wave && (!waves[index] || sizeOf(waves[index]) > 0),
+  );
   if (rollout.at_rest || open(rollout) === 0 || isOpenEnded || asks || fast === undefined || slow === undefined)
     return null;
   const rounds = Math.ceil(left / Math.max(1, Math.min(left, spec.max_in_flight ?? MAX_IN_FLIGHT)));
@@ -100,6 +103,7 @@ function etaOf(rollout: Watched, perSecond: number, now: number): Progress['eta'
 function soaksLeft({ spec, waves, wave }: Watched, now: number): number {
   const passed = waves[wave]?.passed_at;
   return (spec.waves ?? []).slice(wave, waves.length - 1).reduce((sum, { soak_seconds = 0 }, index) => {
+    if (sizeOf(waves[wave + index]!) === 0) return sum;
     const gone = index === 0 && passed != null ? (now - passed) / 1000 : 0;
     return sum + Math.max(0, soak_seconds - gone);
   }, 0);

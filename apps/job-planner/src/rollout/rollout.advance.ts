@@ -161,7 +161,9 @@ export class RolloutAdvance {
     const proof = row.spec.evidence && row.in_flight > 0 ? rollout.now + PROOF_MS : null;
     const goesOn = Math.min(until ?? Infinity, retry ?? Infinity);
     const next = Math.min(goesOn, proof ?? Infinity);
-    rollout.set({ waits_for: reason });
+    // The window is open somewhere, and a pause between two tries ends before that changes.
+    const rests = reason === 'window' && retry !== null && retry > rollout.now && goesOn === retry;
+    rollout.set({ waits_for: rests ? 'retry_at' : reason });
     if ((row.waits_until?.getTime() ?? Infinity) !== goesOn)
       rollout.set({ waits_until: goesOn === Infinity ? null : new Date(goesOn) });
     if (next < (row.due_at?.getTime() ?? Infinity)) rollout.set({ due_at: new Date(next) });

@@ -304,6 +304,20 @@ describe('waves', () => {
     expect(rollout.facts.at_rest).toBe(false);
   });
 
+  it('given waves that got no device, then nobody is asked or waited for on their account', () => {
+    const spec: Rollout = { waves: [{ percent: 50 }, { percent: 10, approval: true, soak_seconds: 3_600 }, {}] };
+    const rollout = rolled(spec, devices(3), () => false);
+    expect(rollout.facts.waves.map(({ from, to }) => to - from)).toEqual([2, 0, 1]);
+    expect(rollout.tally.succeeded).toBe(3);
+    expect(rollout.now).toBe(NOON + 2_000);
+    const ofTwo = rolled(
+      { waves: [{ count: 2, success_threshold: 50 }, { approval: true }] },
+      devices(2, (place) => ({ seconds: 1 + 60 * place })),
+    );
+    expect(ofTwo.steps).not.toContain('ask_approval');
+    expect(ofTwo.ended).toBe(true);
+  });
+
   it('given percents of few devices, then the first wave has one, and all have their place', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5_000 }), anyWaves, (count, waves) => {

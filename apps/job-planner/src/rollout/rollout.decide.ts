@@ -2,7 +2,7 @@ import { MAX_IN_FLIGHT, type Rollout, type RolloutWait } from '@muster/contracts
 import { allowance, ratePerMinute } from './pace.js';
 import { firedRule } from './stop.rules.js';
 import { open, type Tally } from './tally.js';
-import { gateOf, hasPassed, type Gate, type WaveState } from './wave.gate.js';
+import { gateOf, hasPassed, sizeOf, type Gate, type WaveState } from './wave.gate.js';
 import type { Windows } from './rollout.windows.js';
 
 /** What is wanted of a rollout; `rollback` is a cancel after which the changed devices are brought back. */
@@ -120,6 +120,9 @@ function proceed(rollout: RolloutFacts): RolloutStep {
   const state = rollout.waves[rollout.wave];
   if (!state) return release(rollout, null);
   const wave = waves[rollout.wave]!;
+  const isLast = rollout.wave === waves.length - 1;
+  // Nobody has to decide or to wait for what changes no device; others may yet join the last one.
+  if (sizeOf(state) === 0) return isLast ? release(rollout, null) : { do: 'next_wave' };
   if (state.began_at === null) {
     if (wave.approval !== true || state.approved_at !== null) return { do: 'begin_wave' };
     if (state.asked_at === null) return { do: 'ask_approval' };
@@ -128,7 +131,6 @@ function proceed(rollout: RolloutFacts): RolloutStep {
     return earlier.do === 'wait' ? { ...earlier, for: 'approval' } : earlier;
   }
   const catchUp = rollout.spec.catch_up ?? true;
-  const isLast = rollout.wave === waves.length - 1;
   if (!isLast && state.passed_at === null && hasPassed(wave, state, catchUp)) return { do: 'pass_wave' };
   const gate = gateOf(wave, state, catchUp, rollout.now);
   if (gate.is === 'open' && !isLast) return { do: 'next_wave' };

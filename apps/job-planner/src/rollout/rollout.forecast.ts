@@ -35,6 +35,8 @@ export interface Intent {
 }
 
 type Shown = RolloutPlan['targets']['sample'][number];
+/** One that is to be shown, before its device's name is known. */
+type Sampled = Omit<Shown, 'device_name'>;
 
 /** Says what a rollout would do, by the same decisions as it does it, and writes nothing. It keeps counts and samples of the devices, never all of them. */
 @Injectable()
@@ -60,9 +62,10 @@ export class RolloutForecast {
     }
     const waves = spec.waves ?? [{}];
     const places = placesOf(waves, look.placed, look.beforeRest, look.count);
+    const shown = await this.named(project_id, look);
     const durations = await this.rollouts.durationsOf(project_id, intent.command);
     return {
-      targets: { count: look.count, offline: look.offline, sample: look.sample, left_out: look.leftOut() },
+      targets: { count: look.count, offline: look.offline, sample: shown(look.sample), left_out: look.leftOut(shown) },
       waves: waves.map(({ success_threshold = null, soak_seconds = 0, approval = false }, index) => ({
         number: index + 1,
         devices: sizeOf(places[index]!),
@@ -90,6 +93,16 @@ export class RolloutForecast {
         look.meets(name, rollout, count);
   }
 
+  /** What gives those that are to be shown the names of their devices. */
+  private async named(project_id: string, { sample, skipped }: Look): Promise<Show> {
+    const ids = [...new Set([...sample, ...skipped].map(({ device_id }) => device_id))];
+    const query = { ids };
+    const found =
+      ids.length > 0 ? await this.rpc.call(deviceState.resolve, { project_id, query, limit: ids.length }) : undefined;
+    const names = new Map(found?.devices.map(({ id, name }) => [id, name]));
+    return (all) => all.map((one) => ({ ...one, device_name: names.get(one.device_id) ?? '' }));
+  }
+
   private async conflicts(project_id: string, look: Look): Promise<RolloutPlan['conflicts']> {
     const most = [...look.conflicts.values()].sort((a, b) => b.devices - a.devices).slice(0, SHOWN_CONFLICTS);
     const priorities = await this.rollouts.prioritiesOf(
@@ -100,6 +113,8 @@ export class RolloutForecast {
   }
 }
 
+type Show = (all: readonly Sampled[]) => Shown[];
+
 /** What was seen of the devices so far. */
 class Look {
   count = 0;
@@ -107,10 +122,10 @@ class Look {
   /** How many devices the waves with a query have. */
   beforeRest = 0;
   readonly placed = new Map<number, { from: number; to: number }>();
-  readonly sample: Shown[] = [];
+  readonly sample: Sampled[] = [];
   readonly zones = new Map<string, number>();
   readonly conflicts = new Map<string, { entity: string; id: string; devices: number }>();
-  private readonly skipped: Shown[] = [];
+  readonly skipped: Sampled[] = [];
 
   constructor(private readonly spec: Rollout) {}
 
@@ -136,9 +151,9 @@ class Look {
     this.beforeRest = this.count;
   }
 
-  leftOut(): RolloutPlan['targets']['left_out'] {
+  leftOut(shown: Show): RolloutPlan['targets']['left_out'] {
     if (this.spec.offline !== 'skip' || this.offline === 0) return [];
-    return [{ reason: 'offline', count: this.offline, sample: this.skipped }];
+    return [{ reason: 'offline', count: this.offline, sample: shown(this.skipped) }];
   }
 }
 
@@ -176,7 +191,9 @@ function durationOf(
   if (fast === undefined || slow === undefined) return null;
   const slots = spec.max_in_flight ?? MAX_IN_FLIGHT;
   const perSecond = (ratePerMinute(spec, 0) ?? Infinity) / 60;
-  const soaks = (spec.waves ?? []).slice(0, -1).reduce((sum, { soak_seconds = 0 }) => sum + soak_seconds, 0);
+  const soaks = (spec.waves ?? [])
+    .slice(0, -1)
+    .reduce((sum, { soak_seconds = 0 }, index) => sum + (sizes[index]! > 0 ? soak_seconds : 0), 0);
   const time = (each: number) =>
     sizes.reduce((sum, size) => sum + Math.max(Math.ceil(size / slots) * each, size / perSecond), soaks);
   const waits = offline > 0 && spec.offline !== 'skip' ? offlineSeconds(spec) : 0;

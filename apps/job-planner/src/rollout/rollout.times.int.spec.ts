@@ -43,6 +43,16 @@ describe('windows and times', () => {
     await rollouts.exact(id);
   });
 
+  it('given an open window in which all that is left rests between two tries, then that is what it waits for', async () => {
+    const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 600 }];
+    const { id } = await rollouts.start(2, { retry, window: { start: clock(-1), end: clock(1), timezone: 'UTC' } });
+    const [first, second] = await planner.askedFor(id, 2);
+    await planner.answer(id, [first!], 'FAILURE', 'busy');
+    await planner.progressed(id, { pending: 1, waiting_for: 'in_flight' });
+    await planner.answer(id, [second!]);
+    await planner.progressed(id, { pending: 1, succeeded: 1, waiting_for: 'retry_at' });
+  });
+
   it('given a start that is to come, then nothing begins before; given an end, nothing after', async () => {
     const at = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
     const later = await rollouts.start(2, { start_at: at(3_600) });

@@ -33,6 +33,35 @@ describe('waves', () => {
     await rollouts.exact(id);
   });
 
+  it('given a wave whose query fits no device, then nobody is asked for its approval', async () => {
+    const { id } = await rollouts.start(2, {
+      waves: [{ query: { tags: 'nobody' }, approval: true, soak_seconds: 3_600 }, {}],
+    });
+    await planner.answer(id, await planner.askedFor(id, 2));
+    await planner.reached(id, 'Successful');
+    await rollouts.exact(id);
+  });
+
+  it('given a last wave that nobody was left for, then its approval is asked for once a device joins', async () => {
+    const nodes = planner.nodes(2);
+    planner.tagged.set('latecomers', nodes.slice(0, 1));
+    const end_at = new Date(Date.now() + 3_600_000).toISOString();
+    const id = await planner.create([], {
+      job_content: { target_type: 'node', task_data: '{}', target_query: { tags: 'latecomers' } },
+      rollout: { waves: [{ count: 1 }, { approval: true }], membership: 'continuous', end_at },
+    });
+    await planner.answer(id, await planner.askedFor(id, 1));
+    await planner.progressed(id, { succeeded: 1, waiting_for: 'resolve' });
+    planner.tagged.set('latecomers', nodes);
+    await planner.service.query(`UPDATE rollout SET rescan_at = now(), due_at = now() WHERE id = $1`, [id]);
+    const approval = await approvalOf(planner, id);
+    expect(approval.subject).toMatchObject({ wave: 2 });
+    expect(planner.asked(id)).toHaveLength(1);
+    await decide(planner, approval.id, 'approve');
+    await planner.askedFor(id, 2);
+    await planner.act(id, 'cancel');
+  });
+
   it('given a wave whose threshold cannot be reached, then the job pauses with the reason; restored, it goes on', async () => {
     const { id } = await rollouts.start(10, { waves: [{ count: 2, success_threshold: 100 }, {}] });
     const first = await planner.askedFor(id, 2);

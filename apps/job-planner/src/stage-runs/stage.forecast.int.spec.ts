@@ -177,6 +177,21 @@ describe('the plan of a stage', () => {
     await expect(plan(empty)).rejects.toEqual(refusalOf('targets', 'no device to work on'));
   });
 
+  it('given a group that is gone, then the refusal names what of the stage names it', async () => {
+    const [member] = planner.nodes(1);
+    const lost = await stageOf({}, ['REBOOT']);
+    await grouped(lost, [[member!], [member!]]);
+    const [, gone] = [...planner.groups.keys()].slice(-2);
+    planner.groups.delete(gone!);
+    await expect(plan(lost)).rejects.toEqual(refusalOf('targets', `no group ${gone}`));
+    const canaries = uuid();
+    planner.groups.set(canaries, []);
+    const staged = await stageOf({ rollout: { waves: [{ query: { group: canaries } }, {}] } }, ['REBOOT']);
+    await listed(staged, planner.nodes(1));
+    planner.groups.delete(canaries);
+    await expect(plan(staged)).rejects.toEqual(refusalOf('rollout.waves.0.query.group', `no group ${canaries}`));
+  });
+
   it('given a stage of another pipeline or project, or none, then it is not found', async () => {
     const key = await stageOf({}, ['REBOOT']);
     await listed(key, planner.nodes(1));

@@ -137,6 +137,14 @@ describe('given the commands of the operations family', () => {
     expect(message).toContain(field);
   });
 
+  it('when a command is set to what only its device can say, or a query asks for no tags, then 400 says what may stand there', async () => {
+    const state = await gateway.ask('PUT', COMMANDS + NOWHERE, { body: { state: 'SUCCESS' } });
+    expect(state.json()).toMatchObject({ errors: [{ field: 'state', message: 'must be CANCELLED' }] });
+    const body = { command: 'x', command_type: 'DYNAMIC', query: { tags: [] } };
+    const tags = await gateway.ask('POST', COMMANDS, { body });
+    expect(tags.json()).toMatchObject({ errors: [{ field: 'query.tags', message: 'must not be empty' }] });
+  });
+
   it('when a query nests without end, then 400', async () => {
     let query: object = { online: true };
     for (let depth = 0; depth < 100; depth++) query = { not: query };
