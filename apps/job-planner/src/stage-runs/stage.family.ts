@@ -235,6 +235,14 @@ export class StageFamily implements Family {
     await this.released(tx, rollout, rows);
   }
 
+  async triedAgain(tx: Tx, _rollout: LockedRollout, parts: readonly EndedPart[]): Promise<void> {
+    const current = await this.current(
+      tx,
+      parts.map(({ id }) => id),
+    );
+    await this.runs.endTry(tx, endsOf(parts, current));
+  }
+
   async finished(tx: Tx, rollout: LockedRollout, parts: readonly EndedPart[]): Promise<void> {
     if (parts.length === 0) return;
     const current = await this.current(
@@ -243,12 +251,7 @@ export class StageFamily implements Family {
     );
     const timesOut = (await this.stageRun(tx, rollout.id)).ending === 'timeout';
     for (const [end, some] of Map.groupBy(parts, (part) => part.end)) {
-      const ends = some.map(({ id, reason, code = '' }): TargetRunEnd => ({
-        id: current.get(id)!.run,
-        command_status: COMMAND_STATUS[end],
-        reason,
-        code,
-      }));
+      const ends = endsOf(some, current);
       if (timesOut && end === 'cancelled') await this.giveUp(tx, some, 'timeout');
       else if (end === 'cancelled') {
         // What was dispatched came to a failure by the table; what was not, and what follows, was cancelled.
@@ -375,6 +378,15 @@ export class StageFamily implements Family {
     return new Map(rows.map((row) => [row.id, row]));
   }
 }
+
+/** The ends of the target runs that these parts are at. */
+const endsOf = (parts: readonly EndedPart[], current: ReadonlyMap<string, { run: string }>): TargetRunEnd[] =>
+  parts.map(({ id, end, reason, code = '' }) => ({
+    id: current.get(id)!.run,
+    command_status: COMMAND_STATUS[end],
+    reason,
+    code,
+  }));
 
 const operationsOf = ({ args }: Pick<RolloutEntity, 'args'>): Operation[] =>
   (args as { operations: Operation[] }).operations;

@@ -33,6 +33,47 @@ describe('what users do to target runs', () => {
     await reached(run, 'cancelled');
   });
 
+  it('given a device that waits for another try, then its target run shows what its last command came to, until it has the next', async () => {
+    const retry = [{ outcome: 'failed' as const, max: 2, backoff_seconds: 3_600, jitter: 0 }];
+    const run = await startRun(await pipelineOf([{ name: 'one', rollout: { retry } }], running.planner.nodes(1)));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const shown = async () => {
+      const [{ status, command_id, command_status, command_meta }] = (await targetRuns(one.id)) as [TargetRun];
+      return { status, command_id, command_status, command_meta };
+    };
+    const { operation, items } = await askedFor(one, 0, 1);
+    await running.planner.step(operation, items, 'INPROGRESS');
+    await expect.poll(shown).toMatchObject({ status: 'running', command_status: 'INPROGRESS' });
+    await running.planner.answer(operation, items, 'FAILURE', 'disk full', { code: 'exit_1' });
+    const failed = { status: 'running', command_id: items[0]!.command_id, command_status: 'FAILURE' };
+    const meta = { reason: 'disk full', code: 'exit_1', attempts: 1 };
+    await expect.poll(shown).toEqual({ ...failed, command_meta: meta });
+
+    await running.planner.service.query(`UPDATE stage_device SET ask_at = now() WHERE stage_run_id = $1`, [one.id]);
+    await running.planner.service.query(`UPDATE rollout SET due_at = now() WHERE id = $1`, [one.id]);
+    const [, second] = (await askedFor(one, 0, 2)).items;
+    const queued = { status: 'running', command_id: second!.command_id, command_status: 'QUEUED' };
+    await expect.poll(shown).toEqual({ ...queued, command_meta: { reason: '', code: '', attempts: 2 } });
+
+    await running.planner.answer(operation, [second!], 'TIMEOUT', 'lost', { code: 'in_progress_timeout' });
+    await reached(run, 'failure');
+    expect(await shown()).toMatchObject({ status: 'failure', command_status: 'TIMEOUT' });
+  });
+
+  it('given a device that waits for another try, when its run is cancelled, then no command of it was, and the last one stays what it was', async () => {
+    const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 3_600, jitter: 0 }];
+    const run = await startRun(await pipelineOf([{ name: 'one', rollout: { retry } }], running.planner.nodes(1)));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    await running.planner.answer(operation, items, 'FAILURE', 'disk full');
+    await expect.poll(() => targetRuns(one.id)).toMatchObject([{ status: 'dispatched', command_status: 'FAILURE' }]);
+    await setRun(run, 'cancelled');
+    await reached(run, 'cancelled');
+    expect(await targetRuns(one.id)).toMatchObject([
+      { status: 'failure', command_status: 'FAILURE', command_meta: { reason: 'cancelled' } },
+    ]);
+  });
+
   it('given a later operation of a device that is cancelled, then so are those behind it, also when the one before them fails', async () => {
     const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1), ['A', 'B', 'C']));
     const [one] = (await stageRuns(run)) as [StageRun];
