@@ -202,7 +202,7 @@ export class StageFamily implements Family {
   private async waitForNext(tx: Tx, rollout: LockedRollout, parts: readonly Standing[]): Promise<void> {
     await tx.query(
       `UPDATE stage_device t SET step = t.step + 1, target_run_id = i.run, command_id = NULL, attempts = 0, asks = 0, waits_for = '', ask_at = NULL,
-         contact_by = NULL
+         contact_by = NULL, outcome = NULL
        FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'run'])} WHERE t.project_id = i.project_id AND t.id = i.id`,
       [tx.project, parts.map(({ id }) => id), parts.map(({ next_id }) => next_id)],
     );
@@ -217,7 +217,7 @@ export class StageFamily implements Family {
       `WITH going AS (
          UPDATE stage_device t SET step = t.step + 1, target_run_id = i.run, command_id = i.command, attempts = 1, asks = 0,
            releases = t.releases + 1, ask_at = ${FIRST_ASK_AT},
-           contact_by = CASE WHEN t.contact_by IS NOT NULL THEN now() + make_interval(secs => $5) END
+           contact_by = CASE WHEN t.contact_by IS NOT NULL THEN now() + make_interval(secs => $5) END, outcome = NULL
          FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::uuid[]'], ['id', 'run', 'command'])}
          WHERE t.project_id = i.project_id AND t.id = i.id
          RETURNING t.id, ${[...UNDER_WAY, ...stageTargets.item].map((name) => `t.${name}`).join(', ')}
