@@ -1,5 +1,7 @@
 import { pipelineRuns, type StageRun, type TargetRun } from '@muster/contracts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { planOf } from '../testing/plan-of-test.js';
 import { ADA, BOB, refusalOf, RunningPipelines } from '../testing/running-pipelines.js';
 import { PROJECT } from '../testing/running-planner.js';
 import { runsOf } from '../testing/runs-of-test.js';
@@ -112,6 +114,27 @@ describe('what users do to target runs', () => {
     const added = { target_id: other, device_id: other, created_by: BOB, updated_by: BOB };
     expect(target_runs).toMatchObject([added, added]);
     expect((await targetRuns(one.id)).filter(({ created_by }) => created_by === ADA)).toHaveLength(2);
+    await setRun(run, 'cancelled');
+  });
+
+  it('given a stage with many target runs, when a device is added, then of them all its own alone are read', async () => {
+    const { service } = running.planner;
+    const [listed, other] = running.planner.nodes(2) as [string, string];
+    const run = await startRun(await pipelineOf([{ name: 'one' }], [listed], ['A', 'B']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    await askedFor(one, 0, 1);
+    await service.query(
+      `INSERT INTO target_run SELECT (jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid(), 'stage_device_id', gen_random_uuid()))).*
+       FROM target_run r, generate_series(1, 5000) WHERE r.stage_run_id = $1`,
+      [one.id],
+    );
+    await service.query(`ANALYZE target_run`);
+    const asked = vi.spyOn(service.get(DataSource), 'query');
+    const { target_runs } = await running.call(pipelineRuns.addTargetRuns, { ...key(one), target_id: other, by: BOB });
+    expect(target_runs.map(({ device_id }) => device_id)).toEqual([other, other]);
+    const [sql, parameters] = asked.mock.calls.find(([text]) => text.includes('JOIN target_run'))!;
+    expect((await planOf(service, sql, parameters as unknown[])).mostRead).toBeLessThanOrEqual(100);
+    await service.query(`DELETE FROM target_run WHERE stage_run_id = $1 AND device_id = $2`, [one.id, listed]);
     await setRun(run, 'cancelled');
   });
 
