@@ -48,6 +48,7 @@ import { StageAct } from './stage-runs/stage.act.js';
 import { StageFamily } from './stage-runs/stage.family.js';
 import { StageForecast } from './stage-runs/stage.forecast.js';
 import { StageRunOperations } from './stage-runs/stage-run-operations.js';
+import { StageStore } from './stage-runs/stage.store.js';
 import { StageTargets } from './stage-runs/stage.targets.js';
 import { TargetRunMoves } from './target-runs/target-run.moves.js';
 import { TargetStore } from './rollout/target.store.js';
@@ -96,6 +97,7 @@ import { WaitingStore } from './waiting/waiting.store.js';
     RunNotices,
     RunStart,
     RunAct,
+    StageStore,
     StageTargets,
     StageRunOperations,
     TargetRunMoves,

@@ -40,7 +40,7 @@ export interface Ask {
 /** A row of a family's table, with the columns of `table.item`. */
 export type Part = Readonly<Record<string, unknown>>;
 
-/** A part that has ended. */
+/** A part that has ended, or a try of it. */
 export interface EndedPart {
   id: string;
   end: DeviceEnd;
@@ -85,6 +85,8 @@ export interface Family {
   stepped(tx: Tx, rollout: LockedRollout, steps: readonly Step[]): Promise<void>;
   /** Of what commands came to, what ends its part; with the others the part goes on. */
   goOn(tx: Tx, rollout: LockedRollout, ends: readonly (End & Outcome)[]): Promise<readonly (End & Outcome)[]>;
+  /** The commands of these parts came to this, and they wait for another try, or for their next window. */
+  triedAgain(tx: Tx, rollout: LockedRollout, parts: readonly EndedPart[]): Promise<void>;
   /** These parts have ended. */
   finished(tx: Tx, rollout: LockedRollout, parts: readonly EndedPart[]): Promise<void>;
 

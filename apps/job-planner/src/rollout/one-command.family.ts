@@ -1,6 +1,6 @@
 import { BATCH_SIZE } from '@muster/contracts';
 import type { Created, Tx } from '@muster/journal';
-import type { Step } from './family.js';
+import type { EndedPart, Step } from './family.js';
 import type { LockedRollout } from './locked-rollout.js';
 import type { UnderWay } from './rollout.ask.js';
 import type { End, Outcome } from './rollout.outcomes.js';
@@ -22,6 +22,10 @@ export abstract class OneCommandFamily {
   }
 
   stepped(_tx: Tx, _rollout: LockedRollout, _steps: readonly Step[]): Promise<void> {
+    return Promise.resolve();
+  }
+
+  triedAgain(_tx: Tx, _rollout: LockedRollout, _parts: readonly EndedPart[]): Promise<void> {
     return Promise.resolve();
   }
 

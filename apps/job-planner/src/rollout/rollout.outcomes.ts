@@ -146,9 +146,10 @@ export class RolloutOutcomes {
   private async tryAgain(tx: Tx, rollout: LockedRollout, ends: readonly (End & Outcome)[]): Promise<(End & Outcome)[]> {
     const open = ends.filter(({ end }) => end !== 'succeeded' && end !== 'cancelled');
     if (open.length === 0) return [...ends];
-    const { table } = this.families.of(rollout.row);
+    const family = this.families.of(rollout.row);
+    const { table } = family;
     const standing = await this.targets.standing(tx, table, open);
-    const again = new Map<string, Pick<End, 'end' | 'reason' | 'sent'> & { pause: number | null }>();
+    const again = new Map<string, Pick<End & Outcome, 'end' | 'reason' | 'code' | 'sent'> & { pause: number | null }>();
     const keepsSent = bringsBack(rollout.row.spec);
     let tried = 0;
     for (const one of open) {
@@ -157,7 +158,7 @@ export class RolloutOutcomes {
       const pause = pauseOf(rollout, one, part, tried);
       if (pause === undefined) continue;
       if (pause !== null) tried++;
-      again.set(one.ref, { pause, end: one.end, reason: one.reason, sent: one.sent });
+      again.set(one.ref, { pause, end: one.end, reason: one.reason, code: one.code, sent: one.sent });
     }
     // A device that an earlier try has reached was contacted.
     const over = ends
@@ -193,6 +194,8 @@ export class RolloutOutcomes {
       table,
       held.map(({ id }) => id),
     );
+    const parts = [...moved, ...held].map(({ id }) => ({ id, ...again.get(id)! }));
+    await family.triedAgain(tx, rollout, parts);
     const offline = held.filter(({ waits_for }) => waits_for === 'offline');
     noteInWaves(
       rollout,

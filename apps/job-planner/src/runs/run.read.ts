@@ -162,9 +162,7 @@ export class RunRead {
 
   /** The target runs of a device in a stage run, in the order of its operations. */
   async ofDevice(project_id: string, stage_run_id: string, device_id: string): Promise<TargetRun[]> {
-    const rows = await this.dataSource
-      .getRepository(TargetRunEntity)
-      .find({ where: { project_id, stage_run_id, device_id }, order: { step: 'ASC' } });
+    const rows = await this.runStore.targetRunsOf(project_id, stage_run_id, device_id);
     return rows.map(toTargetRun);
   }
 

@@ -4,6 +4,7 @@ import { claimed, type Claim, type RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { StageRunEntity } from '../stage-runs/stage-run.entity.js';
+import type { TargetRunEntity } from '../target-runs/target-run.entity.js';
 import type { Queries } from '../pipelines/pipeline.store.js';
 import type { PipelineRunEntity } from './pipeline-run.entity.js';
 import type { RunWish } from './run.decide.js';
@@ -205,6 +206,15 @@ export class RunStore {
   /** The stage runs of each of these runs together; of one without stages there is none. */
   async tallies(queries: Queries, project: string, runs: readonly string[]): Promise<RunTally[]> {
     return (await queries.query(RUN_TALLIES, [project, runs])) as RunTally[];
+  }
+
+  /** The target runs of a device in a stage run, in the order of its operations. */
+  async targetRunsOf(project: string, stageRun: string, device: string): Promise<TargetRunEntity[]> {
+    return this.dataSource.query<TargetRunEntity[]>(
+      `SELECT r.* FROM stage_device d JOIN target_run r ON r.project_id = d.project_id AND r.stage_device_id = d.id
+       WHERE d.project_id = $1 AND d.device_id = $2 AND d.stage_run_id = $3 ORDER BY r.step`,
+      [project, device, stageRun],
+    );
   }
 
   /** Runs whose progress is to be told now, of every project. */

@@ -5,7 +5,6 @@ import {
   type RpcRequest,
   type TargetRun,
   type TargetRunCommand,
-  type TargetRunState,
 } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { isEnd } from '@muster/lifecycle';
@@ -20,19 +19,10 @@ import { RunRead } from '../runs/run.read.js';
 import { TargetRunMoves } from '../target-runs/target-run.moves.js';
 import { StageRunEntity } from './stage-run.entity.js';
 import { stageRunLifecycle } from './stage-run.lifecycle.js';
-import { LISTED, StageTargets } from './stage.targets.js';
+import { StageStore, type PartOf } from './stage.store.js';
+import { StageTargets } from './stage.targets.js';
 
 type Contracts = typeof pipelineRuns;
-
-/** The part of a target run's device, with the status of that target run. */
-interface PartOf {
-  id: string;
-  state: string;
-  target_run_id: string;
-  /** The command of its present try; null before, and between two tries. */
-  command_id: string | null;
-  status: TargetRunState;
-}
 
 /** What users do to the target runs of a stage run. */
 @Injectable()
@@ -44,6 +34,7 @@ export class StageAct {
     private readonly rollouts: RolloutStore,
     private readonly plan: RolloutPlan,
     private readonly stop: RolloutStop,
+    private readonly stages: StageStore,
     private readonly targets: StageTargets,
     private readonly moves: TargetRunMoves,
     private readonly wake: RolloutWake,
@@ -63,10 +54,7 @@ export class StageAct {
     const target_id = asked.toLowerCase();
     const stage = await this.dataSource.getRepository(StageRunEntity).findOneBy({ project_id, id: stage_run_id });
     if (!stage) throw new DomainError('not_found', `no stage run ${stage_run_id}`);
-    const [listed] = await this.dataSource.query<{ id: string; device_id: string; device_alias: string }[]>(
-      `SELECT t.id, t.device_id, t.device_alias FROM ${LISTED} WHERE t.project_id = $1 AND t.pipeline_id = $2 AND t.id = $3`,
-      [project_id, stage.pipeline_id, target_id],
-    );
+    const listed = await this.stages.listed(project_id, stage.pipeline_id, target_id);
     const wanted = listed ?? { id: target_id, device_id: target_id, device_alias };
     const [target] = await this.targets.known(project_id, [wanted]);
     if (!target) throw invalidField('target_id', `no target and no device ${target_id}`);
@@ -124,12 +112,7 @@ export class StageAct {
   ): Promise<void> {
     await this.journal.transaction(project_id, async (tx) => {
       const rollout = await this.rollouts.lock(tx, stage_run_id);
-      const [part] = await tx.query<PartOf & Record<string, unknown>>(
-        `SELECT d.id, d.state, d.target_run_id, d.command_id, r.state AS status FROM target_run r
-         JOIN stage_device d ON d.project_id = r.project_id AND d.id = r.stage_device_id
-         WHERE r.project_id = $1 AND r.id = $2`,
-        [project_id, target_run_id],
-      );
+      const part = await this.stages.partOf(tx, target_run_id);
       if (!rollout || !part) return;
       await change(tx, rollout, part);
       await rollout.save(tx);

@@ -1,5 +1,5 @@
 import { BATCH_SIZE, commandWork, stageRunEntity, type JsonObject, type StageRunState } from '@muster/contracts';
-import { batch, type Created, type Tx } from '@muster/journal';
+import type { Created, Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
@@ -11,8 +11,6 @@ import type { RolloutEntity } from '../rollout/rollout.entity.js';
 import type { End, Outcome } from '../rollout/rollout.outcomes.js';
 import { noteInWaves } from '../rollout/rollout.waves.js';
 import { ended } from '../rollout/tally.js';
-import { FIRST_ASK_AT } from '../rollout/target.store.js';
-import { UNDER_WAY } from '../rollout/target.table.js';
 import { RunWake } from '../runs/run.wake.js';
 import { TargetRunMoves, type TargetRunEnd } from '../target-runs/target-run.moves.js';
 import { targetRunTable } from '../target-runs/target-run.table.js';
@@ -21,6 +19,7 @@ import { StageRunEntity } from './stage-run.entity.js';
 import { NO_DEVICE } from './stage-run.lifecycle.js';
 import { stageRunTable } from './stage-run.table.js';
 import { devicesAtOnce } from './stage.portion.js';
+import { StageStore, type Standing } from './stage.store.js';
 import { StageTargets } from './stage.targets.js';
 
 /** An operation, as the rollout of a stage run keeps it. */
@@ -28,19 +27,6 @@ interface Operation {
   id: string;
   command: string;
   args: JsonObject;
-}
-
-/** The part of a device whose command has come to an end. */
-interface Standing {
-  id: string;
-  state: string;
-  waits_for: string;
-  place: number;
-  step: number;
-  target_run_id: string;
-  device_id: string;
-  next_id: string | null;
-  next_state: string | null;
 }
 
 /** What a command came to, in its own words. */
@@ -69,6 +55,7 @@ export class StageFamily implements Family {
 
   constructor(
     private readonly dataSource: DataSource,
+    private readonly stages: StageStore,
     private readonly targets: StageTargets,
     private readonly runs: TargetRunMoves,
     private readonly wake: RunWake,
@@ -95,18 +82,15 @@ export class StageFamily implements Family {
   }
 
   async subject(tx: Tx, { id }: LockedRollout): Promise<Subject> {
-    const { meta, pipeline_run_id } = await this.stageRun(tx, id);
-    const [run] = await tx.query<{ started_by: string }>(
-      `SELECT started_by FROM pipeline_run WHERE project_id = $1 AND id = $2`,
-      [tx.project, pipeline_run_id],
-    );
-    return { entity: stageRunEntity.name, id, name: meta.name, requested_by: run!.started_by };
+    const { meta, pipeline_run_id } = await this.stages.stageRun(tx, id);
+    const requested_by = await this.stages.starterOf(tx, pipeline_run_id);
+    return { entity: stageRunEntity.name, id, name: meta.name, requested_by };
   }
 
   async placed(tx: Tx, rollout: LockedRollout, parts: readonly Created[]): Promise<void> {
     if (parts.length === 0) return;
     const operations = operationsOf(rollout.row);
-    const { created_by } = await this.stageRun(tx, rollout.id);
+    const { created_by } = await this.stages.stageRun(tx, rollout.id);
     const firsts = new Map<string, string>();
     for (const [step, { id: operation }] of operations.entries()) {
       const ids = parts.map(() => uuid());
@@ -129,14 +113,11 @@ export class StageFamily implements Family {
         { through: step === 0 ? ['queued'] : [] },
       );
     }
-    await this.moveTo(tx, [...firsts]);
+    await this.stages.moveTo(tx, [...firsts]);
   }
 
   async released(tx: Tx, _rollout: LockedRollout, parts: readonly UnderWay[]): Promise<void> {
-    const current = await this.current(
-      tx,
-      parts.map(({ id }) => id),
-    );
+    const current = await this.stages.current(tx, parts);
     const runs = parts.map(({ id, command_id }) => ({
       id: current.get(id)!.run,
       command_id,
@@ -146,9 +127,9 @@ export class StageFamily implements Family {
   }
 
   async stepped(tx: Tx, _rollout: LockedRollout, steps: readonly Step[]): Promise<void> {
-    const current = await this.current(
+    const current = await this.stages.current(
       tx,
-      steps.map(({ ref }) => ref),
+      steps.map(({ ref }) => ({ id: ref })),
     );
     const runsOf = (fits: (step: Step['step']) => boolean) =>
       steps.flatMap(({ ref, command_id, step }) => {
@@ -169,7 +150,7 @@ export class StageFamily implements Family {
     const last = operationsOf(rollout.row).length - 1;
     const well = ends.filter(({ end }) => end === 'succeeded');
     if (last === 0 || well.length === 0) return ends;
-    const standing = await this.standing(tx, well);
+    const standing = await this.stages.standing(tx, well);
     // One word may come twice in a message, and moves the counts once.
     const further = well.filter(({ ref }) => (standing.get(ref)?.step ?? last) < last);
     const done = [...new Map(further.map((one) => [one.ref, one])).values()];
@@ -200,12 +181,7 @@ export class StageFamily implements Family {
 
   /** Devices that were thought to be offline, and did their operation all the same, wait for a slot for the next one. */
   private async waitForNext(tx: Tx, rollout: LockedRollout, parts: readonly Standing[]): Promise<void> {
-    await tx.query(
-      `UPDATE stage_device t SET step = t.step + 1, target_run_id = i.run, command_id = NULL, attempts = 0, asks = 0, waits_for = '', ask_at = NULL,
-         contact_by = NULL
-       FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'run'])} WHERE t.project_id = i.project_id AND t.id = i.id`,
-      [tx.project, parts.map(({ id }) => id), parts.map(({ next_id }) => next_id)],
-    );
+    await this.stages.waitForNext(tx, parts);
     const offline = parts.filter(({ waits_for }) => waits_for === 'offline').map(({ place }) => place);
     rollout.count({ offline: -offline.length, pending: offline.length });
     noteInWaves(rollout, offline, 'offline', -1);
@@ -213,42 +189,23 @@ export class StageFamily implements Family {
 
   /** Devices whose operation succeeded begin the next one. */
   private async next(tx: Tx, rollout: LockedRollout, parts: readonly Standing[]): Promise<void> {
-    const rows = await tx.query<UnderWay>(
-      `WITH going AS (
-         UPDATE stage_device t SET step = t.step + 1, target_run_id = i.run, command_id = i.command, attempts = 1, asks = 0,
-           releases = t.releases + 1, ask_at = ${FIRST_ASK_AT},
-           contact_by = CASE WHEN t.contact_by IS NOT NULL THEN now() + make_interval(secs => $5) END
-         FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::uuid[]'], ['id', 'run', 'command'])}
-         WHERE t.project_id = i.project_id AND t.id = i.id
-         RETURNING t.id, ${[...UNDER_WAY, ...stageTargets.item].map((name) => `t.${name}`).join(', ')}
-       )
-       SELECT * FROM going`,
-      [
-        tx.project,
-        parts.map(({ id }) => id),
-        parts.map(({ next_id }) => next_id),
-        parts.map(() => uuid()),
-        offlineSeconds(rollout.row.spec),
-      ],
-    );
+    const commands = parts.map(() => uuid());
+    const rows = await this.stages.goOn(tx, parts, commands, offlineSeconds(rollout.row.spec));
     request(tx, rollout, this, rows);
     await this.released(tx, rollout, rows);
   }
 
+  async triedAgain(tx: Tx, _rollout: LockedRollout, parts: readonly EndedPart[]): Promise<void> {
+    const current = await this.stages.current(tx, parts);
+    await this.runs.endTry(tx, endsOf(parts, current));
+  }
+
   async finished(tx: Tx, rollout: LockedRollout, parts: readonly EndedPart[]): Promise<void> {
     if (parts.length === 0) return;
-    const current = await this.current(
-      tx,
-      parts.map(({ id }) => id),
-    );
-    const timesOut = (await this.stageRun(tx, rollout.id)).ending === 'timeout';
+    const current = await this.stages.current(tx, parts);
+    const timesOut = (await this.stages.stageRun(tx, rollout.id)).ending === 'timeout';
     for (const [end, some] of Map.groupBy(parts, (part) => part.end)) {
-      const ends = some.map(({ id, reason, code = '' }): TargetRunEnd => ({
-        id: current.get(id)!.run,
-        command_status: COMMAND_STATUS[end],
-        reason,
-        code,
-      }));
+      const ends = endsOf(some, current);
       if (timesOut && end === 'cancelled') await this.giveUp(tx, some, 'timeout');
       else if (end === 'cancelled') {
         // What was dispatched came to a failure by the table; what was not, and what follows, was cancelled.
@@ -267,16 +224,10 @@ export class StageFamily implements Family {
 
   /** What the devices of these parts have not done of the stage. */
   private async giveUp(tx: Tx, parts: readonly EndedPart[], to: 'cancelled' | 'invalid' | 'timeout'): Promise<void> {
-    const rows = await tx.query<{ id: string }>(
-      `SELECT r.id FROM ${batch(['$2::uuid[]'], ['stage_device_id'])} JOIN target_run r USING (project_id, stage_device_id)
-       WHERE r.state IN ('pending', 'queued', 'processing', 'dispatched', 'running')`,
-      [tx.project, parts.map(({ id }) => id)],
-    );
+    const ids = await this.stages.openTargetRuns(tx, parts);
     const reason = to === 'invalid' ? 'an operation before it did not succeed' : (parts[0]?.reason ?? '');
-    for (let at = 0; at < rows.length; at += BATCH_SIZE) {
-      const some = rows.slice(at, at + BATCH_SIZE).map(({ id }) => id);
-      await this.runs.giveUp(tx, some, to, reason);
-    }
+    for (let at = 0; at < ids.length; at += BATCH_SIZE)
+      await this.runs.giveUp(tx, ids.slice(at, at + BATCH_SIZE), to, reason);
   }
 
   async began(tx: Tx, { id }: LockedRollout): Promise<void> {
@@ -289,13 +240,13 @@ export class StageFamily implements Family {
 
   async rested(tx: Tx, rollout: LockedRollout): Promise<void> {
     const { id, row } = rollout;
-    const { ending, pipeline_run_id } = await this.stageRun(tx, id);
+    const { ending, pipeline_run_id } = await this.stages.stageRun(tx, id);
     if (row.wish !== 'pause') await this.enter(tx, id, ending ?? 'cancelled', row.reason);
     this.wakeRun(tx, pipeline_run_id);
   }
 
   async ended(tx: Tx, { id, row }: LockedRollout): Promise<void> {
-    const { pipeline_run_id } = await this.stageRun(tx, id);
+    const { pipeline_run_id } = await this.stages.stageRun(tx, id);
     if (row.placed === 0) await this.enter(tx, id, 'invalid', NO_DEVICE);
     else {
       if (!row.began_at) await this.enter(tx, id, 'running', '');
@@ -332,49 +283,16 @@ export class StageFamily implements Family {
     const key = { project_id: tx.project, id };
     tx.afterCommit(() => this.wake.wake(key));
   }
-
-  private async stageRun(tx: Tx, id: string): Promise<StageRunEntity> {
-    const [row] = await tx.query<StageRunEntity>(`SELECT * FROM stage_run WHERE project_id = $1 AND id = $2`, [
-      tx.project,
-      id,
-    ]);
-    return row!;
-  }
-
-  /** Notes which target run each of these parts is at. */
-  private async moveTo(tx: Tx, runs: readonly (readonly [part: string, run: string])[]): Promise<void> {
-    await tx.query(
-      `UPDATE stage_device t SET target_run_id = i.run FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'run'])}
-       WHERE t.project_id = i.project_id AND t.id = i.id`,
-      [tx.project, runs.map(([part]) => part), runs.map(([, run]) => run)],
-    );
-  }
-
-  /** The target run that each of these parts is at. */
-  private async current(
-    tx: Tx,
-    parts: readonly string[],
-  ): Promise<Map<string, { run: string; command_id: string | null; attempts: number }>> {
-    const rows = await tx.query<{ id: string; run: string; command_id: string | null; attempts: number }>(
-      `SELECT t.id, t.target_run_id AS run, t.command_id, t.attempts
-       FROM ${batch(['$2::uuid[]'], ['id'])} JOIN stage_device t USING (project_id, id)`,
-      [tx.project, [...new Set(parts)]],
-    );
-    return new Map(rows.map((row) => [row.id, row]));
-  }
-
-  /** Of the parts whose command is the one named: where they are, and what follows. */
-  private async standing(tx: Tx, ends: readonly End[]): Promise<Map<string, Standing>> {
-    const rows = await tx.query<Standing & Record<string, unknown>>(
-      `SELECT t.id, t.state, t.waits_for, t.place, t.step, t.target_run_id, t.device_id, n.id AS next_id, n.state AS next_state
-       FROM ${batch(['$2::uuid[]', '$3::uuid[]'], ['id', 'command'])} JOIN stage_device t USING (project_id, id)
-       LEFT JOIN target_run n ON n.project_id = t.project_id AND n.stage_device_id = t.id AND n.step = t.step + 1
-       WHERE t.command_id = i.command`,
-      [tx.project, ends.map(({ ref }) => ref), ends.map(({ command_id }) => command_id)],
-    );
-    return new Map(rows.map((row) => [row.id, row]));
-  }
 }
+
+/** The ends of the target runs that these parts are at. */
+const endsOf = (parts: readonly EndedPart[], current: ReadonlyMap<string, { run: string }>): TargetRunEnd[] =>
+  parts.map(({ id, end, reason, code = '' }) => ({
+    id: current.get(id)!.run,
+    command_status: COMMAND_STATUS[end],
+    reason,
+    code,
+  }));
 
 const operationsOf = ({ args }: Pick<RolloutEntity, 'args'>): Operation[] =>
   (args as { operations: Operation[] }).operations;

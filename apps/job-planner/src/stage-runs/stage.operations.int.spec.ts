@@ -81,6 +81,30 @@ describe('the operations of a device', () => {
     },
   );
 
+  it.each(['is at work', 'is taken for offline'])(
+    'given a device that %s, and did its operation on the second try, then what the first came to is not said of the next one',
+    async (where) => {
+      const rollout = { retry: [{ outcome: 'failed' as const, max: 1, backoff_seconds: 0 }] };
+      const run = await startRun(await pipelineOf([{ name: 'one', rollout }], running.planner.nodes(1), ['A', 'B']));
+      const [one] = (await stageRuns(run)) as [StageRun];
+      const { operation, items } = await askedFor(one, 0, 1);
+      await running.planner.answer(operation, items, 'FAILURE');
+      const again = (await askedFor(one, 0, 2)).items.slice(1);
+      if (where === 'is taken for offline') {
+        await running.planner.step(operation, again, 'HELD');
+        await expect.poll(async () => (await stageRuns(run))[0]!.progress!.offline).toBe(1);
+      }
+      await running.planner.answer(operation, again);
+      await askedFor(one, 1, 1);
+      const parts = await running.planner.service.query(
+        `SELECT step, outcome FROM stage_device WHERE stage_run_id = $1`,
+        [one.id],
+      );
+      expect(parts).toEqual([{ step: 1, outcome: null }]);
+      await setRun(run, 'cancelled');
+    },
+  );
+
   it('given one that took long before another, then the time to show the success of that begins when its device says so', async () => {
     const rollout = { evidence: { path: 'version', equals: '12.4' } };
     const [device] = running.planner.nodes(1) as [string];

@@ -22,7 +22,8 @@ export interface Sought {
   limit: number;
 }
 
-interface Listed {
+/** A target of a list. */
+export interface Listed {
   id: string;
   device_id: string;
   device_alias: string;

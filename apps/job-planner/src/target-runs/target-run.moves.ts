@@ -20,6 +20,9 @@ export interface TargetRunEnd {
   code: string;
 }
 
+/** SQL over `t`: the command of its last try has ended, and it has no other yet. */
+const IS_BETWEEN_TRIES = `t.command_status IN ('SUCCESS', 'FAILURE', 'TIMEOUT', 'CANCELLED')`;
+
 /** Moves target runs along their table; what has passed a state already is left where it is. */
 @Injectable()
 export class TargetRunMoves {
@@ -29,7 +32,8 @@ export class TargetRunMoves {
     await this.queue(tx, ids);
     await tx.transition(targetRunTable, 'processing', { ids, compute: { updated_at: 'now()', started_at: 'now()' } });
     await tx.query(
-      `UPDATE target_run t SET command_id = i.command, attempts = i.attempts, command_status = 'QUEUED', updated_at = now()
+      `UPDATE target_run t SET command_id = i.command, attempts = i.attempts, command_status = 'QUEUED', reason = '', code = '',
+         updated_at = now()
        FROM ${batch(['$2::uuid[]', '$3::uuid[]', '$4::integer[]'], ['id', 'command', 'attempts'])}
        WHERE t.project_id = i.project_id AND t.id = i.id AND t.command_id IS DISTINCT FROM i.command`,
       [tx.project, ids, runs.map(({ command_id }) => command_id), runs.map(({ attempts }) => attempts)],
@@ -52,6 +56,24 @@ export class TargetRunMoves {
     );
   }
 
+  /** The commands of tries have ended, and others follow: until then they show what these came to. */
+  async endTry(tx: Tx, ends: readonly TargetRunEnd[]): Promise<void> {
+    const ids = ends.map(({ id }) => id);
+    await this.dispatch(tx, ids);
+    await tx.query(
+      `UPDATE target_run t SET command_status = i.status, reason = i.reason, code = i.code, updated_at = now()
+       FROM ${batch(['$2::uuid[]', '$3::text[]', '$4::text[]', '$5::text[]'], ['id', 'status', 'reason', 'code'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.state IN ('dispatched', 'running')`,
+      [
+        tx.project,
+        ids,
+        ends.map(({ command_status }) => command_status),
+        ends.map(({ reason }) => reason),
+        ends.map(({ code }) => code),
+      ],
+    );
+  }
+
   /** Their commands have ended; those that never reached their devices were at least queued for them. */
   async complete(tx: Tx, ends: readonly TargetRunEnd[], to: 'success' | 'failure'): Promise<void> {
     const ids = ends.map(({ id }) => id);
@@ -60,16 +82,23 @@ export class TargetRunMoves {
     await tx.transition(targetRunTable, 'complete', {
       ids,
       each: {
-        command_status: ends.map((end) => end.command_status),
         reason: ends.map(({ reason }) => reason),
         code: ends.map(({ code }) => code),
       },
-      compute: { updated_at: 'now()', ended_at: 'now()' },
+      given: { status: { type: 'text', values: ends.map((end) => end.command_status) } },
+      compute: {
+        updated_at: 'now()',
+        ended_at: 'now()',
+        command_status: `CASE WHEN ${IS_BETWEEN_TRIES} THEN t.command_status ELSE i.status END`,
+      },
     });
     await tx.transition(targetRunTable, to, { ids, each: { reason: ends.map(({ reason }) => reason) } });
   }
 
-  /** They never come to anything; those that were dispatched are left alone. A command that one had was cancelled. */
+  /**
+   * They never come to anything; those that were dispatched are left alone. The command of a try that goes on was
+   * cancelled.
+   */
   async giveUp(
     tx: Tx,
     ids: readonly string[],
@@ -83,7 +112,7 @@ export class TargetRunMoves {
       compute: {
         updated_at: 'now()',
         ended_at: 'now()',
-        command_status: `CASE WHEN t.command_id IS NULL THEN t.command_status ELSE 'CANCELLED' END`,
+        command_status: `CASE WHEN t.command_id IS NULL OR ${IS_BETWEEN_TRIES} THEN t.command_status ELSE 'CANCELLED' END`,
       },
     });
   }

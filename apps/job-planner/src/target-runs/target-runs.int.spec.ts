@@ -1,5 +1,7 @@
 import { pipelineRuns, type StageRun, type TargetRun } from '@muster/contracts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { planOf } from '../testing/plan-of-test.js';
 import { ADA, BOB, refusalOf, RunningPipelines } from '../testing/running-pipelines.js';
 import { PROJECT } from '../testing/running-planner.js';
 import { runsOf } from '../testing/runs-of-test.js';
@@ -31,6 +33,47 @@ describe('what users do to target runs', () => {
     expect((await targetRuns(one.id))[0]!.ended_at).toBeNull();
     await setRun(run, 'cancelled');
     await reached(run, 'cancelled');
+  });
+
+  it('given a device that waits for another try, then its target run shows what its last command came to, until it has the next', async () => {
+    const retry = [{ outcome: 'failed' as const, max: 2, backoff_seconds: 3_600, jitter: 0 }];
+    const run = await startRun(await pipelineOf([{ name: 'one', rollout: { retry } }], running.planner.nodes(1)));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const shown = async () => {
+      const [{ status, command_id, command_status, command_meta }] = (await targetRuns(one.id)) as [TargetRun];
+      return { status, command_id, command_status, command_meta };
+    };
+    const { operation, items } = await askedFor(one, 0, 1);
+    await running.planner.step(operation, items, 'INPROGRESS');
+    await expect.poll(shown).toMatchObject({ status: 'running', command_status: 'INPROGRESS' });
+    await running.planner.answer(operation, items, 'FAILURE', 'disk full', { code: 'exit_1' });
+    const failed = { status: 'running', command_id: items[0]!.command_id, command_status: 'FAILURE' };
+    const meta = { reason: 'disk full', code: 'exit_1', attempts: 1 };
+    await expect.poll(shown).toEqual({ ...failed, command_meta: meta });
+
+    await running.planner.service.query(`UPDATE stage_device SET ask_at = now() WHERE stage_run_id = $1`, [one.id]);
+    await running.planner.service.query(`UPDATE rollout SET due_at = now() WHERE id = $1`, [one.id]);
+    const [, second] = (await askedFor(one, 0, 2)).items;
+    const queued = { status: 'running', command_id: second!.command_id, command_status: 'QUEUED' };
+    await expect.poll(shown).toEqual({ ...queued, command_meta: { reason: '', code: '', attempts: 2 } });
+
+    await running.planner.answer(operation, [second!], 'TIMEOUT', 'lost', { code: 'in_progress_timeout' });
+    await reached(run, 'failure');
+    expect(await shown()).toMatchObject({ status: 'failure', command_status: 'TIMEOUT' });
+  });
+
+  it('given a device that waits for another try, when its run is cancelled, then no command of it was, and the last one stays what it was', async () => {
+    const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 3_600, jitter: 0 }];
+    const run = await startRun(await pipelineOf([{ name: 'one', rollout: { retry } }], running.planner.nodes(1)));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    await running.planner.answer(operation, items, 'FAILURE', 'disk full');
+    await expect.poll(() => targetRuns(one.id)).toMatchObject([{ status: 'dispatched', command_status: 'FAILURE' }]);
+    await setRun(run, 'cancelled');
+    await reached(run, 'cancelled');
+    expect(await targetRuns(one.id)).toMatchObject([
+      { status: 'failure', command_status: 'FAILURE', command_meta: { reason: 'cancelled' } },
+    ]);
   });
 
   it('given a later operation of a device that is cancelled, then so are those behind it, also when the one before them fails', async () => {
@@ -71,6 +114,27 @@ describe('what users do to target runs', () => {
     const added = { target_id: other, device_id: other, created_by: BOB, updated_by: BOB };
     expect(target_runs).toMatchObject([added, added]);
     expect((await targetRuns(one.id)).filter(({ created_by }) => created_by === ADA)).toHaveLength(2);
+    await setRun(run, 'cancelled');
+  });
+
+  it('given a stage with many target runs, when a device is added, then of them all its own alone are read', async () => {
+    const { service } = running.planner;
+    const [listed, other] = running.planner.nodes(2) as [string, string];
+    const run = await startRun(await pipelineOf([{ name: 'one' }], [listed], ['A', 'B']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    await askedFor(one, 0, 1);
+    await service.query(
+      `INSERT INTO target_run SELECT (jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid(), 'stage_device_id', gen_random_uuid()))).*
+       FROM target_run r, generate_series(1, 5000) WHERE r.stage_run_id = $1`,
+      [one.id],
+    );
+    await service.query(`ANALYZE target_run`);
+    const asked = vi.spyOn(service.get(DataSource), 'query');
+    const { target_runs } = await running.call(pipelineRuns.addTargetRuns, { ...key(one), target_id: other, by: BOB });
+    expect(target_runs.map(({ device_id }) => device_id)).toEqual([other, other]);
+    const [sql, parameters] = asked.mock.calls.find(([text]) => text.includes('JOIN target_run'))!;
+    expect((await planOf(service, sql, parameters as unknown[])).mostRead).toBeLessThanOrEqual(100);
+    await service.query(`DELETE FROM target_run WHERE stage_run_id = $1 AND device_id = $2`, [one.id, listed]);
     await setRun(run, 'cancelled');
   });
 

@@ -139,14 +139,14 @@ describe('what waits of runs of pipelines', () => {
     expect(await withHours('target-run')).toEqual([
       'target-run dispatched offline 0',
       'target-run processing in_flight 3',
-      'target-run processing retry_at 5',
+      'target-run dispatched retry_at 5',
     ]);
     await running.planner.step(operation, first, 'REACHABLE');
     await expect.poll(() => withHours('target-run')).toContain('target-run dispatched slot 0');
     await running.planner.answer(operation, third);
     await expect
       .poll(() => withHours('target-run'))
-      .toEqual(['target-run dispatched in_flight 3', 'target-run processing retry_at 5']);
+      .toEqual(['target-run dispatched in_flight 3', 'target-run dispatched retry_at 5']);
     await cancelled(going);
   });
 
@@ -179,7 +179,7 @@ describe('what waits of runs of pipelines', () => {
       .toEqual([
         'pipeline-run running in_flight',
         'stage-run running window',
-        'target-run processing window',
+        'target-run dispatched window',
         'target-run queued window',
       ]);
     await cancelled(going);
