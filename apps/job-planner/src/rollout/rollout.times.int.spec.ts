@@ -71,6 +71,27 @@ describe('windows and times', () => {
     await rollouts.exact(id);
   });
 
+  it('given a job that is paused and restored before its start, then it goes on as Running, and still nothing begins before', async () => {
+    const start_at = new Date(Date.now() + 3_600_000).toISOString();
+    const { id } = await rollouts.start(2, { start_at });
+    await planner.progressed(id, { pending: 2, waiting_for: 'window' });
+    expect((await planner.job(id)).status).toBe('Waiting');
+    await planner.act(id, 'pause');
+    await planner.reached(id, 'Stopped');
+    expect((await planner.act(id, 'restore')).status).toBe('Running');
+    await planner.progressed(id, { pending: 2, waiting_for: 'window' });
+    expect(planner.asked(id)).toHaveLength(0);
+    await planner.service.query(
+      `UPDATE rollout SET spec = jsonb_set(spec, '{start_at}', to_jsonb(now())), due_at = now() WHERE id = $1`,
+      [id],
+    );
+    await planner.answer(id, await planner.askedFor(id, 2));
+    await planner.reached(id, 'Successful');
+    await expect
+      .poll(() => planner.service.statesOf(id))
+      .toEqual(['Waiting', 'Stopping', 'Stopped', 'Running', 'Successful']);
+  });
+
   it('given a device that rests between two tries when end_at passes, then it came to what its last try did', async () => {
     const end_at = new Date(Date.now() + 2_000).toISOString();
     const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 3_600 }];

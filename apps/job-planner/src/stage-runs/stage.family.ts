@@ -19,7 +19,7 @@ import { StageRunEntity } from './stage-run.entity.js';
 import { NO_DEVICE } from './stage-run.lifecycle.js';
 import { stageRunTable } from './stage-run.table.js';
 import { devicesAtOnce } from './stage.portion.js';
-import { StageStore, type Standing } from './stage.store.js';
+import { StageStore, type Current, type Standing } from './stage.store.js';
 import { StageTargets } from './stage.targets.js';
 
 /** An operation, as the rollout of a stage run keeps it. */
@@ -131,15 +131,14 @@ export class StageFamily implements Family {
       tx,
       steps.map(({ ref }) => ({ id: ref })),
     );
-    const runsOf = (fits: (step: Step['step']) => boolean) =>
+    const runsOf = (fits: (step: Step['step'], part: Current) => boolean) =>
       steps.flatMap(({ ref, command_id, step }) => {
         const part = current.get(ref);
-        return part?.command_id === command_id && fits(step) ? [part.run] : [];
+        return part?.command_id === command_id && fits(step, part) ? [part.run] : [];
       });
-    await this.runs.dispatch(
-      tx,
-      runsOf((step) => step === 'QUEUED' || step === 'HELD'),
-    );
+    // What was stopped before it was known to wait is cancelled, unless its device was sent it.
+    const waits = runsOf((step, { state }) => (step === 'QUEUED' || step === 'HELD') && state !== 'Stopping');
+    await this.runs.dispatch(tx, waits);
     for (const word of ['INITIATED', 'ACKNOWLEDGED', 'INPROGRESS'] as const) {
       const ids = runsOf((step) => step === word);
       if (ids.length > 0) await this.runs.run(tx, ids, word);

@@ -25,6 +25,7 @@ export interface Standing {
 /** Where a part is: its target run, and the present try of that. */
 export interface Current {
   id: string;
+  state: string;
   run: string;
   command_id: string | null;
   attempts: number;
@@ -94,7 +95,7 @@ export class StageStore {
   /** Where each of these parts is. */
   async current(tx: Tx, parts: readonly { id: string }[]): Promise<Map<string, Current>> {
     const rows = await tx.query<Current & Record<string, unknown>>(
-      `SELECT t.id, t.target_run_id AS run, t.command_id, t.attempts
+      `SELECT t.id, t.state, t.target_run_id AS run, t.command_id, t.attempts
        FROM ${batch(['$2::uuid[]'], ['id'])} JOIN stage_device t USING (project_id, id)`,
       [tx.project, [...new Set(parts.map(({ id }) => id))]],
     );

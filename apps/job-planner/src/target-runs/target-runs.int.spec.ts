@@ -1,6 +1,7 @@
 import { pipelineRuns, type StageRun, type TargetRun } from '@muster/contracts';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { RolloutWork } from '../rollout/rollout.work.js';
 import { planOf } from '../testing/plan-of-test.js';
 import { ADA, BOB, refusalOf, RunningPipelines } from '../testing/running-pipelines.js';
 import { PROJECT } from '../testing/running-planner.js';
@@ -91,6 +92,31 @@ describe('what users do to target runs', () => {
       ['cancelled', BOB],
     ]);
   });
+
+  it.each([
+    ['waits in the queue of its device', 'cancelled', 'QUEUED', 'CANCELLED'],
+    ['is held for its device, which is offline', 'cancelled', 'HELD', 'CANCELLED'],
+    ['was sent, and its device stops it', 'failure', 'INITIATED', 'CANCELLED'],
+    ['was sent, and its device does it all the same', 'success', 'INITIATED', 'SUCCESS'],
+  ] as const)(
+    'given one that is cancelled while its command is asked for, when it is heard afterwards that this %s, then its status is %s',
+    async (_, status, step, outcome) => {
+      const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1)));
+      const [one] = (await stageRuns(run)) as [StageRun];
+      const { operation, items } = await askedFor(one, 0, 1);
+      const [{ id }] = (await targetRuns(one.id)) as [TargetRun];
+      const asked = await running.call(pipelineRuns.cancelTargetRun, { ...key(one), id, by: BOB });
+      expect(asked.status).toBe('processing');
+      const steps = items.map(({ command_id, ref }) => ({ command_id, ref, turn: 1, step }));
+      // Not by the bus, where the outcome might overtake it.
+      await running.planner.service
+        .get(RolloutWork)
+        .onStep({ project_id: PROJECT, head: { request_id: operation }, items: steps });
+      await running.planner.answer(operation, items, outcome);
+      await reached(run, status === 'success' ? 'success' : 'failure');
+      expect(await targetRuns(one.id)).toMatchObject([{ status, command_status: outcome }]);
+    },
+  );
 
   it('given a command that is cancelled, then its target run says by whom', async () => {
     const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1)));

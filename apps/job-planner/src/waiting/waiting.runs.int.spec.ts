@@ -35,10 +35,18 @@ async function started(stages: NewStage[], devices: number, operations?: string[
   return { run, stages: await stageRuns(run) };
 }
 
+/** Nothing of a stage run begins any more. */
+async function isStopped({ id }: StageRun): Promise<boolean> {
+  const sql = `SELECT 1 FROM rollout WHERE id = $1 AND wish <> 'cancel' AND NOT (at_rest AND wish = 'run')`;
+  return (await running.planner.service.query(sql, [id])).length === 0;
+}
+
 /** Ends all that goes on, so that the next test begins with nothing that waits. */
 async function cancelled({ run, stages }: Awaited<ReturnType<typeof started>>): Promise<void> {
   await setRun(run, 'cancelled');
   for (const stage of stages) {
+    // Before that the end of a command makes room for another device, whose command would never end.
+    await expect.poll(() => isStopped(stage)).toBe(true);
     const under = (await targetRuns(stage.id)).filter(({ status }) =>
       ['processing', 'dispatched', 'running'].includes(status),
     );
