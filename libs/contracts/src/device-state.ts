@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { defineEntity } from './entity.js';
 import { defineRpc } from './rpc.js';
-import { JsonObject, ProjectId, Timestamp, Uuid } from './schema.js';
+import { JsonObject, nameOfAtMost, ProjectId, Timestamp, Uuid } from './schema.js';
 import { defineWork } from './work.js';
 
 export const deviceEntity = defineEntity('device', 'device-state', ['REGISTERED', 'ONLINE', 'OFFLINE'], {
@@ -11,7 +11,7 @@ export const deviceEntity = defineEntity('device', 'device-state', ['REGISTERED'
 const closed = { additionalProperties: false };
 
 const deviceFields = {
-  name: Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\u0000-\\u001f]+$' }),
+  name: nameOfAtMost(128),
   alias: Type.String({ maxLength: 256 }),
   type: Type.String({ minLength: 1, maxLength: 64 }),
   timezone: Type.String({ minLength: 1, maxLength: 64, description: 'IANA name, e.g. Europe/Paris' }),

@@ -4,7 +4,7 @@ import { Device } from './device-state.js';
 import { Rollout } from './rollout.js';
 import { offsetPage } from './operations.js';
 import { defineRpc, type RpcContract } from './rpc.js';
-import { JsonObject, ProjectId, Timestamp, Uuid } from './schema.js';
+import { JsonObject, nameOfAtMost, ProjectId, Timestamp, Uuid } from './schema.js';
 
 /** The most stages of a pipeline. */
 export const MAX_STAGES = 100;
@@ -41,7 +41,7 @@ export const PIPELINE_ORDERINGS = ['name', '-name'] as const;
 
 const closed = { additionalProperties: false };
 
-const Name = Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$' });
+const Name = nameOfAtMost(128);
 const Description = Type.String({ maxLength: 1024 });
 const { name: DeviceName, alias: DeviceAlias } = Device.properties;
 const Timeout = Type.Integer({ minimum: 1, maximum: 31_536_000 });

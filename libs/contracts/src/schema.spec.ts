@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import Type from 'typebox';
 import { describe, expect, it } from 'vitest';
-import { DeviceQuery } from './device-state.js';
+import { NewDeviceGroup } from './device-group.js';
+import { DeviceQuery, NewDevice } from './device-state.js';
 import { DomainError } from './errors.js';
-import { isStorable, parse, Timestamp, validate } from './schema.js';
+import { NewOperationList, NewPipeline, NewStage, NewTargetList } from './pipelines.js';
+import { isStorable, nameOfAtMost, parse, Timestamp, validate } from './schema.js';
 
 const Order = Type.Object(
   {
@@ -79,6 +81,49 @@ describe('validate', () => {
       field: 'and.1.not.or.0.state',
       message: 'must be one of REGISTERED, ONLINE, OFFLINE',
     });
+  });
+});
+
+describe('a name', () => {
+  const Name = nameOfAtMost(16);
+
+  it.each(['till 4', 'Kasse Köln', 'касса', 'صندوق', '収銀機', '👩‍🔧', ' x ', 'x'])(
+    'given %s, then it is one',
+    (text) => {
+      expect(validate(Name, text)).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['blanks', '  '],
+    ['what nobody sees', '\u200b\u00a0\ufeff'],
+    ['a new line', 'a\nb'],
+    ['a control character', 'a\u0085'],
+    ['an escape', '\u001b[31mred'],
+    ['an end of line of Unicode', 'a\u2028b'],
+    ['a text that turns around', 'exe.\u202egpj'],
+    ['an isolate', '\u2066a\u2069'],
+    ['a mark of direction', 'a\u200f'],
+  ])('given %s, then it is none', (_what, text) => {
+    const message = 'must be a text that can be seen, without control characters and changes of direction';
+    expect(validate(Name, text)).toEqual([{ field: '', message }]);
+  });
+
+  it.each([
+    ['a device', NewDevice, {}],
+    ['a group', NewDeviceGroup, {}],
+    ['a pipeline', NewPipeline, {}],
+    ['a stage', NewStage, {}],
+    ['a target list', NewTargetList, { target_list_type: 'DEVICES' }],
+    ['an operation list', NewOperationList, {}],
+  ])('given %s, then it has one', (_what, schema, rest) => {
+    expect(validate(schema, { ...rest, name: 'x' })).toEqual([]);
+    expect(validate(schema, { ...rest, name: ' ' }).map(({ field }) => field)).toEqual(['name']);
+  });
+
+  it('given none or too many characters, then that is told', () => {
+    expect(validate(Name, '')[0]!.message).toBe('must not be empty');
+    expect(validate(Name, 'x'.repeat(17))[0]!.message).toBe('must not have more than 16 characters');
   });
 });
 

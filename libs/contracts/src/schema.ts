@@ -43,6 +43,15 @@ export function textOf(pattern: string, words: string, fits: (text: string) => b
   return Type.Refine(Type.String({ pattern, description: words }), fits, () => `must be ${words}`);
 }
 
+/** Control characters, those that turn the direction of the text around them, and ends of lines. */
+const UNSEEMLY = '\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069';
+/** Something in it can be seen. */
+const NAME_PATTERN = `^(?=.*[^\\s\\u200b-\\u200d\\u2060\\ufeff])[^${UNSEEMLY}]+$`;
+wordsOf.set(NAME_PATTERN, 'a text that can be seen, without control characters and changes of direction');
+
+/** What people call a thing, in up to `maxLength` characters. */
+export const nameOfAtMost = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: NAME_PATTERN });
+
 /** Any JSON object. */
 export const JsonObject = Type.Record(Type.String(), Type.Unknown());
 

@@ -320,16 +320,18 @@ describe('a create that is wrong', () => {
     ['a NUL', '"\\u0000"', 'contains U+0000 or half of a surrogate pair'],
     ['half of a surrogate pair', '{"a":"\\ud800"}', 'contains U+0000 or half of a surrogate pair'],
     ['5,000 levels', '['.repeat(5_000) + ']'.repeat(5_000), 'nests deeper than 64 levels'],
+    ['half an object', '{', 'is not JSON'],
+    ['a number', '5', 'must be a JSON object'],
+    ['a list', '[]', 'must be a JSON object'],
+    ['null', 'null', 'must be a JSON object'],
+    ['a text', '"5.0"', 'must be a JSON object'],
   ])('given task_data that holds %s, then it is refused at once', async (_what, task_data, why) => {
     const error = await refused({ job_content: { target_type: 'node', targets: planner.nodes(1), task_data } });
     expect(error.message).toBe(`job_content.task_data: ${why}`);
   });
 
-  it('given task_data that is not JSON, or none for a deployment, then the field is named', async () => {
+  it('given no task_data for a deployment, then the field is named', async () => {
     const targets = planner.nodes(1);
-    expect((await refused({ job_content: { target_type: 'node', targets, task_data: '{' } })).message).toBe(
-      'job_content.task_data: is not JSON',
-    );
     expect((await refused({ job_content: { target_type: 'node', targets } })).message).toBe(
       'job_content.task_data: is required for deployment_deploy',
     );

@@ -193,7 +193,7 @@ describe('a rollback', () => {
     const id = await upgrade({ abort: [{ outcome: 'rejected', count: 1, action: 'rollback' }] }, nodes);
     await planner.answer(id, await planner.askedFor(id, 1), 'FAILURE', '', { code: 'rejected' });
     const rollback = await rollbackOf(id);
-    expect((await planner.job(id)).reason).toBe('stop rule 1: 1 device came to rejected');
+    expect((await planner.job(id)).reason).toBe('stop rule 1: 1 device refused');
     expect((await planner.reached(rollback, 'Successful')).reason).toBe('nothing was to be brought back');
   });
 

@@ -31,9 +31,16 @@ function badOf(outcome: NonNullable<StopRule['outcome']>, tally: Tally): number 
   return outcome === 'any' ? bad.failed + bad.rejected + bad.timed_out + tally.unknown : bad[outcome];
 }
 
-/** A rule in words: `2 % of the finished devices came to failed`. */
+const OUTCOMES: Readonly<Record<NonNullable<StopRule['outcome']>, string>> = {
+  failed: 'failed',
+  timed_out: 'timed out',
+  rejected: 'refused',
+  any: 'did not succeed',
+};
+
+/** A rule in words: `2 % of the finished devices failed`. */
 export function ruleInWords({ base = 'finished', outcome = 'any', percent, count }: StopRule): string {
-  const what = outcome === 'any' ? 'did not succeed' : `came to ${outcome}`;
+  const what = OUTCOMES[outcome];
   return count === undefined
     ? `${percent} % of the ${base} devices ${what}`
     : `${count} ${count === 1 ? 'device' : 'devices'} ${what}`;

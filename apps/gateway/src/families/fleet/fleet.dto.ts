@@ -6,6 +6,7 @@ import {
   Device,
   DeviceCredential,
   Drift,
+  nameOfAtMost,
   ProjectId,
   RegisterResult,
   TimelineEntry,
@@ -116,7 +117,7 @@ export type ProjectPatch = Static<typeof ProjectPatch>;
 
 export const NewToken = Type.Object(
   {
-    name: Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\u0000-\\u001f]+$' }),
+    name: nameOfAtMost(128),
     role: Type.Enum([...ROLES]),
     project: Type.Optional(ProjectId),
     expires_at: Type.Optional(Timestamp),
