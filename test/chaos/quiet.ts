@@ -74,7 +74,8 @@ async function openWork(database: Database, connection: NatsConnection): Promise
      UNION ALL SELECT 'stage devices', count(*)::int FROM job_planner.stage_device WHERE state IN ('Waiting', 'Running', 'Stopping')
      UNION ALL SELECT 'operation parts', count(*)::int FROM job_planner.operation_part WHERE state IN ('Waiting', 'Running', 'Stopping')
      UNION ALL SELECT 'target runs', count(*)::int FROM job_planner.target_run WHERE state NOT IN ${ENDS_OF_RUNS}
-     UNION ALL SELECT 'rollouts whose progress is to be told', count(*)::int FROM job_planner.rollout WHERE tell_at IS NOT NULL
+     UNION ALL SELECT 'rollouts whose progress is to be told', count(*)::int FROM job_planner.rollout WHERE tell_at IS NOT NULL OR unheard
+     UNION ALL SELECT 'pipeline runs whose progress is to be told', count(*)::int FROM job_planner.pipeline_run WHERE tell_at IS NOT NULL
      UNION ALL SELECT 'tasks', count(*)::int FROM job_planner.job_task WHERE state IN ('Waiting', 'Running', 'Stopping')
      UNION ALL SELECT 'commands', count(*)::int FROM command_dispatcher.command
        WHERE state IN ('QUEUED', 'SCHEDULED', 'INITIATED', 'ACKNOWLEDGED', 'INPROGRESS')
