@@ -88,7 +88,7 @@ describe('a stream that lost its end', () => {
     house.startRelay({ onLost: lost });
     const [one] = await openDoors(house.journal(), 1);
     await house.untilPublished();
-    expect(await idsOf()).toEqual([...before, `${one}.1`]);
+    expect(await idsOf()).toEqual([...before, `door.${one}.1`]);
     expect(lost).not.toHaveBeenCalled();
   });
 
@@ -97,14 +97,14 @@ describe('a stream that lost its end', () => {
     const before = await tenRows();
     await (await house.connection.jetstreamManager()).streams.delete(STREAM);
     const [later] = (await openDoors(house.journal(), 1)) as [string];
-    await untilBack([...before, `${later}.1`]);
+    await untilBack([...before, `door.${later}.1`]);
     await house.untilPublished();
-    expect((await idsOf()).indexOf(`${later}.1`)).toBeLessThanOrEqual(300);
+    expect((await idsOf()).indexOf(`door.${later}.1`)).toBeLessThanOrEqual(300);
 
     // Its sequences begin at 1 again; what is lost of them is found by the same rule.
     await loseTail(house.connection, 50);
     await restartBus();
-    await untilBack([...before, `${later}.1`]);
+    await untilBack([...before, `door.${later}.1`]);
   });
 
   it.each(['before_publish', 'before_mark', 'after_mark'] as const)(
@@ -138,7 +138,7 @@ describe('a stream that lost its end', () => {
     house.startRelay({ onLost: lost });
     const [one] = await openDoors(house.journal(), 1);
     await house.untilPublished();
-    expect(await idsOf()).toEqual([`${one}.1`]);
+    expect(await idsOf()).toEqual([`door.${one}.1`]);
     expect(lost).not.toHaveBeenCalled();
   });
 });

@@ -42,7 +42,7 @@ const fiveEvents = async () => {
     tx.notice(warmth, noticeOf(2));
   });
   await tell(3);
-  return [`${door}.1`, `${door}.warmth.1`, `${door}.warmth.2`, `${door}.2`, `${door}.warmth.3`];
+  return [`door.${door}.1`, `door.warmth.${door}.1`, `door.warmth.${door}.2`, `door.${door}.2`, `door.warmth.${door}.3`];
 };
 
 describe('notices', () => {
@@ -83,7 +83,7 @@ describe('notices', () => {
     await expect(failing).rejects.toThrow('no');
     house.startRelay();
     await house.untilPublished();
-    expect(await idsOf()).toEqual([`${door}.1`]);
+    expect(await idsOf()).toEqual([`door.${door}.1`]);
   });
 
   it('given a crash before they are marked, then they come again under the same ids, and none is missing', async () => {

@@ -37,7 +37,7 @@ describe('a rebuild', () => {
     expect(events).toBeGreaterThanOrEqual(1_200);
     const after = await byId();
     for (const [id, event] of before) expect(after.get(id)).toEqual(event);
-    for (const id of written) expect(after.has(`${id}.1`)).toBe(true);
+    for (const id of written) expect(after.has(`door.${id}.1`)).toBe(true);
     expect(after.size).toBe(1_200 + written.length);
   });
 

@@ -63,7 +63,7 @@ describe('the notices of the progress of a job', () => {
     const notices = told(id);
     expect(numbers(notices.at(-1)!.data)).toEqual(end.progress);
     expect(notices.map(({ data }) => data.number)).toEqual(notices.map((_, index) => index + 1));
-    expect(notices.map(({ id: event }) => event)).toEqual(notices.map((_, index) => `${id}.progress.${index + 1}`));
+    expect(notices.map(({ id: event }) => event)).toEqual(notices.map((_, index) => `job.progress.${id}.${index + 1}`));
     const times = notices.map(({ time }) => Date.parse(time));
     expect(Math.min(...times.slice(1).map((time, index) => time - times[index]!))).toBeGreaterThanOrEqual(1_000);
     await rollouts.exact(id);
