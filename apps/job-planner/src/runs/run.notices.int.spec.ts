@@ -1,4 +1,5 @@
 import { pipelineRuns, type StageRun } from '@muster/contracts';
+import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { planOf } from '../testing/plan-of-test.js';
 import { RunningPipelines } from '../testing/running-pipelines.js';
@@ -35,7 +36,7 @@ const lastToldAre = (entity: 'pipeline-run' | 'stage-run', id: string, progress:
 function areApart(entity: 'pipeline-run' | 'stage-run', id: string): void {
   const notices = told(entity, id);
   expect(notices.map(({ data }) => data.number)).toEqual(notices.map((_, index) => index + 1));
-  expect(notices.map((notice) => notice.id)).toEqual(notices.map((_, index) => `${id}.progress.${index + 1}`));
+  expect(notices.map((notice) => notice.id)).toEqual(notices.map((_, index) => `${entity}.progress.${id}.${index + 1}`));
   const times = notices.map(({ time }) => Date.parse(time));
   expect(Math.min(...times.slice(1).map((time, index) => time - times[index]!))).toBeGreaterThanOrEqual(1_000);
 }
@@ -85,6 +86,24 @@ describe('the notices of the progress of runs and stage runs', () => {
       .toEqual([]);
     const rows = await running.planner.service.query(`SELECT tell_at, told FROM pipeline_run WHERE id = $1`, [run.id]);
     expect(rows).toEqual([{ tell_at: null, told: told('pipeline-run', run.id).length }]);
+  });
+
+  it('given a stage on which somebody is always at work, then its run tells what it has to tell all the same', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(2)));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 2);
+    await running.planner.answer(operation, items.slice(0, 1));
+    await lastToldAre('stage-run', one.id, { succeeded: 1 });
+    await lastToldAre('pipeline-run', run.id, { succeeded: 1 });
+    const before = told('pipeline-run', run.id).length;
+    await running.planner.service.query('BEGIN');
+    await running.planner.service.query('SELECT FROM rollout WHERE id = $1 FOR UPDATE', [one.id]);
+    const others = running.planner.service.get(DataSource);
+    await others.query(`UPDATE pipeline_run SET tell_at = now() WHERE id = $1`, [run.id]);
+    await vi.waitUntil(() => told('pipeline-run', run.id).length > before);
+    await running.planner.service.query('COMMIT');
+    await running.planner.answer(operation, items.slice(1));
+    await reached(run, 'success');
   });
 
   it('given a run that is invalid at once, then its end is told once, with no stage', async () => {

@@ -232,11 +232,13 @@ export class RunStore {
     return run;
   }
 
-  /** A run, which is locked, hears of what its stages have told. */
+  /** A run, which is locked, hears of what its stages have told. It waits for none: those at work have more to tell soon. */
   async hear(tx: Tx, id: string): Promise<void> {
     await tx.query(
-      `UPDATE rollout r SET unheard = false FROM stage_run s
-       WHERE s.project_id = $1 AND s.pipeline_run_id = $2 AND r.project_id = s.project_id AND r.id = s.id AND r.unheard`,
+      `UPDATE rollout SET unheard = false
+       FROM (SELECT r.project_id, r.id FROM stage_run s JOIN rollout r USING (project_id, id)
+             WHERE s.project_id = $1 AND s.pipeline_run_id = $2 AND r.unheard FOR UPDATE OF r SKIP LOCKED) AS heard
+       WHERE rollout.project_id = heard.project_id AND rollout.id = heard.id`,
       [tx.project, id],
     );
   }
