@@ -272,6 +272,35 @@ describe('waves', () => {
     expect(rollout.tally).toMatchObject({ succeeded: 8, failed: 2 });
   });
 
+  it('given a shut gate that somebody overrules, then its wave soaks from then on before the next one begins', () => {
+    const rollout = rolled(
+      { waves: [{ count: 2, success_threshold: 100, soak_seconds: 60 }, {}] },
+      devices(4, (place) => ({ end: place === 0 ? 'failed' : 'succeeded' })),
+    );
+    expect(rollout.paused).toBeDefined();
+    rollout.now = NOON + 600_000;
+    rollout.restore();
+    rollout.run();
+    expect(rollout.devices.slice(2).map((device) => device.begun)).toEqual(Array(2).fill([NOON + 660_000]));
+    expect(rollout.ended).toBe(true);
+  });
+
+  it('given a wave in which a stop rule paused it, then letting it go on passes no gate that is not shut', () => {
+    const rollout = rolled(
+      {
+        waves: [{ count: 4, success_threshold: 75, soak_seconds: 60 }, {}],
+        max_in_flight: 1,
+        abort: [{ count: 1, action: 'pause' }],
+      },
+      devices(5, (place) => ({ end: place === 0 ? 'failed' : 'succeeded' })),
+    );
+    expect(rollout.fired).toBe(0);
+    rollout.restore();
+    rollout.run();
+    // One second each: the failure before the pause, three successes after it, and then the soak.
+    expect(rollout.devices[4]!.begun).toEqual([NOON + 64_000]);
+  });
+
   it('given a wave without a threshold of which none succeeds, then it pauses', () => {
     const rollout = rolled(
       { waves: [{ count: 2 }, {}] },

@@ -62,15 +62,23 @@ describe('waves', () => {
     await planner.act(id, 'cancel');
   });
 
-  it('given a wave whose threshold cannot be reached, then the job pauses with the reason; restored, it goes on', async () => {
-    const { id } = await rollouts.start(10, { waves: [{ count: 2, success_threshold: 100 }, {}] });
+  it('given a wave whose threshold cannot be reached, then the job pauses with the reason; restored, it goes on after its soak', async () => {
+    const waves = [{ count: 2, success_threshold: 100, soak_seconds: 3_600 }, {}];
+    const { id } = await rollouts.start(10, { waves });
     const first = await planner.askedFor(id, 2);
     await planner.answer(id, first.slice(0, 1), 'FAILURE');
     await planner.answer(id, first.slice(1));
     const stopped = await planner.reached(id, 'Stopped');
     expect(stopped.reason).toBe('wave 1: at most 50 % of its devices can still succeed, 100 % are needed');
     expect(planner.asked(id)).toHaveLength(2);
+    const restored = Date.now();
     await planner.act(id, 'restore');
+    await planner.progressed(id, { waiting_for: 'soak' });
+    expect(planner.asked(id)).toHaveLength(2);
+    const due = (await rollouts.waiting(id)).map(({ due_at }) => Date.parse(due_at!));
+    for (const time of due) expect(time - restored).toBeGreaterThan(3_590_000);
+    expect(due).toHaveLength(9);
+    await rollouts.soaked(id);
     await planner.answer(id, (await planner.askedFor(id, 10)).slice(2));
     await planner.reached(id, 'Partially_successful');
     await rollouts.exact(id);
@@ -97,10 +105,7 @@ describe('waves', () => {
     const waiting = await rollouts.waiting(id);
     expect(waiting.map((entry) => entry.waits_for)).toEqual(Array(4).fill('soak'));
     for (const { due_at } of waiting) expect(Date.parse(due_at!)).toBeGreaterThan(Date.now() + 3_500_000);
-    await planner.service.query(
-      `UPDATE rollout SET waves = jsonb_set(waves, '{0,passed_at}', to_jsonb(0)), due_at = now() WHERE id = $1`,
-      [id],
-    );
+    await rollouts.soaked(id);
     await planner.answer(id, (await planner.askedFor(id, 4)).slice(1));
     await planner.reached(id, 'Successful');
   });

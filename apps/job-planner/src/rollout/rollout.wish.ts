@@ -1,7 +1,7 @@
 import type { LockedRollout } from './locked-rollout.js';
 import type { Wish } from './rollout.decide.js';
 import { changeWave } from './rollout.waves.js';
-import { gateOf } from './wave.gate.js';
+import { overruled } from './wave.gate.js';
 
 /** Somebody wants something else of a rollout, which is to look at it at once. */
 export function want(rollout: LockedRollout, wish: Wish, reason: string): void {
@@ -16,9 +16,7 @@ export function goOn(rollout: LockedRollout): void {
   const { spec, waves, wave } = rollout.row;
   rollout.set({ baseline: rollout.tally() });
   const state = waves[wave];
-  if (!state || state.began_at === null) return;
-  const gate = gateOf(spec.waves![wave]!, state, spec.catch_up ?? true, rollout.now);
-  if (gate.is === 'shut') changeWave(rollout, { passed_at: rollout.now });
+  if (state) changeWave(rollout, overruled(spec.waves![wave]!, state, spec.catch_up ?? true, rollout.now));
 }
 
 /** Somebody wants the devices tried again that did not succeed: all waves have had their turn. */

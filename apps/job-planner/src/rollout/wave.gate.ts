@@ -62,6 +62,12 @@ function shut({ success_threshold }: Wave, state: WaveState, catchUp: boolean): 
   };
 }
 
+/** The present wave once somebody lets its rollout go on that stood still: where its gate is shut it counts as passed, from `now` on. */
+export function overruled(wave: Wave, state: WaveState, catchUp: boolean, now: number): WaveState {
+  const isShut = state.began_at !== null && gateOf(wave, state, catchUp, now).is === 'shut';
+  return isShut ? { ...state, passed_at: now } : state;
+}
+
 /** The devices that count. */
 const baseOf = (state: WaveState, catchUp: boolean): number =>
   sizeOf(state) - state.left_out - (catchUp ? state.offline : 0);

@@ -38,6 +38,14 @@ export class RolloutsOfTest {
     await this.planner.service.query(`UPDATE rollout SET due_at = now() WHERE id = $1`, [id]);
   }
 
+  /** Lets the soak of the first wave be over. */
+  async soaked(id: string): Promise<void> {
+    await this.planner.service.query(
+      `UPDATE rollout SET waves = jsonb_set(waves, '{0,passed_at}', to_jsonb(0)), due_at = now() WHERE id = $1`,
+      [id],
+    );
+  }
+
   /** What waits of the job and its tasks. */
   async waiting(id: string): Promise<WaitingEntry[]> {
     const { entries } = await this.planner.service.call(waitings['job-planner'], { project_id: PROJECT, limit: 1000 });

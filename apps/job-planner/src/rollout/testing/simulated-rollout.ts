@@ -2,7 +2,7 @@ import { BATCH_SIZE, MAX_IN_FLIGHT, type Rollout } from '@muster/contracts';
 import { windowsAt } from '../rollout.windows.js';
 import { nextStep, type RolloutFacts, type RolloutStep, type Wish } from '../rollout.decide.js';
 import { EMPTY_TALLY, type DeviceEnd, type Tally, endsAs, addTo } from '../tally.js';
-import { newWave, placesOf, waveAt } from '../wave.gate.js';
+import { newWave, overruled, placesOf, waveAt } from '../wave.gate.js';
 
 /** What a device of the simulation does when its command comes. */
 export interface Conduct {
@@ -75,9 +75,17 @@ export class SimulatedRollout {
 
   /** Lets it go on after it came to rest. */
   restore(): void {
-    this.facts = { ...this.facts, wish: 'run', at_rest: false, baseline: { ...this.tally } };
-    const state = this.facts.waves[this.facts.wave];
-    if (state) state.passed_at ??= this.now;
+    const { waves, wave: present } = this.facts;
+    const { waves: wanted = [], catch_up = true } = this.spec;
+    this.facts = {
+      ...this.facts,
+      wish: 'run',
+      at_rest: false,
+      baseline: { ...this.tally },
+      waves: waves.map((state, index) =>
+        index === present ? overruled(wanted[index]!, state, catch_up, this.now) : state,
+      ),
+    };
   }
 
   /** Takes steps and lets time pass until it ends, rests, or waits for a person. */
