@@ -101,7 +101,7 @@ function wordsFor({ keyword, params, message }: CheckError): string {
     limit,
   } = params as {
     allowedValues?: unknown[];
-    allowedValue?: unknown;
+    allowedValue?: string | number | boolean;
     pattern?: string;
     limit?: number;
   };
