@@ -59,11 +59,13 @@ export class OperationRollout {
       if (!operation || !isRolledOut(operation)) return undefined;
       const silent = await this.parts.claimSilent(tx, key.id);
       const unbegun = await this.nextUnbegun(tx, operation, BATCH_SIZE - silent.length);
-      return { refs: [...silent, ...unbegun].map(({ id }) => id), count: openCount(operation) };
+      // Of what is to stop, its own steps say so, and why.
+      const isDone = operation.wish === 'run' && openCount(operation) === 0;
+      return { refs: [...silent, ...unbegun].map(({ id }) => id), isDone };
     });
     if (!open) return;
     const isOver = await this.end(key, open.refs, false);
-    if (!isOver && open.count === 0) await this.stop(key, '');
+    if (!isOver && open.isDone) await this.stop(key, '');
   }
 
   /** The next of those that have not begun, however many there are: each look goes on where the last one ended, and begins anew after the last. */
