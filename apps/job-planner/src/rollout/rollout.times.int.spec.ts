@@ -101,10 +101,7 @@ describe('windows and times', () => {
       }
       await planner.step(id, planner.asked(id).slice(-1), 'HELD');
       await planner.progressed(id, { offline: 1 });
-      await planner.service.query(
-        `UPDATE rollout SET spec = jsonb_set(spec, '{end_at}', to_jsonb(now())), due_at = now() WHERE id = $1`,
-        [id],
-      );
+      await rollouts.over(id);
       expect((await planner.reached(id, 'Failed')).progress).toMatchObject({ failed: 1, timed_out: 0 });
       await rollouts.exact(id);
     },
@@ -159,13 +156,10 @@ describe('windows and times', () => {
     await planner.progressed(id, { succeeded: 2 });
     expect((await planner.job(id)).status).toBe('Running');
     planner.tagged.get(tag)!.push(...planner.nodes(1));
-    await planner.service.query(`UPDATE rollout SET rescan_at = now(), due_at = now() WHERE id = $1`, [id]);
+    await rollouts.rescanned(id);
     await planner.answer(id, (await planner.askedFor(id, 3)).slice(2));
     await planner.progressed(id, { succeeded: 3 });
-    await planner.service.query(
-      `UPDATE rollout SET spec = jsonb_set(spec, '{end_at}', to_jsonb(now())), due_at = now() WHERE id = $1`,
-      [id],
-    );
+    await rollouts.over(id);
     expect((await planner.reached(id, 'Successful')).task_total_count).toBe(3);
     await rollouts.exact(id);
   });

@@ -53,7 +53,7 @@ describe('waves', () => {
     await planner.answer(id, await planner.askedFor(id, 1));
     await planner.progressed(id, { succeeded: 1, waiting_for: 'resolve' });
     planner.tagged.set('latecomers', nodes);
-    await planner.service.query(`UPDATE rollout SET rescan_at = now(), due_at = now() WHERE id = $1`, [id]);
+    await rollouts.rescanned(id);
     const approval = await approvalOf(planner, id);
     expect(approval.subject).toMatchObject({ wave: 2 });
     expect(planner.asked(id)).toHaveLength(1);
