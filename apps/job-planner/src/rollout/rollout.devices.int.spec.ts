@@ -57,6 +57,27 @@ describe('a retry by a rule', () => {
     await rollouts.exact(id);
   });
 
+  it('given a device whose pause is over, then it goes before those that have not had their turn', async () => {
+    const { id } = await rollouts.start(3, {
+      max_in_flight: 1,
+      retry: [{ outcome: 'failed', max: 1, backoff_seconds: 3_600 }],
+    });
+    const [first] = (await planner.askedFor(id, 1)) as [Asked];
+    await planner.answer(id, [first], 'FAILURE');
+    const [, second] = (await planner.askedFor(id, 2)) as [Asked, Asked];
+    await planner.service.query(`UPDATE job_task SET ask_at = now() WHERE job_id = $1 AND waits_for = 'retry_at'`, [
+      id,
+    ]);
+    await planner.answer(id, [second]);
+    const [, , again] = (await planner.askedFor(id, 3)) as [Asked, Asked, Asked];
+    expect(again.device_id).toBe(first.device_id);
+    await planner.answer(id, [again]);
+    const last = (await planner.askedFor(id, 4)).slice(3);
+    expect(new Set([first, second, ...last].map(({ device_id }) => device_id)).size).toBe(3);
+    await planner.answer(id, last);
+    await planner.reached(id, 'Successful');
+  });
+
   it('given a budget for the fleet, then no more than it are tried again', async () => {
     const { id } = await rollouts.start(10, {
       retry: [{ outcome: 'any', max: 5, backoff_seconds: 0 }],
