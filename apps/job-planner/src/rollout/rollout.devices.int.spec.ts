@@ -57,6 +57,27 @@ describe('a retry by a rule', () => {
     await rollouts.exact(id);
   });
 
+  it('given a device whose pause is over, then it goes before those that have not had their turn', async () => {
+    const { id } = await rollouts.start(3, {
+      max_in_flight: 1,
+      retry: [{ outcome: 'failed', max: 1, backoff_seconds: 3_600 }],
+    });
+    const [first] = (await planner.askedFor(id, 1)) as [Asked];
+    await planner.answer(id, [first], 'FAILURE');
+    const [, second] = (await planner.askedFor(id, 2)) as [Asked, Asked];
+    await planner.service.query(`UPDATE job_task SET ask_at = now() WHERE job_id = $1 AND waits_for = 'retry_at'`, [
+      id,
+    ]);
+    await planner.answer(id, [second]);
+    const [, , again] = (await planner.askedFor(id, 3)) as [Asked, Asked, Asked];
+    expect(again.device_id).toBe(first.device_id);
+    await planner.answer(id, [again]);
+    const last = (await planner.askedFor(id, 4)).slice(3);
+    expect(new Set([first, second, ...last].map(({ device_id }) => device_id)).size).toBe(3);
+    await planner.answer(id, last);
+    await planner.reached(id, 'Successful');
+  });
+
   it('given a budget for the fleet, then no more than it are tried again', async () => {
     const { id } = await rollouts.start(10, {
       retry: [{ outcome: 'any', max: 5, backoff_seconds: 0 }],
@@ -69,6 +90,60 @@ describe('a retry by a rule', () => {
     await planner.answer(id, again, 'FAILURE');
     expect((await planner.reached(id, 'Failed')).progress.failed).toBe(10);
     expect(planner.asked(id)).toHaveLength(12);
+    await rollouts.exact(id);
+  });
+});
+
+describe('the retry of a job by a user', () => {
+  /** Answers the last of so many commands once it was asked for. */
+  const answerLast = async (id: string, count: number, status: 'SUCCESS' | 'FAILURE', code = '') => {
+    await rollouts.due(id);
+    await planner.answer(id, (await planner.askedFor(id, count)).slice(-1), status, '', { code });
+  };
+
+  it('given a device that has no try left, then it begins with none counted', async () => {
+    const { id } = await rollouts.start(1, { retry: [{ outcome: 'failed', max: 1, backoff_seconds: 0 }] });
+    for (const count of [1, 2]) await answerLast(id, count, 'FAILURE');
+    await planner.reached(id, 'Failed');
+    await planner.act(id, 'retry');
+    for (const count of [3, 4]) await answerLast(id, count, 'FAILURE');
+    await planner.reached(id, 'Failed');
+    expect(planner.asked(id)).toHaveLength(4);
+    await rollouts.exact(id);
+  });
+
+  it('given a stop rule, then it judges by what has ended since, and by nothing before', async () => {
+    const abort = [{ outcome: 'failed' as const, percent: 60, min_finished: 2, action: 'pause' as const }];
+    const { id } = await rollouts.start(8, { max_in_flight: 1, abort });
+    for (const count of [1, 2, 3, 4, 5]) await answerLast(id, count, 'SUCCESS');
+    for (const count of [6, 7, 8]) await answerLast(id, count, 'FAILURE');
+    await planner.reached(id, 'Partially_successful');
+    await planner.act(id, 'retry');
+    for (const count of [9, 10]) await answerLast(id, count, 'FAILURE');
+    expect(await planner.reached(id, 'Stopped')).toMatchObject({
+      reason: 'stop rule 1: 60 % of the finished devices came to failed',
+      progress: { succeeded: 5, failed: 2, pending: 1 },
+    });
+    expect(planner.asked(id)).toHaveLength(10);
+    await rollouts.exact(id);
+  });
+
+  it('given a budget for the fleet, then it uses up none of it, and gives back none', async () => {
+    // Of ten devices two may be tried again, and one was.
+    const { id } = await rollouts.start(10, {
+      retry: [{ outcome: 'failed', code: 'busy', max: 5, backoff_seconds: 0 }],
+      retry_budget_percent: 20,
+    });
+    const items = await planner.askedFor(id, 10);
+    await planner.answer(id, items.slice(1), 'FAILURE', '', { code: 'broken' });
+    await planner.answer(id, items.slice(0, 1), 'FAILURE', '', { code: 'busy' });
+    await answerLast(id, 11, 'FAILURE', 'broken');
+    await planner.reached(id, 'Failed');
+    await planner.act(id, 'retry');
+    await planner.answer(id, (await planner.askedFor(id, 21)).slice(11), 'FAILURE', '', { code: 'busy' });
+    await answerLast(id, 22, 'FAILURE', 'busy');
+    expect((await planner.reached(id, 'Failed')).progress.failed).toBe(10);
+    expect(planner.asked(id)).toHaveLength(22);
     await rollouts.exact(id);
   });
 });

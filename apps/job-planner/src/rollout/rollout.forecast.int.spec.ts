@@ -140,7 +140,7 @@ describe('a rollout that supersedes', () => {
     const later = await planner.create([...members, joins!], { rollout: { supersedes: true, start_at: inAnHour } });
     await planner.progressed(later, { pending: 3 });
     planner.tagged.get(tag)!.push(joins!);
-    await planner.service.query(`UPDATE rollout SET rescan_at = now(), due_at = now() WHERE id = $1`, [id]);
+    await rollouts.rescanned(id);
     await planner.askedFor(id, 3);
     expect((await planner.job(later)).progress).toMatchObject({ pending: 2, cancelled: 1 });
   });

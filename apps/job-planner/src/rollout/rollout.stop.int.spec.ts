@@ -144,7 +144,7 @@ describe('devices that nobody can tell any more', () => {
     const items = await planner.askedFor(id, 1);
     await planner.progressed(id, { pending: 2, in_flight: 1 });
     planner.groups.delete(group);
-    await planner.service.query(`UPDATE rollout SET rescan_at = now(), due_at = now() WHERE id = $1`, [id]);
+    await rollouts.rescanned(id);
     await vi.waitUntil(() => planner.cancelled(id).includes(items[0]!.command_id));
     expect((await planner.job(id)).status).toBe('Stopping');
     await planner.answer(id, items, 'CANCELLED');

@@ -122,10 +122,7 @@ describe('windows and times', () => {
       }
       await planner.step(id, planner.asked(id).slice(-1), 'HELD');
       await planner.progressed(id, { offline: 1 });
-      await planner.service.query(
-        `UPDATE rollout SET spec = jsonb_set(spec, '{end_at}', to_jsonb(now())), due_at = now() WHERE id = $1`,
-        [id],
-      );
+      await rollouts.over(id);
       expect((await planner.reached(id, 'Failed')).progress).toMatchObject({ failed: 1, timed_out: 0 });
       await rollouts.exact(id);
     },
@@ -180,14 +177,39 @@ describe('windows and times', () => {
     await planner.progressed(id, { succeeded: 2 });
     expect((await planner.job(id)).status).toBe('Running');
     planner.tagged.get(tag)!.push(...planner.nodes(1));
-    await planner.service.query(`UPDATE rollout SET rescan_at = now(), due_at = now() WHERE id = $1`, [id]);
+    await rollouts.rescanned(id);
     await planner.answer(id, (await planner.askedFor(id, 3)).slice(2));
     await planner.progressed(id, { succeeded: 3 });
-    await planner.service.query(
-      `UPDATE rollout SET spec = jsonb_set(spec, '{end_at}', to_jsonb(now())), due_at = now() WHERE id = $1`,
-      [id],
-    );
+    await rollouts.over(id);
     expect((await planner.reached(id, 'Successful')).task_total_count).toBe(3);
     await rollouts.exact(id);
+  });
+
+  it('given continuous membership and several waves, then who joins is of the last one, also where it fits another, and none leaves', async () => {
+    const [canary, staying, leaving, joining] = planner.nodes(4) as [string, string, string, string];
+    const [tag, canaries] = [uuid(), uuid()];
+    planner.tagged.set(tag, [canary, staying, leaving]);
+    planner.tagged.set(canaries, [canary, joining]);
+    const end_at = new Date(Date.now() + 3_600_000).toISOString();
+    const id = await planner.create([], {
+      job_content: { target_type: 'node', target_query: { tags: tag }, task_data: '{}' },
+      rollout: { waves: [{ query: { tags: canaries } }, { count: 1 }, {}], membership: 'continuous', end_at },
+    });
+    const first = await planner.askedFor(id, 1);
+    planner.tagged.set(tag, [canary, staying, joining]);
+    await rollouts.rescanned(id);
+    await planner.progressed(id, { targeted: 4, pending: 3 });
+    await rollouts.exact(id);
+    expect(first.map(({ device_id }) => device_id)).toEqual([canary]);
+    await planner.answer(id, first);
+    const second = (await planner.askedFor(id, 2)).slice(1);
+    expect(second.map(({ device_id }) => device_id)).toEqual([staying]);
+    await planner.answer(id, second);
+    const last = (await planner.askedFor(id, 4)).slice(2);
+    expect(new Set(last.map(({ device_id }) => device_id))).toEqual(new Set([leaving, joining]));
+    await planner.answer(id, last);
+    await planner.progressed(id, { succeeded: 4, targeted: 4, waiting_for: 'resolve' });
+    await rollouts.exact(id);
+    await planner.act(id, 'cancel');
   });
 });

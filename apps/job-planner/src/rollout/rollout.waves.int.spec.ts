@@ -53,7 +53,7 @@ describe('waves', () => {
     await planner.answer(id, await planner.askedFor(id, 1));
     await planner.progressed(id, { succeeded: 1, waiting_for: 'resolve' });
     planner.tagged.set('latecomers', nodes);
-    await planner.service.query(`UPDATE rollout SET rescan_at = now(), due_at = now() WHERE id = $1`, [id]);
+    await rollouts.rescanned(id);
     const approval = await approvalOf(planner, id);
     expect(approval.subject).toMatchObject({ wave: 2 });
     expect(planner.asked(id)).toHaveLength(1);
@@ -230,6 +230,20 @@ describe('an approval', () => {
     const approval = await approvalOf(planner, id);
     await planner.act(id, 'cancel');
     await planner.reached(id, 'Stopped');
+    await expect(decide(planner, approval.id, 'approve')).rejects.toThrow('is withdrawn already');
+    expect(planner.asked(id)).toHaveLength(1);
+  });
+
+  it('given that the time of its job is over before somebody has decided, then it is withdrawn', async () => {
+    const end_at = new Date(Date.now() + 3_600_000).toISOString();
+    const { id } = await rollouts.start(3, { waves: [{ count: 1 }, { approval: true }], end_at });
+    await planner.answer(id, await planner.askedFor(id, 1));
+    const approval = await approvalOf(planner, id);
+    await rollouts.over(id);
+    const job = await planner.reached(id, 'Partially_successful');
+    expect(job.progress).toMatchObject({ succeeded: 1, timed_out: 2 });
+    await vi.waitUntil(() => planner.service.statesOf(approval.id).length === 2);
+    expect(planner.service.statesOf(approval.id)).toEqual(['pending', 'withdrawn']);
     await expect(decide(planner, approval.id, 'approve')).rejects.toThrow('is withdrawn already');
     expect(planner.asked(id)).toHaveLength(1);
   });

@@ -2,6 +2,8 @@ import { pipelineRuns, type StageRun, type TargetRun } from '@muster/contracts';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RolloutWork } from '../rollout/rollout.work.js';
+import { stageTargets } from '../stage-runs/stage-device.table.js';
+import { approvalOf, decide } from '../testing/approvals-of-test.js';
 import { planOf } from '../testing/plan-of-test.js';
 import { ADA, BOB, refusalOf, RunningPipelines } from '../testing/running-pipelines.js';
 import { PROJECT } from '../testing/running-planner.js';
@@ -165,18 +167,30 @@ describe('what users do to target runs', () => {
   });
 
   it('given a stage whose waves are not known yet, then no device is added among its canaries, but afterwards to its last wave', async () => {
+    const { planner } = running;
     const waves = [{ count: 1, approval: true }, { percent: 100 }];
-    const [listed, other] = running.planner.nodes(2) as [string, string];
+    const [listed, other] = planner.nodes(2) as [string, string];
     const run = await startRun(await pipelineOf([{ name: 'one', rollout: { waves } }], [listed]));
     const [one] = (await stageRuns(run)) as [StageRun];
-    await expect.poll(() => targetRuns(one.id)).toHaveLength(1);
+    const approval = await approvalOf(planner, one.id);
     const plan = (planned: boolean) =>
-      running.planner.service.query(`UPDATE rollout SET planned = $2 WHERE id = $1`, [one.id, planned]);
+      planner.service.query(`UPDATE rollout SET planned = $2 WHERE id = $1`, [one.id, planned]);
     const add = () => running.call(pipelineRuns.addTargetRuns, { ...key(one), target_id: other, by: BOB });
     await plan(false);
     await expect(add()).rejects.toEqual(refusalOf('target_id', 'the stage run is processing: nothing joins it now'));
     await plan(true);
     expect((await add()).target_runs).toMatchObject([{ device_id: other }]);
-    await setRun(run, 'cancelled');
+    await planner.exactWaves(one.id, stageTargets);
+
+    await decide(planner, approval.id, 'approve');
+    const { operation, items } = await askedFor(one, 0, 1);
+    await expect.poll(async () => (await stageRuns(run))[0]!.progress).toMatchObject({ in_flight: 1, pending: 1 });
+    expect(items.map(({ device_id }) => device_id)).toEqual([listed]);
+    await planner.answer(operation, items);
+    const both = await planner.askedFor(operation, 2);
+    expect(both.map(({ device_id }) => device_id)).toEqual([listed, other]);
+    await planner.answer(operation, both.slice(1));
+    await reached(run, 'success');
+    await planner.exactWaves(one.id, stageTargets);
   });
 });

@@ -38,6 +38,19 @@ export class RolloutsOfTest {
     await this.planner.service.query(`UPDATE rollout SET due_at = now() WHERE id = $1`, [id]);
   }
 
+  /** Lets devices be looked for that match by now. */
+  async rescanned(id: string): Promise<void> {
+    await this.planner.service.query(`UPDATE rollout SET rescan_at = now(), due_at = now() WHERE id = $1`, [id]);
+  }
+
+  /** Lets the rollout's `end_at` pass. */
+  async over(id: string): Promise<void> {
+    await this.planner.service.query(
+      `UPDATE rollout SET spec = jsonb_set(spec, '{end_at}', to_jsonb(now())), due_at = now() WHERE id = $1`,
+      [id],
+    );
+  }
+
   /** Lets the soak of the first wave be over. */
   async soaked(id: string): Promise<void> {
     await this.planner.service.query(
