@@ -87,6 +87,16 @@ describe('the estimate of the end', () => {
     expect(etaOf({ spec: asking(true), waves: waves(10, 5, 0) })).not.toBeNull();
   });
 
+  it('given an approval of the present wave, then nobody knows before the wave has begun, be it asked for or not', () => {
+    const present = (state: Partial<Watched['waves'][number]>, waits_for: Watched['waits_for']) => {
+      const [first, second, third] = waves(5, 5, 5);
+      return etaOf({ spec: asking(true), wave: 2, waits_for, waves: [first!, second!, { ...third!, ...state }] });
+    };
+    expect(present({}, 'soak')).toBeNull();
+    expect(present({ asked_at: BEGAN }, 'approval')).toBeNull();
+    expect(present({ asked_at: BEGAN, approved_at: BEGAN, began_at: BEGAN }, 'in_flight')).not.toBeNull();
+  });
+
   it('given what depends on the calendar, then nobody knows: a window, open or closed, or devices that may yet join', () => {
     const window = { start: '01:00', end: '05:00' };
     expect(etaOf({ spec: { window }, waits_for: 'window' })).toBeNull();
