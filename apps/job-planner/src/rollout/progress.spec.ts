@@ -16,7 +16,7 @@ const watched = (part: Partial<Watched>): Watched => ({
   waves: [],
   wave: 0,
   durations: {},
-  began_at: new Date(BEGAN),
+  held_at: null,
   recent: 0,
   recent_at: null,
   ...EMPTY_TALLY,
@@ -72,6 +72,7 @@ describe('the estimate of the end', () => {
     }
   });
 
+  const day = 86_400 * SECOND;
   const etaOf = (part: Partial<Watched>, now = BEGAN) =>
     progressOf(watched({ succeeded: 5, pending: 10, durations: DURATIONS, ...part }), now).eta;
   /** Waves of so many devices, the first of which goes on. */
@@ -110,6 +111,19 @@ describe('the estimate of the end', () => {
     expect(etaOf({ at_rest: true })).toBeNull();
     expect(etaOf({ pending: 0 })).toBeNull();
     expect(etaOf({})).not.toBeNull();
+  });
+
+  it('given devices that are away, then it may last until the time of the last of them to be found so is over', () => {
+    const latest = (part: Partial<Watched>, now = BEGAN) => Date.parse(etaOf(part, now)!.latest) - BEGAN;
+    const away = { offline: 1, pending: 0, held_at: new Date(BEGAN + 8 * day) };
+    expect(latest(away, BEGAN + 9 * day)).toBe(15 * day);
+    const soon = { spec: { timeout: { offline_seconds: 3_600 } } };
+    expect(latest({ ...away, ...soon }, BEGAN + 8 * day)).toBe(8 * day + 3_600 * SECOND);
+    // What is left to do takes longer than that.
+    expect(
+      latest({ ...away, ...soon, pending: 100, spec: { ...soon.spec, rate_per_minute: 1 } }, BEGAN + 8 * day),
+    ).toBe(8 * day + 6_000 * SECOND);
+    expect(latest({ ...away, offline: 0, in_flight: 1 })).toBeLessThan(60 * SECOND);
   });
 });
 

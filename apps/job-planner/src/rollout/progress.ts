@@ -20,7 +20,7 @@ export const WATCHED = {
   waves: true,
   wave: true,
   durations: true,
-  began_at: true,
+  held_at: true,
   recent: true,
   recent_at: true,
   pending: true,
@@ -90,7 +90,7 @@ function etaOf(rollout: Watched, perSecond: number, now: number): Progress['eta'
   const least = Math.min((rounds * fast) / 2, (seen ?? Infinity) * RATE_OFF.least);
   const most = Math.max(rounds * slow, (seen ?? 0) * RATE_OFF.most);
   const untilOffline =
-    rollout.offline > 0 ? (rollout.began_at?.getTime() ?? now) + offlineSeconds(spec) * 1000 : -Infinity;
+    rollout.offline > 0 && rollout.held_at ? rollout.held_at.getTime() + offlineSeconds(spec) * 1000 : -Infinity;
   return {
     earliest: isoAt(now + (Math.max(least, paced) + soaks) * 1000),
     latest: isoAt(Math.max(now + (Math.max(most, paced) + soaks) * 1000, untilOffline)),

@@ -173,6 +173,19 @@ describe('offline devices', () => {
     await rollouts.exact(id);
   });
 
+  it('given a device that is found offline long after the others began, then the estimate reaches to the end of its time', async () => {
+    const { id } = await rollouts.start(2, { max_in_flight: 1, timeout: { offline_seconds: 3_600 } });
+    await planner.answer(id, await planner.askedFor(id, 1));
+    await planner.service.query(`UPDATE rollout SET began_at = began_at - interval '1 day' WHERE id = $1`, [id]);
+    const [, away] = (await planner.askedFor(id, 2)) as [Asked, Asked];
+    const from = Date.now();
+    await planner.step(id, [away], 'HELD');
+    const { progress } = await planner.progressed(id, { offline: 1, in_flight: 0 });
+    expect(Date.parse(progress.eta!.latest) - from).toBeGreaterThan(3_590_000);
+    expect(Date.parse(progress.eta!.latest) - Date.now()).toBeLessThanOrEqual(3_610_000);
+    await planner.act(id, 'cancel');
+  });
+
   it('given that a command goes on for a device that was offline, then what was said of the first time takes nothing back', async () => {
     const { id } = await rollouts.start(2, {});
     const [first, other] = (await planner.askedFor(id, 2)) as [Asked, Asked];
