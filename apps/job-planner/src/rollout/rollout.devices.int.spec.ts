@@ -121,7 +121,7 @@ describe('the retry of a job by a user', () => {
     await planner.act(id, 'retry');
     for (const count of [9, 10]) await answerLast(id, count, 'FAILURE');
     expect(await planner.reached(id, 'Stopped')).toMatchObject({
-      reason: 'stop rule 1: 60 % of the finished devices came to failed',
+      reason: expect.stringMatching(/^stop rule 1: 60 % of the finished devices/) as unknown,
       progress: { succeeded: 5, failed: 2, pending: 1 },
     });
     expect(planner.asked(id)).toHaveLength(10);
