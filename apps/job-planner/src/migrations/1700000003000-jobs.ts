@@ -62,6 +62,7 @@ export class Jobs1700000003000 implements MigrationInterface {
         parts_deleted_at timestamptz,
         durations jsonb NOT NULL DEFAULT '{}',
         began_at timestamptz,
+        held_at timestamptz,
         recent double precision NOT NULL DEFAULT 0,
         recent_at timestamptz,
         told integer NOT NULL DEFAULT 0,

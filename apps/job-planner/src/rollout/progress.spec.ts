@@ -16,16 +16,16 @@ const watched = (part: Partial<Watched>): Watched => ({
   waves: [],
   wave: 0,
   durations: {},
-  began_at: new Date(BEGAN),
+  held_at: null,
   recent: 0,
   recent_at: null,
   ...EMPTY_TALLY,
   ...part,
 });
 
-const wave = (from: number, to: number, passed_at: number | null) => ({
+const wave = (from: number, to: number, passed_at: number | null, began_at: number | null = BEGAN) => ({
   ...{ from, to, succeeded: 0, lost: 0, left_out: 0, offline: 0, asked_at: null, approved_at: null },
-  ...{ began_at: BEGAN, passed_at },
+  ...{ began_at, passed_at },
 });
 
 /** As after a device that took about two seconds. */
@@ -70,5 +70,79 @@ describe('the estimate of the end', () => {
       expect(at(earliest)).toBeGreaterThanOrEqual(BEGAN + 900 * SECOND);
       expect(at(latest)).toBeLessThan(BEGAN + 960 * SECOND);
     }
+  });
+
+  const day = 86_400 * SECOND;
+  const etaOf = (part: Partial<Watched>, now = BEGAN) =>
+    progressOf(watched({ succeeded: 5, pending: 10, durations: DURATIONS, ...part }), now).eta;
+  /** Waves of so many devices, the first of which goes on. */
+  const waves = (...sizes: number[]) => {
+    let next = 0;
+    return sizes.map((size, index) => wave(next, (next += size), null, index === 0 ? BEGAN : null));
+  };
+  const asking = (approval: boolean) => ({ waves: [{ count: 5 }, { count: 5 }, { approval }] });
+
+  it('given an approval that is yet to come, then nobody knows; given none, or one of a wave without devices, then the end is told', () => {
+    expect(etaOf({ spec: asking(true), waves: waves(5, 5, 5) })).toBeNull();
+    expect(etaOf({ spec: asking(false), waves: waves(5, 5, 5) })).not.toBeNull();
+    expect(etaOf({ spec: asking(true), waves: waves(10, 5, 0) })).not.toBeNull();
+  });
+
+  it('given an approval of the present wave, then nobody knows before the wave has begun, be it asked for or not', () => {
+    const present = (state: Partial<Watched['waves'][number]>, waits_for: Watched['waits_for']) => {
+      const [first, second, third] = waves(5, 5, 5);
+      return etaOf({ spec: asking(true), wave: 2, waits_for, waves: [first!, second!, { ...third!, ...state }] });
+    };
+    expect(present({}, 'soak')).toBeNull();
+    expect(present({ asked_at: BEGAN }, 'approval')).toBeNull();
+    expect(present({ asked_at: BEGAN, approved_at: BEGAN, began_at: BEGAN }, 'in_flight')).not.toBeNull();
+  });
+
+  it('given what depends on the calendar, then nobody knows: a window, open or closed, or devices that may yet join', () => {
+    const window = { start: '01:00', end: '05:00' };
+    expect(etaOf({ spec: { window }, waits_for: 'window' })).toBeNull();
+    expect(etaOf({ spec: { window }, waits_for: 'in_flight' })).toBeNull();
+    expect(etaOf({ spec: { membership: 'continuous', end_at: '2026-11-23T10:00:00Z' } })).toBeNull();
+    expect(etaOf({ spec: { membership: 'snapshot', end_at: '2026-11-23T10:00:00Z' } })).not.toBeNull();
+  });
+
+  it('given no success so far, a pause, or the end, then there is none', () => {
+    expect(etaOf({ durations: {}, succeeded: 0 })).toBeNull();
+    expect(etaOf({ at_rest: true })).toBeNull();
+    expect(etaOf({ pending: 0 })).toBeNull();
+    expect(etaOf({})).not.toBeNull();
+  });
+
+  it('given devices that are away, then it may last until the time of the last of them to be found so is over', () => {
+    const latest = (part: Partial<Watched>, now = BEGAN) => Date.parse(etaOf(part, now)!.latest) - BEGAN;
+    const away = { offline: 1, pending: 0, held_at: new Date(BEGAN + 8 * day) };
+    expect(latest(away, BEGAN + 9 * day)).toBe(15 * day);
+    const soon = { spec: { timeout: { offline_seconds: 3_600 } } };
+    expect(latest({ ...away, ...soon }, BEGAN + 8 * day)).toBe(8 * day + 3_600 * SECOND);
+    // What is left to do takes longer than that.
+    expect(
+      latest({ ...away, ...soon, pending: 100, spec: { ...soon.spec, rate_per_minute: 1 } }, BEGAN + 8 * day),
+    ).toBe(8 * day + 6_000 * SECOND);
+    expect(latest({ ...away, offline: 0, in_flight: 1 })).toBeLessThan(60 * SECOND);
+  });
+});
+
+describe('the rate of a rollout', () => {
+  const rateAfter = (seconds: number, part: Partial<Watched> = {}) =>
+    progressOf(watched({ recent: 90, recent_at: new Date(BEGAN), ...part }), BEGAN + seconds * SECOND).rate_per_second;
+
+  it('given that no further device ends, then after each ten seconds about a third of it is left', () => {
+    expect([0, 10, 20, 30].map((seconds) => rateAfter(seconds))).toEqual([9, 3.3, 1.2, 0.4]);
+  });
+
+  it('given devices that end at a steady pace, then it is that pace', () => {
+    let recent = 0;
+    for (let second = 1; second <= 60; second++)
+      recent = recentWith({ recent, recent_at: new Date(BEGAN + (second - 1) * SECOND) }, 4, BEGAN + second * SECOND);
+    expect(rateAfter(60, { recent, recent_at: new Date(BEGAN + 60 * SECOND) })).toBeCloseTo(4, 0);
+  });
+
+  it('given a rollout at rest, then it is none', () => {
+    expect(rateAfter(0, { at_rest: true })).toBe(0);
   });
 });

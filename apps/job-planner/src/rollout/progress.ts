@@ -4,7 +4,7 @@ import { ratePerMinute } from './pace.js';
 import { offlineSeconds } from './rollout.ask.js';
 import type { RolloutEntity } from './rollout.entity.js';
 import { ended, open, targeted, type Tally } from './tally.js';
-import { sizeOf } from './wave.gate.js';
+import { sizeOf, type WaveState } from './wave.gate.js';
 
 /** How long an end counts for the rate of a rollout: after so many seconds a third of it is left. */
 const MEMORY_SECONDS = 10;
@@ -20,7 +20,7 @@ export const WATCHED = {
   waves: true,
   wave: true,
   durations: true,
-  began_at: true,
+  held_at: true,
   recent: true,
   recent_at: true,
   pending: true,
@@ -73,14 +73,12 @@ export function progressOf(rollout: Watched, now: number): Progress {
  * come. Null before a device has succeeded, and while it depends on a person or a window.
  */
 function etaOf(rollout: Watched, perSecond: number, now: number): Progress['eta'] {
-  const { spec, durations, waits_for, waves, wave } = rollout;
+  const { spec, durations, waves } = rollout;
   const left = open(rollout) - rollout.offline;
   const fast = quantile(durations, 0.25);
   const slow = quantile(durations, 0.9);
-  const isOpenEnded = spec.membership === 'continuous' || spec.window !== undefined || waits_for === 'approval';
-  const asks = (spec.waves ?? []).some(
-    ({ approval }, index) => approval === true && index > wave && (!waves[index] || sizeOf(waves[index]) > 0),
-  );
+  const isOpenEnded = spec.membership === 'continuous' || spec.window !== undefined;
+  const asks = (spec.waves ?? []).some(({ approval }, index) => approval === true && isToBegin(waves[index]));
   if (rollout.at_rest || open(rollout) === 0 || isOpenEnded || asks || fast === undefined || slow === undefined)
     return null;
   const rounds = Math.ceil(left / Math.max(1, Math.min(left, spec.max_in_flight ?? MAX_IN_FLIGHT)));
@@ -92,12 +90,15 @@ function etaOf(rollout: Watched, perSecond: number, now: number): Progress['eta'
   const least = Math.min((rounds * fast) / 2, (seen ?? Infinity) * RATE_OFF.least);
   const most = Math.max(rounds * slow, (seen ?? 0) * RATE_OFF.most);
   const untilOffline =
-    rollout.offline > 0 ? (rollout.began_at?.getTime() ?? now) + offlineSeconds(spec) * 1000 : -Infinity;
+    rollout.offline > 0 && rollout.held_at ? rollout.held_at.getTime() + offlineSeconds(spec) * 1000 : -Infinity;
   return {
     earliest: isoAt(now + (Math.max(least, paced) + soaks) * 1000),
     latest: isoAt(Math.max(now + (Math.max(most, paced) + soaks) * 1000, untilOffline)),
   };
 }
+
+/** Whether devices of a wave are still to have their turn; not made yet, it has some. */
+const isToBegin = (wave: WaveState | undefined): boolean => !wave || (wave.began_at === null && sizeOf(wave) > 0);
 
 /** Seconds of the soaks to come; of the one that goes on what is left of it. */
 function soaksLeft({ spec, waves, wave }: Watched, now: number): number {

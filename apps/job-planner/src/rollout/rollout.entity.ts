@@ -135,6 +135,10 @@ export class RolloutEntity {
   @Column('timestamptz', { nullable: true })
   began_at!: Date | null;
 
+  /** When a device was last found offline; each of those that are was asked for by then. */
+  @Column('timestamptz', { nullable: true })
+  held_at!: Date | null;
+
   /** Devices that ended of late, each counting less the longer that is ago, as of this time. */
   @Column('double precision', { default: 0 })
   recent!: number;

@@ -57,7 +57,10 @@ export class RolloutHolds {
     const places = moved.map(({ row }) => row['place'] as number);
     rollout.count({ in_flight: -moved.length, [skips ? 'cancelled' : 'offline']: moved.length });
     noteInWaves(rollout, places, skips ? 'left_out' : 'offline', 1);
-    if (!skips) return;
+    if (!skips) {
+      if (moved.length > 0) rollout.set({ held_at: new Date(rollout.now) });
+      return;
+    }
     cancel(tx, rollout, family, moved.map(underWay), { reason: SKIPPED });
     await family.finished(
       tx,
