@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => running.planner.service.stop());
 
-const { pipelineOf, startRun, setRun, stageRuns, reached, askedFor } = runsOf(() => running);
+const { pipelineOf, startRun, setRun, stageRuns, targetRuns, reached, askedFor } = runsOf(() => running);
 const PAUSES = {
   max_in_flight: 1,
   abort: [{ count: 1, action: 'pause' as const }],
@@ -48,6 +48,19 @@ describe('a run that waits', () => {
     await running.planner.answer(operation, items);
     await reached(run, 'failure');
     expect((await stageRuns(run)).map(({ status }) => status)).toEqual(['cancelled', 'success']);
+  });
+
+  it('given that the end of the paused rollout comes, then what never began has run out of time, and it goes on with the next one', async () => {
+    const { run, one, two } = await pausedRun();
+    await running.planner.service.query(
+      `UPDATE rollout SET spec = jsonb_set(spec, '{end_at}', to_jsonb(now())), due_at = now() WHERE id = $1`,
+      [one.id],
+    );
+    await askedFor(two, 0, 2);
+    expect((await stageRuns(run))[0]).toMatchObject({ status: 'failure', progress: { failed: 1, timed_out: 1 } });
+    expect((await targetRuns(one.id)).map(({ status }) => status).sort()).toEqual(['failure', 'timeout']);
+    await reached(run, 'running');
+    await setRun(run, 'cancelled');
   });
 
   it('given that the time of its paused stage is up, then it goes on with the next one', async () => {
