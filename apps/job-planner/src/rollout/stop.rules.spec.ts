@@ -51,7 +51,7 @@ describe('what a percent is of', () => {
     const canaries = tallyOf({ pending: 195, failed: 5 });
     const after = (failed: number) => tallyOf({ pending: 195 - 20 - failed, in_flight: 20, failed: 5 + failed });
     expect([9, 10].map((failed) => stops(rule, after(failed), canaries))).toEqual([false, true]);
-    expect(ruleInWords({ ...rule, action: 'rollback' })).toBe('5 % of the finished devices came to failed');
+    expect(ruleInWords({ ...rule, action: 'rollback' })).toBe('5 % of the finished devices failed');
   });
 
   it('given that somebody let the rollout go on, then what had ended by then counts for neither part, but all that are planned do', () => {
