@@ -83,6 +83,25 @@ describe('a run that waits', () => {
     await reached(run, 'failure');
   });
 
+  it('given that it was told to wait and then comes to its end, then it waits for nothing', async () => {
+    const last = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1)));
+    const [one] = (await stageRuns(last)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    expect((await setRun(last, 'waiting')).status_meta.waits).toBe(true);
+    await running.planner.answer(operation, items);
+    expect((await reached(last, 'success')).status_meta).toEqual({ reason: '', waits: false });
+
+    const { run } = await pausedRun();
+    await setRun(run, 'running');
+    await setRun(run, 'waiting');
+    await setRun(run, 'cancelled');
+    await expect(setRun(run, 'running')).rejects.toThrow(/a run that is (being )?cancelled cannot be set to running/);
+    const [stage] = (await stageRuns(run)) as [StageRun];
+    const again = await askedFor(stage, 0, 2);
+    await running.planner.answer(again.operation, again.items.slice(1), 'CANCELLED');
+    expect((await reached(run, 'cancelled')).status_meta).toEqual({ reason: 'cancelled', waits: false });
+  });
+
   it('given that it is set running just as its paused stage is cancelled, then the stage stays cancelled', async () => {
     const { run, one } = await pausedRun();
     await running.planner.service.query('BEGIN');
