@@ -329,6 +329,7 @@ export class RunModel extends Thing<RunState> {
 
   private enter(to: RunState): true {
     this.move(to);
+    if (this.isOver) this.waits = false;
     return true;
   }
 

@@ -61,7 +61,7 @@ export class ApprovalsRpc {
         const waves = rollout.row.waves.map((wave, index) =>
           index === asked.wave - 1 ? { ...wave, approved_at: rollout.now } : wave,
         );
-        rollout.set({ waves, due_at: rollout.row.at_rest ? null : new Date(rollout.now) });
+        rollout.set({ waves, ...(!rollout.row.at_rest && { due_at: new Date(rollout.now) }) });
       } else if (rollout.row.wish === 'run' || rollout.row.wish === 'pause') {
         const reason = `wave ${asked.wave} was not approved${comment && `: ${comment}`}`;
         want(rollout, 'cancel', reason);

@@ -79,6 +79,10 @@ export class JobFamily extends OneCommandFamily implements Family {
     if (moved.length === 0) await this.jobs.explain(tx, id, row.reason);
   }
 
+  async goesOn(tx: Tx, { id }: LockedRollout): Promise<void> {
+    await tx.transition(jobTable, 'Running', { ids: [id], from: ['Stopped'], set: { reason: '' } });
+  }
+
   async rested(tx: Tx, { id, row }: LockedRollout): Promise<void> {
     const cancelled = row.wish !== 'pause';
     await tx.transition(jobTable, 'Stopped', { ids: [id], set: { reason: row.reason, cancelled } });

@@ -77,6 +77,10 @@ export class OperationFamily extends OneCommandFamily implements Family {
     return Promise.resolve();
   }
 
+  goesOn(): Promise<void> {
+    throw new Error('an operation is never paused');
+  }
+
   rested(tx: Tx, rollout: LockedRollout): Promise<void> {
     return this.over(tx, rollout, rollout.row.reason);
   }

@@ -58,6 +58,7 @@ export class TargetListsRpc {
   @Rpc(contracts.delete)
   delete(key: Request<'delete'>): Promise<TargetList> {
     return this.changes.ofPart(this.store, key, async (manager, list) => {
+      await this.store.refuseNeeded(manager, list);
       await this.targets.giveUp(manager, list);
       await this.store.delete(manager, list);
       return toTargetList(list);

@@ -96,6 +96,8 @@ export interface Family {
   began(tx: Tx, rollout: LockedRollout): Promise<void>;
   /** No further device begins, for the reason of the rollout. */
   stopping(tx: Tx, rollout: LockedRollout): Promise<void>;
+  /** It goes on that was paused, because its end has come. */
+  goesOn(tx: Tx, rollout: LockedRollout): Promise<void>;
   /** It stands still. */
   rested(tx: Tx, rollout: LockedRollout): Promise<void>;
   /** All of its devices have ended. */

@@ -17,6 +17,7 @@ import { RolloutStop } from './rollout.stop.js';
 import { RolloutStore } from './rollout.store.js';
 import { changeWave } from './rollout.waves.js';
 import { windowsOf } from './rollout.windows.js';
+import { goOn, want } from './rollout.wish.js';
 import { ruleInWords } from './stop.rules.js';
 import { TargetStore } from './target.store.js';
 
@@ -133,11 +134,15 @@ export class RolloutAdvance {
       case 'stop_in_flight':
         return this.stop.stopInFlight(tx, rollout);
       case 'rest':
-        this.rest(rollout);
+        this.rest(rollout, step.until);
         if (rollout.row.wish !== 'pause') await this.approvals.withdraw(tx, rollout.id);
         return family.rested(tx, rollout);
+      case 'run_out':
+        goOn(rollout);
+        want(rollout, 'run', '');
+        return family.goesOn(tx, rollout);
       case 'end':
-        this.rest(rollout);
+        this.rest(rollout, null);
         if (rollout.row.waves.length > 0) await this.approvals.withdraw(tx, rollout.id);
         return family.ended(tx, rollout);
       case 'wait':
@@ -145,8 +150,14 @@ export class RolloutAdvance {
     }
   }
 
-  private rest(rollout: LockedRollout): void {
-    rollout.set({ at_rest: true, rested_at: new Date(rollout.now), due_at: null });
+  private rest(rollout: LockedRollout, until: number | null): void {
+    rollout.set({ at_rest: true, rested_at: new Date(rollout.now) });
+    this.stayUntil(rollout, until);
+  }
+
+  private stayUntil(rollout: LockedRollout, until: number | null): void {
+    const due_at = until === null ? null : new Date(until);
+    rollout.set({ due_at, waits_until: due_at });
   }
 
   private async wait(
@@ -156,7 +167,8 @@ export class RolloutAdvance {
     { exhausted }: Found,
   ): Promise<void> {
     const { row } = rollout;
-    if (row.at_rest) return;
+    // Whoever looks at it has moved the time by a claim.
+    if (row.at_rest) return this.stayUntil(rollout, until);
     const retry = exhausted ? await this.targets.nextRetry(tx, this.families.of(row).table, row.id) : null;
     const proof = row.spec.evidence && row.in_flight > 0 ? rollout.now + PROOF_MS : null;
     const goesOn = Math.min(until ?? Infinity, retry ?? Infinity);

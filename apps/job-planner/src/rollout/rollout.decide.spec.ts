@@ -1,84 +1,11 @@
-import type { Rollout, StopRule } from '@muster/contracts';
+import type { Rollout } from '@muster/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { exposures } from './exposure.js';
 import { ended, targeted, type DeviceEnd } from './tally.js';
-import { SimulatedRollout, type Conduct } from './testing/simulated-rollout.js';
+import { anyConduct, anySpec, anyWaves, begun, devices, NOON, rolled } from './testing/any-rollout.js';
+import { SimulatedRollout } from './testing/simulated-rollout.js';
 import { placesOf } from './wave.gate.js';
-
-// A Sunday.
-const NOON = Date.parse('2026-11-22T12:00:00Z');
-const WELL: Conduct = { end: 'succeeded', seconds: 1, zone: 'UTC', away: 0 };
-
-const devices = (count: number, conduct: (place: number) => Partial<Conduct> = () => ({})): Conduct[] =>
-  Array.from({ length: count }, (_, place) => ({ ...WELL, ...conduct(place) }));
-
-const rolled = (spec: Rollout, conducts: readonly Conduct[], onApproval?: (one: SimulatedRollout) => boolean) => {
-  const rollout = new SimulatedRollout(spec, conducts, NOON, onApproval);
-  rollout.run();
-  return rollout;
-};
-
-const begun = (rollout: SimulatedRollout) => rollout.devices.filter((device) => device.begun.length > 0).length;
-
-const anyEnd = fc.constantFrom<DeviceEnd>(
-  'succeeded',
-  'succeeded',
-  'succeeded',
-  'failed',
-  'timed_out',
-  'rejected',
-  'unknown',
-);
-const anyConduct: fc.Arbitrary<Conduct> = fc.record({
-  end: anyEnd,
-  seconds: fc.integer({ min: 0, max: 600 }),
-  zone: fc.constantFrom('UTC', 'Asia/Tokyo', 'America/New_York'),
-  away: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 100_000 })),
-});
-const anyRule: fc.Arbitrary<StopRule> = fc
-  .record({
-    base: fc.constantFrom('targeted' as const, 'contacted' as const, 'finished' as const),
-    outcome: fc.constantFrom('failed' as const, 'timed_out' as const, 'rejected' as const, 'any' as const),
-    action: fc.constantFrom('pause' as const, 'cancel' as const),
-    min_finished: fc.integer({ min: 1, max: 20 }),
-    share: fc.integer({ min: 1, max: 100 }),
-    isCount: fc.boolean(),
-  })
-  .map(({ share, isCount, ...rule }) => ({ ...rule, ...(isCount ? { count: share } : { percent: share }) }));
-const anyWaves = fc
-  .array(
-    fc.record({
-      size: fc.integer({ min: 1, max: 40 }),
-      isCount: fc.boolean(),
-      success_threshold: fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined }),
-      soak_seconds: fc.integer({ min: 0, max: 1_000 }),
-      approval: fc.boolean(),
-    }),
-    { maxLength: 3 },
-  )
-  .map((waves) =>
-    [
-      ...waves.map(({ size, isCount, ...wave }) => ({
-        ...wave,
-        ...(isCount ? { count: size } : { percent: size / 2 }),
-      })),
-      {},
-    ].map((wave) => JSON.parse(JSON.stringify(wave)) as object),
-  );
-const anySpec: fc.Arbitrary<Rollout> = fc
-  .record({
-    waves: fc.option(anyWaves, { nil: undefined }),
-    max_in_flight: fc.integer({ min: 1, max: 30 }),
-    rate_per_minute: fc.option(fc.integer({ min: 1, max: 1_000 }), { nil: undefined }),
-    ramp: fc.option(fc.constant({ base: 5, factor: 2, after_succeeded: 10 }), { nil: undefined }),
-    abort: fc.array(anyRule, { maxLength: 2 }),
-    window: fc.option(fc.constant({ start: '01:00', end: '05:00' }), { nil: undefined }),
-    catch_up: fc.boolean(),
-    start_at: fc.option(fc.constant('2026-11-22T18:00:00Z'), { nil: undefined }),
-    end_at: fc.option(fc.constant('2026-11-24T00:00:00Z'), { nil: undefined }),
-  })
-  .map((spec) => JSON.parse(JSON.stringify(spec)) as Rollout);
 
 describe('any rollout over any devices', () => {
   it('given time, then it ends or rests with a reason, and each device is somewhere', () => {
@@ -356,21 +283,5 @@ describe('waves', () => {
         for (const [index, place] of places.entries()) expect(place.from).toBe(places[index - 1]?.to ?? 0);
       }),
     );
-  });
-});
-
-describe('an end', () => {
-  it('given end_at, then what has not begun by then never does', () => {
-    const rollout = rolled(
-      { max_in_flight: 1, end_at: '2026-11-22T12:00:10Z' },
-      devices(20, () => ({ seconds: 3 })),
-    );
-    expect(rollout.ended).toBe(true);
-    expect(rollout.tally).toMatchObject({ succeeded: 4, never_contacted: 16 });
-  });
-
-  it('given start_at, then nothing begins before', () => {
-    const rollout = rolled({ start_at: '2026-11-22T18:00:00Z' }, devices(3));
-    expect(rollout.devices.map((device) => device.begun)).toEqual(Array(3).fill([Date.parse('2026-11-22T18:00:00Z')]));
   });
 });

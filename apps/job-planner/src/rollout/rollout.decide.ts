@@ -55,8 +55,10 @@ export type RolloutStep =
   | { do: 'expire' }
   | { do: 'stop_pending' }
   | { do: 'stop_in_flight' }
-  /** It stands still; `end`: all its devices have ended. */
-  | { do: 'rest' }
+  /** It stands still, what is paused until its end; `end`: all its devices have ended. */
+  | { do: 'rest'; until: number | null }
+  /** Nobody has let it go on by its end: it does, to come to that. */
+  | { do: 'run_out' }
   | { do: 'end' }
   | Wait;
 
@@ -71,30 +73,43 @@ const wait = (reason: RolloutWait, until: number | null = null): Wait => ({ do: 
 
 /** Decides from numbers and times alone what a rollout does next. */
 export function nextStep(rollout: RolloutFacts): RolloutStep {
-  if (rollout.at_rest) return wait('approval');
+  if (rollout.at_rest) return stayAtRest(rollout);
   switch (rollout.wish) {
     case 'run':
       return goOn(rollout);
     case 'pause':
-      return rollout.in_flight === 0 ? { do: 'rest' } : wait('in_flight');
+      return drain(rollout);
     case 'cancel':
     case 'rollback':
       return stop(rollout);
   }
 }
 
+function stayAtRest(rollout: RolloutFacts): RolloutStep {
+  if (rollout.wish !== 'pause') return wait('approval');
+  return hasRunOut(rollout) ? { do: 'run_out' } : wait('approval', timeOf(rollout.spec.end_at));
+}
+
+function drain(rollout: RolloutFacts): RolloutStep {
+  const until = timeOf(rollout.spec.end_at);
+  const isOut = hasRunOut(rollout);
+  if (isOut && mayYetBegin(rollout)) return { do: 'expire' };
+  return rollout.in_flight === 0 ? { do: 'rest', until } : wait('in_flight', isOut ? null : until);
+}
+
 function stop({ pending, offline, in_flight, stopping }: RolloutFacts): RolloutStep {
   if (pending + offline > 0) return { do: 'stop_pending' };
   if (in_flight > stopping) return { do: 'stop_in_flight' };
-  return in_flight === 0 ? { do: 'rest' } : wait('in_flight');
+  return in_flight === 0 ? { do: 'rest', until: null } : wait('in_flight');
 }
 
 function goOn(rollout: RolloutFacts): RolloutStep {
   const { spec, now, planned } = rollout;
   const rule = ruleOf(rollout);
-  if (rule !== undefined) return { do: 'stop', rule };
-  const ends = timeOf(spec.end_at);
-  if (ends !== null && ends <= now) return runOut(rollout);
+  const isOut = hasRunOut(rollout);
+  // Once its time is up nothing is left to pause.
+  if (rule !== undefined && !(isOut && spec.abort![rule]!.action === 'pause')) return { do: 'stop', rule };
+  if (isOut) return runOut(rollout);
   if (rollout.reopening) return { do: 'reopen' };
   if (!planned && isStaged(spec)) return { do: 'plan' };
   if (planned && rollout.rescan_at !== null && rollout.rescan_at <= now) return { do: 'rescan' };
@@ -102,14 +117,16 @@ function goOn(rollout: RolloutFacts): RolloutStep {
   if (next.do !== 'wait') return next;
   if (!planned) return { do: 'plan' };
   if (open(rollout) === 0 && rollout.rescan_at === null) return { do: 'end' };
-  return { ...next, until: earliest(next.until, ends, rollout.rescan_at) };
+  return { ...next, until: earliest(next.until, timeOf(spec.end_at), rollout.rescan_at) };
 }
 
 /** Its time is up: what has not begun never does. */
 function runOut(rollout: RolloutFacts): RolloutStep {
-  if (rollout.pending + rollout.offline > 0 || !rollout.planned) return { do: 'expire' };
+  if (mayYetBegin(rollout)) return { do: 'expire' };
   return rollout.in_flight === 0 ? { do: 'end' } : wait('in_flight');
 }
+
+const mayYetBegin = ({ pending, offline, planned }: RolloutFacts): boolean => pending + offline > 0 || !planned;
 
 /** The next step of what is planned. */
 function proceed(rollout: RolloutFacts): RolloutStep {
@@ -175,9 +192,12 @@ export const mayBeginAtOnce = (spec: Rollout): boolean =>
   !bringsBack(spec);
 
 /** Whether nothing may begin any more, also where no step has said so yet. */
-export const isOver = (rollout: Judged & Pick<RolloutFacts, 'now'>): boolean => {
-  const ends = timeOf(rollout.spec.end_at);
-  return ruleOf(rollout) !== undefined || (ends !== null && ends <= rollout.now);
+export const isOver = (rollout: Judged & Pick<RolloutFacts, 'now'>): boolean =>
+  ruleOf(rollout) !== undefined || hasRunOut(rollout);
+
+const hasRunOut = ({ spec, now }: Pick<RolloutFacts, 'spec' | 'now'>): boolean => {
+  const ends = timeOf(spec.end_at);
+  return ends !== null && ends <= now;
 };
 
 /** The place of the stop rule that applies. */

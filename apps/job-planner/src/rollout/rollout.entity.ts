@@ -70,7 +70,7 @@ export class RolloutEntity {
   @Column('timestamptz', { nullable: true })
   waits_until!: Date | null;
 
-  /** When the sweep looks next; null while it is at rest. */
+  /** When the sweep looks next; null while it is at rest, unless it is paused and has an end. */
   @Column('timestamptz', { nullable: true })
   due_at!: Date | null;
 

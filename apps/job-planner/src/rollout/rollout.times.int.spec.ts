@@ -1,5 +1,6 @@
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { approvalOf, decide } from '../testing/approvals-of-test.js';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
 import { RunningPlanner } from '../testing/running-planner.js';
 
@@ -90,6 +91,55 @@ describe('windows and times', () => {
     await expect
       .poll(() => planner.service.statesOf(id))
       .toEqual(['Waiting', 'Stopping', 'Stopped', 'Running', 'Successful']);
+  });
+
+  it('given a job that is paused before an approval when end_at passes, then it ends as one that runs, and nobody is to decide', async () => {
+    const end_at = new Date(Date.now() + 4_000).toISOString();
+    const { id } = await rollouts.start(3, { waves: [{ count: 1 }, { approval: true }], end_at });
+    await planner.answer(id, await planner.askedFor(id, 1));
+    const approval = await approvalOf(planner, id);
+    await planner.act(id, 'pause');
+    await planner.reached(id, 'Stopped');
+    const due = (await rollouts.waiting(id)).map(({ entity, waits_for, due_at }) => [entity, waits_for, due_at]);
+    expect(due).toEqual(Array(2).fill(['job-task', 'approval', end_at.replace('Z', '000Z')]));
+    const job = await planner.reached(id, 'Partially_successful');
+    expect(job.progress).toMatchObject({ succeeded: 1, timed_out: 2, pending: 0, waiting_for: null });
+    expect(job.tasks.filter(({ status }) => status === 'Timed_out').map(({ reason }) => reason)).toEqual(
+      Array(2).fill('end_at has passed'),
+    );
+    await expect(decide(planner, approval.id, 'approve')).rejects.toThrow('the approval is withdrawn already');
+    await expect(planner.act(id, 'restore')).rejects.toMatchObject({ kind: 'conflict' });
+    await expect
+      .poll(() => planner.service.statesOf(id))
+      .toEqual(['Waiting', 'Running', 'Stopping', 'Stopped', 'Running', 'Partially_successful']);
+    await rollouts.exact(id);
+  });
+
+  it('given a paused job whose end is to come, then an approval or a restart of the service changes nothing of when it is looked at', async () => {
+    const end_at = new Date(Date.now() + 3_600_000).toISOString();
+    const { id } = await rollouts.start(2, { waves: [{ count: 1, approval: true }, {}], end_at });
+    const approval = await approvalOf(planner, id);
+    await planner.act(id, 'pause');
+    await planner.reached(id, 'Stopped');
+    const due = () => planner.service.query(`SELECT due_at FROM rollout WHERE id = $1`, [id]);
+    await decide(planner, approval.id, 'approve');
+    expect(await due()).toEqual([{ due_at: new Date(end_at) }]);
+    await rollouts.due(id);
+    await expect.poll(due).toEqual([{ due_at: new Date(end_at) }]);
+    await planner.act(id, 'restore');
+    await planner.askedFor(id, 1);
+  });
+
+  it('given a stop rule that pauses, when end_at passes while devices are under way, then the rest has run out, and they end by themselves', async () => {
+    const end_at = new Date(Date.now() + 3_000).toISOString();
+    const { id } = await rollouts.start(4, { max_in_flight: 2, end_at, abort: [{ count: 1, action: 'pause' }] });
+    const [first, second] = await planner.askedFor(id, 2);
+    await planner.answer(id, [first!], 'FAILURE', 'no space');
+    await planner.reached(id, 'Stopping');
+    await planner.progressed(id, { failed: 1, timed_out: 2, in_flight: 1 });
+    await planner.answer(id, [second!]);
+    await planner.reached(id, 'Partially_successful');
+    await rollouts.exact(id);
   });
 
   it('given a device that rests between two tries when end_at passes, then it came to what its last try did', async () => {

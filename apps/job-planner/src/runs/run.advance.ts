@@ -93,7 +93,8 @@ export class RunAdvance {
     const ends = isEnd(pipelineRunLifecycle, to);
     await tx.transition(pipelineRunTable, to, {
       ids: [id],
-      set: { reason, ...(ends && { due_at: null }) },
+      // It may have been told to wait after its last stage had begun.
+      set: { reason, ...(ends && { due_at: null, waits: false }) },
       compute: {
         updated_at: 'now()',
         tell_at: TELL_AT,

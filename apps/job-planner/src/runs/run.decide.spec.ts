@@ -236,12 +236,26 @@ describe('a run', () => {
 
 describe('a status that is set', () => {
   const wishes = fc.constantFrom<RunWish>('run', 'cancel', 'time_out');
-  it('given any run, then it is refused with its status, changes nothing, or is a wish', () => {
+  it('given a run that is to end, then its refusal says that', () => {
+    const refused = (['cancel', 'time_out'] as const).map((wish) =>
+      judgeRun('running', { state: 'running', wish, waits: true }),
+    );
+    expect(refused).toEqual([
+      { refused: 'a run that is being cancelled cannot be set to running' },
+      { refused: 'a run that is timing out cannot be set to running' },
+    ]);
+    expect(judgeRun('waiting', { state: 'cancelled', wish: 'cancel', waits: false })).toEqual({
+      refused: 'a run that is cancelled cannot be set to waiting',
+    });
+  });
+
+  it('given any run, then it is refused with what it is, changes nothing, or is a wish', () => {
     fc.assert(
       fc.property(fc.constantFrom(...RUN_STATES), wishes, fc.boolean(), (state, wish, waits) => {
         for (const to of ['running', 'waiting', 'cancelled'] as const) {
           const verdict = judgeRun(to, { state, wish, waits });
-          if (verdict && typeof verdict === 'object') expect(verdict.refused).toContain(state);
+          if (verdict && typeof verdict === 'object')
+            expect(verdict.refused).toMatch(new RegExp(`that is (${state}|being cancelled|timing out) cannot`));
           else if (to !== 'cancelled') expect(isEnd(pipelineRunLifecycle, state)).toBe(false);
         }
       }),

@@ -118,9 +118,12 @@ export function judgeRun(
     if (state === 'cancelled' || wish === 'cancel') return null;
     return isEnd(pipelineRunLifecycle, state) || state === 'complete' ? refusedFrom(state, to) : 'cancel';
   }
-  if (wish !== 'run' || isEnd(pipelineRunLifecycle, state) || state === 'complete') return refusedFrom(state, to);
+  if (isEnd(pipelineRunLifecycle, state) || state === 'complete') return refusedFrom(state, to);
+  if (wish !== 'run') return refusedFrom(wish === 'cancel' ? 'being cancelled' : 'timing out', to);
   if (to === 'waiting') return state === 'waiting' || waits ? null : 'wait';
   return state === 'waiting' || waits ? 'go_on' : state === 'running' ? null : refusedFrom(state, to);
 }
 
-const refusedFrom = (state: RunState, to: string) => ({ refused: `a run that is ${state} cannot be set to ${to}` });
+const refusedFrom = (is: RunState | 'being cancelled' | 'timing out', to: string) => ({
+  refused: `a run that is ${is} cannot be set to ${to}`,
+});

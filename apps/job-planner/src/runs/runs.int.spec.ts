@@ -342,6 +342,27 @@ describe('a target run', () => {
 });
 
 describe('runs', () => {
+  it('given a stage that has yet to find its devices, then its target list may not be deleted; once it has, it may', async () => {
+    const stages = [{ name: 'one', promotion: 'manual' as const }, { name: 'two' }];
+    const pipeline_id = await pipelineOf(stages, running.planner.nodes(1));
+    const run = await startRun(pipeline_id);
+    const [one, two] = (await stageRuns(run)) as [StageRun, StageRun];
+    const first = await askedFor(one, 0, 1);
+    const page = { project_id: PROJECT, pipeline_id, limit: 1, offset: 0 };
+    const { id } = (await running.call(pipelines.targetList.list, page)).results[0]!;
+    const remove = () => running.call(pipelines.targetList.delete, { project_id: PROJECT, pipeline_id, id });
+    const refusal = { kind: 'conflict', message: `run ${run.id} of the pipeline has yet to work on the target list` };
+    await expect(remove()).rejects.toMatchObject(refusal);
+    await running.planner.answer(first.operation, first.items);
+    await reached(run, 'waiting');
+    await expect(remove()).rejects.toMatchObject(refusal);
+    await setRun(run, 'running');
+    const second = await askedFor(two, 0, 1);
+    expect((await remove()).id).toBe(id);
+    await running.planner.answer(second.operation, second.items);
+    await reached(run, 'success');
+  });
+
   it('given one that has ended, then it may be deleted with all that belongs to it; one that has not may not', async () => {
     const pipeline = await pipelineOf([{ name: 'one' }], running.planner.nodes(1));
     const run = await startRun(pipeline);

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => running.planner.service.stop());
 
-const { pipelineOf, startRun, setRun, stageRuns, reached, askedFor } = runsOf(() => running);
+const { pipelineOf, startRun, setRun, stageRuns, targetRuns, reached, askedFor } = runsOf(() => running);
 const PAUSES = {
   max_in_flight: 1,
   abort: [{ count: 1, action: 'pause' as const }],
@@ -50,6 +50,19 @@ describe('a run that waits', () => {
     expect((await stageRuns(run)).map(({ status }) => status)).toEqual(['cancelled', 'success']);
   });
 
+  it('given that the end of the paused rollout comes, then what never began has run out of time, and it goes on with the next one', async () => {
+    const { run, one, two } = await pausedRun();
+    await running.planner.service.query(
+      `UPDATE rollout SET spec = jsonb_set(spec, '{end_at}', to_jsonb(now())), due_at = now() WHERE id = $1`,
+      [one.id],
+    );
+    await askedFor(two, 0, 2);
+    expect((await stageRuns(run))[0]).toMatchObject({ status: 'failure', progress: { failed: 1, timed_out: 1 } });
+    expect((await targetRuns(one.id)).map(({ status }) => status).sort()).toEqual(['failure', 'timeout']);
+    await reached(run, 'running');
+    await setRun(run, 'cancelled');
+  });
+
   it('given that the time of its paused stage is up, then it goes on with the next one', async () => {
     const { run, one, two } = await pausedRun();
     await running.planner.service.query(`UPDATE stage_run SET deadline = now() WHERE id = $1`, [one.id]);
@@ -68,6 +81,25 @@ describe('a run that waits', () => {
     await reached(run, 'waiting');
     await cancelStage(run, two);
     await reached(run, 'failure');
+  });
+
+  it('given that it was told to wait and then comes to its end, then it waits for nothing', async () => {
+    const last = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1)));
+    const [one] = (await stageRuns(last)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    expect((await setRun(last, 'waiting')).status_meta.waits).toBe(true);
+    await running.planner.answer(operation, items);
+    expect((await reached(last, 'success')).status_meta).toEqual({ reason: '', waits: false });
+
+    const { run } = await pausedRun();
+    await setRun(run, 'running');
+    await setRun(run, 'waiting');
+    await setRun(run, 'cancelled');
+    await expect(setRun(run, 'running')).rejects.toThrow(/a run that is (being )?cancelled cannot be set to running/);
+    const [stage] = (await stageRuns(run)) as [StageRun];
+    const again = await askedFor(stage, 0, 2);
+    await running.planner.answer(again.operation, again.items.slice(1), 'CANCELLED');
+    expect((await reached(run, 'cancelled')).status_meta).toEqual({ reason: 'cancelled', waits: false });
   });
 
   it('given that it is set running just as its paused stage is cancelled, then the stage stays cancelled', async () => {

@@ -237,6 +237,11 @@ export class StageFamily implements Family {
     return Promise.resolve();
   }
 
+  async goesOn(tx: Tx, { id }: LockedRollout): Promise<void> {
+    const { pipeline_run_id } = await this.stages.stageRun(tx, id);
+    this.wakeRun(tx, pipeline_run_id);
+  }
+
   async rested(tx: Tx, rollout: LockedRollout): Promise<void> {
     const { id, row } = rollout;
     const { ending, pipeline_run_id } = await this.stages.stageRun(tx, id);

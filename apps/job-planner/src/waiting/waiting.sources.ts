@@ -20,14 +20,15 @@ const timeout = (name: keyof typeof ROLLOUT_TIMEOUTS) =>
  * SQL: the rollouts that have not ended, and those that are paused. `seconds`: how long a command of a device may take, from its release to its
  * time-out; `commands`: how many a device gets. `slot_at`: by when the last device has its slot, as all before it have used up their time, or, where
  * that depends on more than slots, `until` when it waits, or else when it is looked at next; the `deadline` of a stage run if that is earlier. What waits for a person has
- * no other time.
+ * no other time, and what is paused that of its end.
  */
 const OPEN = `
-  SELECT *, least(deadline, CASE WHEN at_rest OR waits_for = 'approval' THEN 'infinity'
+  SELECT *, least(deadline, CASE WHEN at_rest OR waits_for = 'approval' THEN until
     WHEN spec ?| ARRAY['waves', 'window', 'start_at', 'rate_per_minute', 'ramp', 'retry', 'membership'] THEN until
     ELSE state_at + make_interval(secs => least(${MOST_SECONDS}, seconds * commands * ceil(targeted::float8 / slots))) END) AS slot_at
   FROM (
-    SELECT r.*, CASE WHEN waits_for = 'approval' THEN 'infinity' ELSE coalesce(waits_until, due_at) END AS until,
+    SELECT r.*, CASE WHEN at_rest THEN coalesce(waits_until, 'infinity') WHEN waits_for = 'approval' THEN 'infinity'
+        ELSE coalesce(waits_until, due_at) END AS until,
       coalesce(j.state, s.state) AS state, coalesce(j.state_at, s.state_at) AS state_at, coalesce(s.deadline, 'infinity') AS deadline,
       CASE WHEN family = 'stage-run' THEN jsonb_array_length(args -> 'operations') ELSE 1 END AS commands,
       pending + offline + in_flight + succeeded + failed + timed_out + rejected + unknown + r.cancelled AS targeted,
@@ -70,14 +71,14 @@ const devices = ({ entity, family, toCome, turn, parts, part, owner, since }: De
     UNION ALL
     (SELECT '${entity}', t.id, t.device_id, t.state,
        CASE WHEN r.at_rest THEN 'approval' WHEN t.waits_for = 'retry_at' AND t.ask_at <= now() THEN 'slot' ELSE t.waits_for END,
-       CASE WHEN r.at_rest THEN r.deadline ELSE t.ask_at END AS due_at, t.reason
+       CASE WHEN r.at_rest THEN r.slot_at ELSE t.ask_at END AS due_at, t.reason
      FROM open r CROSS JOIN unnest(ARRAY['retry_at', 'offline']) AS held(waits_for) CROSS JOIN LATERAL (
        SELECT t.id, t.device_id, t.state, t.reason, ${part}.waits_for, ${part}.ask_at FROM ${parts}
        WHERE ${part}.project_id = $1 AND ${part}.${owner} = r.id
          AND ${part}.state = 'Waiting' AND ${part}.waits_for <> '' AND ${part}.waits_for = held.waits_for
          AND (r.at_rest OR (${part}.ask_at, t.id) > ($3, $4))
        ORDER BY ${part}.ask_at, t.id) t
-     WHERE r.family = '${family}' AND (CASE WHEN r.at_rest THEN r.deadline ELSE t.ask_at END, t.id) > ($3, $4) ORDER BY 6, t.id LIMIT $2)
+     WHERE r.family = '${family}' AND (CASE WHEN r.at_rest THEN r.slot_at ELSE t.ask_at END, t.id) > ($3, $4) ORDER BY 6, t.id LIMIT $2)
     UNION ALL
     (SELECT '${entity}', t.id, t.device_id, t.state, coalesce(nullif(t.waits_for, ''), 'in_flight'), t.due_at, t.reason
      FROM open r CROSS JOIN LATERAL (
@@ -93,7 +94,7 @@ const devices = ({ entity, family, toCome, turn, parts, part, owner, since }: De
 export const SOURCES: Readonly<Record<string, string>> = {
   [jobEntity.name]: `
     SELECT '${jobEntity.name}' AS entity, id, NULL::uuid AS device_id, state, waits_for, until AS due_at, reason
-    FROM open WHERE family = 'job' AND due_at IS NOT NULL AND (until, id) > ($3, $4) ORDER BY until, id LIMIT $2`,
+    FROM open WHERE family = 'job' AND NOT at_rest AND (until, id) > ($3, $4) ORDER BY until, id LIMIT $2`,
   [jobTaskEntity.name]: devices({
     entity: jobTaskEntity.name,
     family: 'job',

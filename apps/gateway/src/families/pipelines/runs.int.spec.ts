@@ -260,8 +260,9 @@ describe('given the command of a target run', () => {
   it('when its turn has not come, then there is none, and asking for it is 400; of no target run it is 404', async () => {
     const { targetRun, targetRuns, stageRun } = await started();
     expect((await ask('GET', `${targetRun}/command/`)).status).toBe(404);
-    const message = 'no command: the target run is pending, and its turn has not come';
-    const refused = { status: 400, code: 400, message, content: { errors: [] } };
+    const message = 'a target run that is pending has no command yet';
+    const errors = [{ field: 'status', message }];
+    const refused = { status: 400, code: 400, message: `status: ${message}`, content: { errors } };
     expect(await ask('POST', `${targetRun}/command/`, { body: {} })).toEqual(refused);
     expect((await ask('POST', `${targetRuns}/${NOWHERE}/command/`)).status).toBe(404);
     const another = (await started()).targetRun.split('/').at(-1)!;

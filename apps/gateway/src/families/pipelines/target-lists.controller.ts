@@ -93,9 +93,9 @@ export class TargetListsController {
   @Delete(':targetlist_id')
   @Answers({
     access: 'write',
-    summary: 'Delete a target list; stages that use it do so no longer',
+    summary: 'Delete a target list that no run under way has yet to work on; stages that use it do so no longer',
     content: TargetList,
-    refuses: [404],
+    refuses: [404, 409],
   })
   async delete(@Caller() caller: Principal, @PathIds() path: TargetListPath) {
     return enveloped(await this.rpc.call(contracts.delete, keyOf(caller, path)));

@@ -1,4 +1,9 @@
-import { DomainError, pipelineRuns as contracts, type TargetRunCommand as CommandDefinition } from '@muster/contracts';
+import {
+  DomainError,
+  invalidField,
+  pipelineRuns as contracts,
+  type TargetRunCommand as CommandDefinition,
+} from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Controller, Get, Post, Put } from '@nestjs/common';
 import { Caller, type Principal } from '../../auth/principal.js';
@@ -70,6 +75,7 @@ export class TargetRunCommandsController {
     }
     const { stage_run_id, target_run_id: id } = path;
     const { status } = await this.rpc.call(contracts.getTargetRun, { project_id, stage_run_id, id });
-    throw new DomainError('invalid', `no command: the target run is ${status}, and its turn has not come`);
+    const isToCome = status === 'pending' || status === 'queued';
+    throw invalidField('status', `a target run that is ${status} has no command${isToCome ? ' yet' : ''}`);
   }
 }

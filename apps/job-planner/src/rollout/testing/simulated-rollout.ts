@@ -97,7 +97,7 @@ export class SimulatedRollout {
       const step = nextStep(this.facts);
       this.steps.push(step.do);
       if (step.do === 'wait') {
-        if (this.facts.at_rest) return;
+        if (this.facts.at_rest && step.until === null) return;
         const next = Math.min(step.until ?? Infinity, ...this.devices.map((device) => this.#nextOf(device)));
         if (next === Infinity || next > until) return;
         this.#passTo(next);
@@ -153,8 +153,14 @@ export class SimulatedRollout {
         this.tally.stopping = this.tally.in_flight;
         return true;
       case 'rest':
+        this.facts = { ...this.facts, at_rest: true };
+        // What is paused has its end to come to.
+        return this.facts.wish === 'pause';
+      case 'run_out':
+        this.restore();
+        return true;
       case 'end':
-        this.ended = step.do === 'end';
+        this.ended = true;
         this.facts = { ...this.facts, at_rest: true };
         return false;
       case 'rescan':
