@@ -117,7 +117,7 @@ const detailOf = (device: Device): DeviceDetail => ({ ...device, difference: dev
 /** What a rollout would do that has no device. */
 export const PLAN_OF_NOTHING: RolloutPlan = {
   targets: { count: 0, offline: 0, sample: [], left_out: [] },
-  ...{ waves: [], conflicts: [], windows: [], duration: null, exposure: [] },
+  ...{ waves: [], conflicts: [], windows: [], begins_at: null, duration: null, exposure: [] },
 };
 
 interface KnownJob {

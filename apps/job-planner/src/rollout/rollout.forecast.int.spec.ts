@@ -86,6 +86,34 @@ describe('a plan', () => {
       expect(Date.parse(closes_at!) - Date.parse(opens_at!)).toBeLessThanOrEqual(7_200_000);
   });
 
+  it.each([
+    ['a start', { start_at: '9999-01-01T00:00:00Z' }, '9999-01-01T00:00:00.000Z'],
+    [
+      'a start and windows',
+      { start_at: '9998-01-01T12:00:00Z', window: { start: '03:00', end: '04:00', timezone: 'Asia/Tokyo' } },
+      '9998-01-01T18:00:00.000Z',
+    ],
+    [
+      'a start in a window on the clocks of the devices',
+      { start_at: '9998-01-01T12:00:00Z', window: { start: '11:00', end: '13:00' } },
+      '9998-01-01T12:00:00.000Z',
+    ],
+    [
+      'windows that open for its devices after its end alone',
+      { start_at: '9998-01-01T12:00:00Z', end_at: '9998-01-01T14:00:00Z', window: { start: '02:30', end: '03:30' } },
+      null,
+    ],
+  ])('given %s, then it says when the first device may begin', async (_, rollout, begins_at) => {
+    expect((await plan(planner.nodes(2), { rollout })).begins_at).toBe(begins_at);
+  });
+
+  it('given neither a start nor a window, then it begins at once', async () => {
+    const before = Date.now();
+    const begins = Date.parse((await plan(planner.nodes(1))).begins_at!);
+    expect(begins).toBeGreaterThanOrEqual(before);
+    expect(begins).toBeLessThanOrEqual(Date.now());
+  });
+
   it('given that nothing like it was rolled out, then no duration is told; after one was, then a range', async () => {
     const type = { job_type: 'node_upgrade' as const };
     const nodes = planner.nodes(40);

@@ -64,6 +64,9 @@ export class RolloutForecast {
     const places = placesOf(waves, look.placed, look.beforeRest, look.count);
     const shown = await this.named(project_id, look);
     const durations = await this.rollouts.durationsOf(project_id, intent.command);
+    const starts = Math.max(Date.now(), spec.start_at === undefined ? 0 : Date.parse(spec.start_at));
+    const windows = windowsOf(spec, look.zones, starts);
+    const begins = beginningOf(spec, windows, starts);
     return {
       targets: { count: look.count, offline: look.offline, sample: shown(look.sample), left_out: look.leftOut(shown) },
       waves: waves.map(({ success_threshold = null, soak_seconds = 0, approval = false }, index) => ({
@@ -74,8 +77,9 @@ export class RolloutForecast {
         approval,
       })),
       conflicts: await this.conflicts(project_id, look),
-      windows: windowsOf(spec, look.zones),
-      duration: durationOf(spec, places.map(sizeOf), look, durations),
+      windows,
+      begins_at: begins === null ? null : new Date(begins).toISOString(),
+      duration: begins === null ? null : durationOf(spec, places.map(sizeOf), look, durations),
       exposure: exposures(spec, places).map(({ rule, ...worst }) => ({
         ...worst,
         rule: rule === null ? null : rule + 1,
@@ -165,9 +169,9 @@ function passQuery({ waves = [] }: Rollout, wave: number | null): DeviceQuery | 
   return all.length > 1 ? { and: all } : all[0];
 }
 
-function windowsOf(spec: Rollout, zones: ReadonlyMap<string, number>): RolloutPlan['windows'] {
+/** The windows of the zones that come next from `now` on, each with its devices. */
+function windowsOf(spec: Rollout, zones: ReadonlyMap<string, number>, now: number): RolloutPlan['windows'] {
   if (!spec.window) return [];
-  const now = Math.max(Date.now(), spec.start_at === undefined ? 0 : Date.parse(spec.start_at));
   const all = [...zones.values()].reduce((sum, count) => sum + count, 0);
   const read: [string, number][] = isOnDevices(spec) ? [...zones] : [[spec.window.timezone!, all]];
   return read.map(([timezone, devices]) => {
@@ -178,6 +182,13 @@ function windowsOf(spec: Rollout, zones: ReadonlyMap<string, number>): RolloutPl
     const time = (at: number | null | undefined) => (at == null ? null : new Date(at).toISOString());
     return { timezone, devices, opens_at: time(opens), closes_at: time(closing) };
   });
+}
+
+/** When the first device may begin that is to begin from `starts` on; null: before `end_at` none may. */
+function beginningOf(spec: Rollout, windows: RolloutPlan['windows'], starts: number): number | null {
+  const opens = windows.flatMap(({ opens_at }) => (opens_at === null ? [] : [Date.parse(opens_at)]));
+  const begins = spec.window ? Math.min(...opens) : starts;
+  return begins < (spec.end_at === undefined ? Infinity : Date.parse(spec.end_at)) ? begins : null;
 }
 
 function durationOf(
