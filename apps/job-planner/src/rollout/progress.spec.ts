@@ -11,6 +11,7 @@ const SECOND = 1_000;
 const watched = (part: Partial<Watched>): Watched => ({
   id: '01890000-0000-7000-8000-000000000001',
   spec: {},
+  wish: 'run',
   at_rest: false,
   waits_for: 'in_flight',
   waves: [],
@@ -70,5 +71,14 @@ describe('the estimate of the end', () => {
       expect(at(earliest)).toBeGreaterThanOrEqual(BEGAN + 900 * SECOND);
       expect(at(latest)).toBeLessThan(BEGAN + 960 * SECOND);
     }
+  });
+
+  it('given that it is being paused or stopped, then nothing is said of its end', () => {
+    const eta = (wish: Watched['wish']) => {
+      const rollout = { wish, succeeded: 1, in_flight: 3, pending: 16, durations: DURATIONS };
+      return progressOf(watched(rollout), BEGAN).eta;
+    };
+    expect(eta('run')).not.toBeNull();
+    expect((['pause', 'cancel', 'rollback'] as const).map(eta)).toEqual([null, null, null]);
   });
 });
