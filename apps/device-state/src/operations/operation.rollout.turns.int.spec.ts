@@ -104,7 +104,7 @@ describe('the turn of a device that a service works on', () => {
   });
 });
 
-it('given a rollout of which all that is open rests between two tries, then that is what the operation and its devices wait for', async () => {
+it('given a rollout that waits for offline devices or for other tries alone, then so do the operation and its devices', async () => {
   const id = await planner.rollOut([await behind()]);
   const items = await planner.begin(id);
   await running.reached(id, 'DISPATCHED', 'PROCESSING');
@@ -113,6 +113,8 @@ it('given a rollout of which all that is open rests between two tries, then that
     return entries.filter((one) => one.id === id || one.id === items[0]!.ref).map(({ waits_for }) => waits_for);
   };
   expect(await words()).toEqual(['in_flight', 'in_flight']);
+  await planner.waits(id, 'offline');
+  await expect.poll(words).toEqual(['offline', 'offline']);
   await running.answer(id, items, 'FAILURE', 'busy');
   await planner.toldOf(id, items[0]!);
   await planner.waits(id, 'retry_at');

@@ -36,6 +36,9 @@ const OF_DEVICE: ReadonlySet<WaitingEntry['waits_for']> = new Set(['answer', 'pr
 /** What an operation waits for while its devices are rolled out, and its rollout knows better. */
 const OF_ROLLOUT: ReadonlySet<WaitingEntry['waits_for']> = new Set(['dispatch', 'in_flight']);
 
+/** While a rollout waits for one of these, none of its commands is under way. */
+const AT_REST: ReadonlySet<RolloutWait> = new Set(['retry_at', 'offline']);
+
 /** What a device waits for that has its command, or is to be tried again. */
 const UNDER_WAY: ReadonlySet<WaitingEntry['waits_for']> = new Set(['in_flight', 'answer']);
 
@@ -86,6 +89,5 @@ function wordFor(
   // A device waits for its turn, whatever those before it do.
   if (rollout !== null && word === 'dispatch') return OF_ALL.has(rollout) ? rollout : 'slot';
   if (away && OF_DEVICE.has(word)) return 'offline';
-  // While a rollout waits for this, none of its commands is under way.
-  return rollout === 'retry_at' && UNDER_WAY.has(word) ? rollout : word;
+  return rollout !== null && AT_REST.has(rollout) && UNDER_WAY.has(word) ? rollout : word;
 }

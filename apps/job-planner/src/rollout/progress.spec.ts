@@ -11,6 +11,7 @@ const SECOND = 1_000;
 const watched = (part: Partial<Watched>): Watched => ({
   id: '01890000-0000-7000-8000-000000000001',
   spec: {},
+  wish: 'run',
   at_rest: false,
   waits_for: 'in_flight',
   waves: [],
@@ -124,6 +125,15 @@ describe('the estimate of the end', () => {
       latest({ ...away, ...soon, pending: 100, spec: { ...soon.spec, rate_per_minute: 1 } }, BEGAN + 8 * day),
     ).toBe(8 * day + 6_000 * SECOND);
     expect(latest({ ...away, offline: 0, in_flight: 1 })).toBeLessThan(60 * SECOND);
+  });
+
+  it('given that it is being paused or stopped, then nothing is said of its end', () => {
+    const eta = (wish: Watched['wish']) => {
+      const rollout = { wish, succeeded: 1, in_flight: 3, pending: 16, durations: DURATIONS };
+      return progressOf(watched(rollout), BEGAN).eta;
+    };
+    expect(eta('run')).not.toBeNull();
+    expect((['pause', 'cancel', 'rollback'] as const).map(eta)).toEqual([null, null, null]);
   });
 });
 

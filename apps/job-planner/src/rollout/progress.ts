@@ -15,6 +15,7 @@ const RATE_OFF = { least: 0.75, most: 1.5 };
 export const WATCHED = {
   id: true,
   spec: true,
+  wish: true,
   at_rest: true,
   waits_for: true,
   waves: true,
@@ -70,7 +71,7 @@ export function progressOf(rollout: Watched, now: number): Progress {
 
 /**
  * Between when and when the rollout may end, after what was seen of it: the time that devices took, the ends of late, its rate and the soaks to
- * come. Null before a device has succeeded, and while it depends on a person or a window.
+ * come. Null before a device has succeeded, while it depends on a person or a window, and once it is being paused or stopped.
  */
 function etaOf(rollout: Watched, perSecond: number, now: number): Progress['eta'] {
   const { spec, durations, waves } = rollout;
@@ -79,8 +80,8 @@ function etaOf(rollout: Watched, perSecond: number, now: number): Progress['eta'
   const slow = quantile(durations, 0.9);
   const isOpenEnded = spec.membership === 'continuous' || spec.window !== undefined;
   const asks = (spec.waves ?? []).some(({ approval }, index) => approval === true && isToBegin(waves[index]));
-  if (rollout.at_rest || open(rollout) === 0 || isOpenEnded || asks || fast === undefined || slow === undefined)
-    return null;
+  const isStopping = rollout.at_rest || rollout.wish !== 'run';
+  if (isStopping || open(rollout) === 0 || isOpenEnded || asks || fast === undefined || slow === undefined) return null;
   const rounds = Math.ceil(left / Math.max(1, Math.min(left, spec.max_in_flight ?? MAX_IN_FLIGHT)));
   const byRate = (ratePerMinute(spec, rollout.succeeded) ?? Infinity) / 60;
   const paced = Number.isFinite(byRate) ? left / byRate : 0;

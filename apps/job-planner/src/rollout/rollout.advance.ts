@@ -17,7 +17,7 @@ import { RolloutStop } from './rollout.stop.js';
 import { RolloutStore } from './rollout.store.js';
 import { changeWave } from './rollout.waves.js';
 import { windowsOf } from './rollout.windows.js';
-import { goOn, want } from './rollout.wish.js';
+import { drain, goOn, want } from './rollout.wish.js';
 import { ruleInWords } from './stop.rules.js';
 import { TargetStore } from './target.store.js';
 
@@ -119,13 +119,13 @@ export class RolloutAdvance {
       case 'stop': {
         const rule = rollout.row.spec.abort![step.rule]!;
         const reason = `stop rule ${step.rule + 1}: ${ruleInWords(rule)}`;
-        rollout.set({ wish: rule.action, reason });
+        drain(rollout, rule.action, reason);
         await family.stopping(tx, rollout);
         if (rule.action === 'rollback') await family.bringBack(tx, rollout);
         return;
       }
       case 'pause':
-        rollout.set({ wish: family.canPause ? 'pause' : 'cancel', reason: step.reason });
+        drain(rollout, family.canPause ? 'pause' : 'cancel', step.reason);
         return family.stopping(tx, rollout);
       case 'expire':
         return this.stop.expire(tx, rollout);

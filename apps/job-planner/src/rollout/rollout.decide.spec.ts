@@ -254,6 +254,29 @@ describe('waves', () => {
     expect(rollout.devices[5]!.begun).toEqual([NOON + 3_601_000]);
   });
 
+  it.each([
+    ['a gate that waits for its offline devices', { waves: [{ count: 3 }, {}], catch_up: false }, 'offline'],
+    ['a wave that is offline as a whole', { waves: [{ count: 1, success_threshold: 80 }, {}] }, 'offline'],
+    [
+      'a gate that waits for them while the window is closed for the rest',
+      { waves: [{ count: 3 }, {}], catch_up: false, window: { start: '12:00', end: '12:01', timezone: 'UTC' } },
+      'offline',
+    ],
+    [
+      'offline devices of a wave of which others wait for their window',
+      { waves: [{ count: 4 }, {}], catch_up: false, window: { start: '12:00', end: '13:00' } },
+      'window',
+    ],
+  ] satisfies [string, Rollout, string][])('given %s, then that is what it waits for', (_, spec, waitsFor) => {
+    const rollout = new SimulatedRollout(
+      spec,
+      devices(6, (place) => ({ away: place === 0 ? 3_600 : 0, zone: place === 3 ? 'Asia/Tokyo' : 'UTC' })),
+      NOON,
+    );
+    rollout.run(NOON + 1_800_000);
+    expect(rollout.waitsFor).toBe(waitsFor);
+  });
+
   it('given a wave that needs an approval, then nothing of it begins without', () => {
     const rollout = rolled({ waves: [{ count: 2 }, { approval: true }] }, devices(5), () => false);
     expect(begun(rollout)).toBe(2);

@@ -2,7 +2,7 @@ import { MAX_IN_FLIGHT, type Rollout, type RolloutWait } from '@muster/contracts
 import { allowance, ratePerMinute } from './pace.js';
 import { firedRule } from './stop.rules.js';
 import { open, type Tally } from './tally.js';
-import { gateOf, hasPassed, sizeOf, type Gate, type WaveState } from './wave.gate.js';
+import { gateOf, hasPassed, openOf, sizeOf, type Gate, type WaveState } from './wave.gate.js';
 import type { Windows } from './rollout.windows.js';
 
 /** What is wanted of a rollout; `rollback` is a cancel after which the changed devices are brought back. */
@@ -161,7 +161,7 @@ function release(rollout: RolloutFacts, gate: Gate | null): RolloutStep {
   const soakEnds = gate?.is === 'soaking' ? gate.until : null;
   const idle = waitOf(rollout, soakEnds);
   const count = Math.min((spec.max_in_flight ?? MAX_IN_FLIGHT) - in_flight, pending, at_once);
-  if (windows.open?.size === 0) return pending > 0 ? wait('window', earliest(windows.next, soakEnds)) : idle;
+  if (windows.open?.size === 0) return turns(rollout) > 0 ? wait('window', earliest(windows.next, soakEnds)) : idle;
   if (count <= 0 || rollout.exhausted) return idle;
   const rate = ratePerMinute(spec, rollout.succeeded);
   if (rate === undefined) return { do: 'release', count };
@@ -171,12 +171,21 @@ function release(rollout: RolloutFacts, gate: Gate | null): RolloutStep {
 }
 
 /** What it waits for when nothing may begin. */
-function waitOf({ pending, in_flight, offline, windows, exhausted }: RolloutFacts, soakEnds: number | null): Wait {
-  const next = earliest(soakEnds, pending > 0 ? windows.next : null);
+function waitOf(rollout: RolloutFacts, soakEnds: number | null): Wait {
+  const { in_flight, offline, windows, exhausted } = rollout;
+  const left = turns(rollout);
+  const next = earliest(soakEnds, left > 0 ? windows.next : null);
   if (in_flight > 0) return wait('in_flight', next);
   if (soakEnds !== null) return wait('soak', next);
-  if (pending > 0 && exhausted) return wait(windows.open === null ? 'retry_at' : 'window', next);
+  if (left > 0 && exhausted) return wait(windows.open === null ? 'retry_at' : 'window', next);
   return wait(offline > 0 ? 'offline' : 'resolve', next);
+}
+
+/** How many of those that are pending no gate keeps back. */
+function turns({ pending, in_flight, waves }: RolloutFacts): number {
+  if (waves.length < 2) return pending;
+  const begun = waves.filter(({ began_at }) => began_at !== null);
+  return begun.reduce((sum, wave) => sum + openOf(wave), 0) - in_flight;
 }
 
 /** Whether nothing may begin before all is planned: the sizes of waves follow from the whole, and nobody is asked for an approval before. */

@@ -110,6 +110,16 @@ describe('waves', () => {
     await planner.reached(id, 'Successful');
   });
 
+  it('given a wave of which the devices that its gate needs are offline, then they are what the job waits for', async () => {
+    const { id } = await rollouts.start(5, { waves: [{ count: 2 }, {}], catch_up: false });
+    const [away, there] = await planner.askedFor(id, 2);
+    await planner.step(id, [away!], 'HELD');
+    await planner.answer(id, [there!]);
+    await planner.progressed(id, { offline: 1, succeeded: 1, pending: 3, waiting_for: 'offline' });
+    expect((await rollouts.waiting(id)).find((entry) => entry.id === id)).toMatchObject({ waits_for: 'offline' });
+    await planner.act(id, 'cancel');
+  });
+
   it('given a restart between and within waves, then the job goes on where it was', async () => {
     const { id } = await rollouts.start(30, { waves: [{ count: 3 }, { count: 9 }, {}], max_in_flight: 4 });
     await planner.answer(id, await planner.askedFor(id, 3));

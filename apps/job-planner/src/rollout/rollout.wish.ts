@@ -5,7 +5,14 @@ import { overruled } from './wave.gate.js';
 
 /** Somebody wants something else of a rollout, which is to look at it at once. */
 export function want(rollout: LockedRollout, wish: Wish, reason: string): void {
-  rollout.set({ wish, reason, at_rest: false, due_at: new Date(rollout.now) });
+  if (wish === 'run') rollout.set({ wish, reason });
+  else drain(rollout, wish, reason);
+  rollout.set({ at_rest: false, due_at: new Date(rollout.now) });
+}
+
+/** Nothing more is to begin: whatever it waited for, now it is the end of what is under way. */
+export function drain(rollout: LockedRollout, wish: Exclude<Wish, 'run'>, reason: string): void {
+  rollout.set({ wish, reason, waits_for: 'in_flight', waits_until: null });
 }
 
 /**

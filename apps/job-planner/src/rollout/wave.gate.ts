@@ -28,6 +28,10 @@ export type Gate =
 
 export const sizeOf = ({ from, to }: Pick<WaveState, 'from' | 'to'>): number => to - from;
 
+/** How many of its devices have not ended and can be reached, as far as is known. */
+export const openOf = (state: WaveState): number =>
+  sizeOf(state) - state.succeeded - state.lost - state.left_out - state.offline;
+
 /** Whether a wave has shown what its successor needs; an offline device holds nothing up where it may catch up. */
 export function gateOf(wave: Wave, state: WaveState, catchUp: boolean, now: number): Gate {
   if (state.passed_at !== null) {

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => running.planner.service.stop());
 
-const { pipelineOf, startRun, setRun, stageRuns, targetRuns, reached, askedFor } = runsOf(() => running);
+const { pipelineOf, startRun, runOf, setRun, stageRuns, targetRuns, reached, askedFor } = runsOf(() => running);
 const waiting = (limit: number, entity?: WaitingEntry['entity']) => waitingIn(running.planner, limit, entity);
 
 /** What waits in words, with the hours until it is due: those that are due at one time in the order of their words. */
@@ -116,6 +116,20 @@ describe('what waits of runs of pipelines', () => {
     await cancelled(going);
   });
 
+  it('given a run whose stage waits for an approval, then so does the run, here as in its progress', async () => {
+    const going = await started([{ name: 'one', rollout: { waves: [{ approval: true }] } }, { name: 'two' }], 1);
+    await expect
+      .poll(async () => told(await waiting(10)).toSorted())
+      .toEqual([
+        'pipeline-run running approval',
+        'stage-run pending slot',
+        'stage-run processing approval',
+        'target-run queued approval',
+      ]);
+    expect(await runOf(going.run.id)).toMatchObject({ progress: { waiting_for: 'approval' } });
+    await cancelled(going);
+  });
+
   it('given a stage that a stop rule pauses, then it and what is left of it wait for approval until its time is up', async () => {
     const rollout = { max_in_flight: 1, abort: [{ count: 1, action: 'pause' as const }] };
     const going = await started([{ name: 'one', rollout }, { name: 'two' }], 2, ['A', 'B']);
@@ -185,7 +199,7 @@ describe('what waits of runs of pipelines', () => {
     await expect
       .poll(async () => told(await waiting(1)).toSorted())
       .toEqual([
-        'pipeline-run running in_flight',
+        'pipeline-run running window',
         'stage-run running window',
         'target-run dispatched window',
         'target-run queued window',

@@ -38,8 +38,13 @@ const OPEN = `
     WHERE r.project_id = $1 AND (r.due_at IS NOT NULL OR r.at_rest AND r.wish = 'pause')
   ) open`;
 
-/** SQL: the runs of pipelines that have not ended. */
-const RUNS = `SELECT id, state, deadline, reason FROM pipeline_run WHERE project_id = $1 AND due_at IS NOT NULL`;
+/** SQL: the runs of pipelines that have not ended. A run waits for what the stage waits for that is under way. */
+const RUNS = `
+  SELECT p.id, p.state, p.deadline, p.reason, CASE WHEN p.state = 'waiting' OR r.at_rest THEN 'approval' ELSE coalesce(r.waits_for, 'dispatch') END AS waits_for
+  FROM pipeline_run p
+    LEFT JOIN stage_run s ON s.project_id = p.project_id AND s.pipeline_run_id = p.id AND s.state IN ('queued', 'processing', 'running', 'complete')
+    LEFT JOIN open r ON r.id = s.id
+  WHERE p.project_id = $1 AND p.due_at IS NOT NULL`;
 
 /** SQL: where a page goes on among the devices of a rollout that are due at one time. */
 const AFTER_ID = `CASE WHEN r.slot_at = $3::timestamptz THEN $4::uuid ELSE '${NIL}' END`;
@@ -108,8 +113,7 @@ export const SOURCES: Readonly<Record<string, string>> = {
     since: 't.state_at',
   }),
   [pipelineRunEntity.name]: `
-    SELECT '${pipelineRunEntity.name}', id, NULL::uuid, state,
-      CASE state WHEN 'running' THEN 'in_flight' WHEN 'waiting' THEN 'approval' ELSE 'dispatch' END, deadline, reason
+    SELECT '${pipelineRunEntity.name}', id, NULL::uuid, state, waits_for, deadline, reason
     FROM runs WHERE (deadline, id) > ($3, $4) ORDER BY deadline, id LIMIT $2`,
   [stageRunEntity.name]: `
     SELECT '${stageRunEntity.name}', id, NULL::uuid, state, waits_for, due_at, reason

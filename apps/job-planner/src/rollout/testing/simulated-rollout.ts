@@ -1,4 +1,4 @@
-import { BATCH_SIZE, MAX_IN_FLIGHT, type Rollout } from '@muster/contracts';
+import { BATCH_SIZE, MAX_IN_FLIGHT, type Rollout, type RolloutWait } from '@muster/contracts';
 import { windowsAt } from '../rollout.windows.js';
 import { nextStep, type RolloutFacts, type RolloutStep, type Wish } from '../rollout.decide.js';
 import { EMPTY_TALLY, type DeviceEnd, type Tally, endsAs, addTo } from '../tally.js';
@@ -31,6 +31,8 @@ export class SimulatedRollout {
   readonly tally: Tally = { ...EMPTY_TALLY };
   facts: RolloutFacts;
   ended = false;
+  /** What it waited for last. */
+  waitsFor: RolloutWait | undefined;
   fired: number | undefined;
   paused: string | undefined;
   /** When the first stop rule fired. */
@@ -98,6 +100,7 @@ export class SimulatedRollout {
       this.steps.push(step.do);
       if (step.do === 'wait') {
         if (this.facts.at_rest && step.until === null) return;
+        this.waitsFor = step.for;
         const next = Math.min(step.until ?? Infinity, ...this.devices.map((device) => this.#nextOf(device)));
         if (next === Infinity || next > until) return;
         this.#passTo(next);
