@@ -36,7 +36,9 @@ const lastToldAre = (entity: 'pipeline-run' | 'stage-run', id: string, progress:
 function areApart(entity: 'pipeline-run' | 'stage-run', id: string): void {
   const notices = told(entity, id);
   expect(notices.map(({ data }) => data.number)).toEqual(notices.map((_, index) => index + 1));
-  expect(notices.map((notice) => notice.id)).toEqual(notices.map((_, index) => `${entity}.progress.${id}.${index + 1}`));
+  expect(notices.map((notice) => notice.id)).toEqual(
+    notices.map((_, index) => `${entity}.progress.${id}.${index + 1}`),
+  );
   const times = notices.map(({ time }) => Date.parse(time));
   expect(Math.min(...times.slice(1).map((time, index) => time - times[index]!))).toBeGreaterThanOrEqual(1_000);
 }
