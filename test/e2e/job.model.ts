@@ -83,8 +83,10 @@ export class JobModel {
   get document() {
     const { waiting, inFlight, succeeded, failed, timedOut, stopped, devices } = this;
     const isAtRest = !['Waiting', 'Running', 'Stopping'].includes(this.status);
+    const others = devices - succeeded;
+    const fellShort = others === 0 ? '' : `${others} of ${devices} devices did not succeed`;
     const reason = {
-      run: devices === 0 && isAtRest ? 'no device to work on' : '',
+      run: !isAtRest ? '' : devices === 0 ? 'no device to work on' : fellShort,
       pause: 'paused',
       cancel: 'cancelled',
     };

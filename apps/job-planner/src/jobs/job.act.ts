@@ -47,14 +47,14 @@ export class JobAct {
     return status;
   }
 
-  /** @throws DomainError `conflict` while the job is Waiting, Running or Stopping. */
+  /** @throws DomainError `conflict` while the job is Waiting, Running or Stopping, or is to tell what its rollback brings back. */
   async delete(key: JobKey): Promise<void> {
     await this.journal.transaction(key.project_id, async (tx) => {
       const [job] = await this.lock(tx, key);
       if (!isEnd(jobLifecycle, job.state))
         throw new DomainError('conflict', `a job that is ${job.state} cannot be deleted`);
       const rollback = job.rollback_job_id && (await this.rollouts.lock(tx, job.rollback_job_id));
-      if (rollback && !rollback.row.planned && !rollback.row.at_rest)
+      if (rollback && !rollback.row.planned && (!rollback.row.at_rest || rollback.row.wish === 'pause'))
         throw new DomainError('conflict', `job ${rollback.id} has yet to find out what it is to bring back`);
       await this.approvals.withdraw(tx, key.id);
       await this.jobs.delete(tx, key.id);

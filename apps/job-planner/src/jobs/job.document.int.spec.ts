@@ -102,6 +102,18 @@ describe('the document of seed 003', () => {
 });
 
 describe('the reason of a job', () => {
+  it('given devices that did not succeed, though none failed, then it is how many; that they are to be tried again takes it back', async () => {
+    const skipped = await planner.create(planner.nodes(2), { rollout: { offline: 'skip' } });
+    await planner.step(skipped, await planner.askedFor(skipped, 2), 'HELD');
+    expect((await planner.reached(skipped, 'Failed')).reason).toBe('2 of 2 devices did not succeed');
+    await planner.act(skipped, 'retry');
+    expect((await planner.reached(skipped, 'Running')).reason).toBe('');
+    const again = (await planner.askedFor(skipped, 4)).slice(2);
+    await planner.answer(skipped, again.slice(0, 1));
+    await planner.answer(skipped, again.slice(1), 'FAILURE', 'no space');
+    expect((await planner.reached(skipped, 'Partially_successful')).reason).toBe('1 of 2 devices did not succeed');
+  });
+
   it('given one that drains after a pause, when it is cancelled, then it says so before it stands still', async () => {
     const id = await planner.create(planner.nodes(2));
     const items = await planner.askedFor(id, 2);

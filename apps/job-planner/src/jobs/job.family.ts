@@ -10,6 +10,7 @@ import { OneCommandFamily } from '../rollout/one-command.family.js';
 import type { RolloutEntity } from '../rollout/rollout.entity.js';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
+import { shortfall } from '../rollout/tally.js';
 import { jobTargets } from '../tasks/job-task.table.js';
 import { JobBefore } from './job.before.js';
 import { derivedStatus } from './job.decide.js';
@@ -98,7 +99,7 @@ export class JobFamily extends OneCommandFamily implements Family {
     // A job none of whose devices was ever released passes through Running, as its table says.
     if (!rollout.row.began_at && status !== 'Failed') await this.began(tx, rollout);
     const none = hasNothingToUndo ? 'nothing was to be brought back' : 'no device to work on';
-    const reason = placed === 0 ? none : rollout.row.reason;
+    const reason = placed === 0 ? none : shortfall(rollout.row);
     await tx.transition(jobTable, status, { ids: [rollout.id], set: { reason } });
   }
 

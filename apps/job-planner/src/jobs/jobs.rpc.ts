@@ -72,7 +72,7 @@ export class JobsRpc {
     return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
       const [job, rollout] = await shown(manager, project_id, job_id);
       const tasks = job.tasks_deleted_at ? [] : await shownTasks(manager, job, { limit: INLINE_TASKS });
-      return jobText(job, rollout, tasks);
+      return jobText(await withLinks(manager, job), rollout, tasks);
     });
   }
 
@@ -135,6 +135,17 @@ export class JobsRpc {
     await this.action.delete({ project_id, id: job_id });
     return {};
   }
+}
+
+/** The job, which names of the one that it brings back, and of the one that does so with it, those alone that were not deleted. */
+async function withLinks(manager: EntityManager, job: JobEntity): Promise<JobEntity> {
+  const links = [job.rollback_of, job.rollback_job_id].filter((id) => id !== null);
+  if (links.length === 0) return job;
+  const where = { project_id: job.project_id, id: In(links) };
+  const found = await manager.getRepository(JobEntity).find({ where, select: { project_id: true, id: true } });
+  const known = new Set(found.map(({ id }) => id));
+  const linked = (id: string | null) => (id !== null && known.has(id) ? id : null);
+  return { ...job, rollback_of: linked(job.rollback_of), rollback_job_id: linked(job.rollback_job_id) };
 }
 
 /** A job with its rollout. @throws DomainError `not_found`. */

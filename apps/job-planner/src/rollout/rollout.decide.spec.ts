@@ -228,6 +228,26 @@ describe('waves', () => {
     expect(rollout.devices[4]!.begun).toEqual([NOON + 64_000]);
   });
 
+  it('given a pause, then a soak that has begun goes on meanwhile; of a gate that opens in it, it begins with the restore', () => {
+    const begins = (seconds: number) => {
+      const rollout = new SimulatedRollout(
+        { waves: [{ count: 1, soak_seconds: 60 }, {}] },
+        devices(2, () => ({ seconds })),
+        NOON,
+      );
+      rollout.run(NOON + 5_000);
+      rollout.wish = 'pause';
+      rollout.run(NOON + 40_000);
+      expect(rollout.facts.at_rest).toBe(true);
+      rollout.now = NOON + 100_000;
+      rollout.restore();
+      rollout.run();
+      return rollout.devices[1]!.begun;
+    };
+    expect(begins(1)).toEqual([NOON + 100_000]);
+    expect(begins(30)).toEqual([NOON + 160_000]);
+  });
+
   it('given a wave without a threshold of which none succeeds, then it pauses', () => {
     const rollout = rolled(
       { waves: [{ count: 2 }, {}] },

@@ -1,9 +1,9 @@
-import { type Rollout } from '@muster/contracts';
+import { jobPlanner, type Rollout } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { JobTargets } from '../jobs/job.targets.js';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
-import { RunningPlanner, type Asked } from '../testing/running-planner.js';
+import { PROJECT, RunningPlanner, type Asked } from '../testing/running-planner.js';
 
 let planner: RunningPlanner;
 let rollouts: RolloutsOfTest;
@@ -298,6 +298,34 @@ describe('a rollback', () => {
       expect((await planner.reached(rollback, 'Stopped')).reason).toBe('cancelled');
       await rollouts.exact(rollback);
     }
+  });
+
+  it('given that it has yet to find what was changed, then what it brings back may not be deleted; after that neither names the other', async () => {
+    const remove = (job_id: string) => planner.service.call(jobPlanner.deleteJob, { project_id: PROJECT, job_id });
+    const id = await upgrade({ abort: [{ count: 1, action: 'rollback' }] }, planner.nodes(2));
+    const items = await planner.askedFor(id, 2);
+    await planner.answer(id, items.slice(0, 1), 'FAILURE');
+    const rollback = await rollbackOf(id);
+    await planner.act(rollback, 'pause');
+    await planner.reached(rollback, 'Stopped');
+    await planner.answer(id, items.slice(1));
+    await planner.reached(id, 'Stopped');
+    const message = `job ${rollback} has yet to find out what it is to bring back`;
+    await expect(remove(id)).rejects.toMatchObject({ kind: 'conflict', message });
+    await planner.act(rollback, 'restore');
+    const back = await planner.askedFor(rollback, 2);
+    await remove(id);
+    expect(await planner.job(rollback)).toMatchObject({ status: 'Running', rollback_of: null });
+    await planner.answer(rollback, back);
+    await planner.reached(rollback, 'Successful');
+
+    const other = await upgrade({ abort: [{ count: 1, action: 'rollback' }] }, planner.nodes(1));
+    await planner.answer(other, await planner.askedFor(other, 1), 'FAILURE');
+    const undone = await rollbackOf(other);
+    await planner.answer(undone, await planner.askedFor(undone, 1));
+    await planner.reached(undone, 'Successful');
+    await remove(undone);
+    expect(await planner.job(other)).toMatchObject({ status: 'Stopped', rollback_job_id: null });
   });
 
   it('given a deployment that was made, then it is removed', async () => {

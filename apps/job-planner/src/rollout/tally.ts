@@ -47,6 +47,12 @@ export const finished = (tally: Tally): number =>
 /** Devices that have ended. */
 export const ended = (tally: Tally): number => finished(tally) + tally.cancelled;
 
+/** Why what has ended did not succeed as a whole, in words; empty where it did. */
+export function shortfall(tally: Tally): string {
+  const others = ended(tally) - tally.succeeded;
+  return others === 0 ? '' : `${others} of ${ended(tally)} devices did not succeed`;
+}
+
 /** Devices that have not. */
 export const open = (tally: Tally): number => tally.pending + tally.offline + tally.in_flight;
 

@@ -162,7 +162,7 @@ describe('a run', () => {
   it('given no stage, then it is invalid', () => {
     const world = newWorld([]);
     settle(world);
-    expect(world.state).toBe('invalid');
+    expect([world.state, world.reason]).toEqual(['invalid', 'the pipeline has no stage']);
   });
 
   it('given a stage that fails, then what follows is cancelled, unless that stage says to go on', () => {

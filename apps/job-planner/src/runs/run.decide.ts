@@ -38,8 +38,11 @@ export type RunStep =
   | { do: 'skip'; as: 'cancelled' | 'timeout'; reason: string }
   | { do: 'time_out' }
   | { do: 'pause'; reason: string }
-  | { do: 'end'; state: 'success' | 'failure'; reason: string }
+  | { do: 'end'; state: 'success' | 'failure' | 'invalid'; reason: string }
   | { do: 'wait' };
+
+/** Why a run is `invalid`. */
+const NO_STAGE = 'the pipeline has no stage';
 
 const WAIT: RunStep = { do: 'wait' };
 const enter = (state: RunState): RunStep => ({ do: 'enter', state });
@@ -57,7 +60,7 @@ export function nextRunStep(run: RunFacts): RunStep {
     case 'queued':
       return enter('processing');
     case 'processing':
-      return enter(run.stages.length === 0 ? 'invalid' : 'running');
+      return run.stages.length === 0 ? { do: 'end', state: 'invalid', reason: NO_STAGE } : enter('running');
     case 'running':
       return goOn(run);
     case 'waiting':

@@ -196,7 +196,8 @@ describe('a run of a pipeline', () => {
   });
 
   it('given no stage, no operation or no device, then it is invalid where that is', async () => {
-    await reached(await startRun((await running.pipeline()).id), 'invalid');
+    const { status_meta } = await reached(await startRun((await running.pipeline()).id), 'invalid');
+    expect(status_meta.reason).toBe('the pipeline has no stage');
     const nothing = await running.pipeline();
     await running.stage(nothing.id);
     const run = await startRun(nothing.id);

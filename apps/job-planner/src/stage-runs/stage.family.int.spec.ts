@@ -56,6 +56,22 @@ describe('the devices of a stage', () => {
     ]);
   });
 
+  it('given one that is offline and to be skipped, then it is a failure, and what is left of it is cancelled; the run ends with the stage', async () => {
+    const stages = [{ name: 'one', rollout: { offline: 'skip' as const } }, { name: 'two' }];
+    const run = await startRun(await pipelineOf(stages, running.planner.nodes(1), ['A', 'B']));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    await running.planner.step(operation, items, 'HELD');
+    await reached(run, 'failure');
+    const skipped = 'skipped: the device is offline';
+    expect(await told(one)).toEqual([`cancelled ${skipped}`, `failure ${skipped}`]);
+    expect((await targetRuns(one.id)).map(({ command_status }) => command_status).sort()).toEqual(['', 'CANCELLED']);
+    expect((await stageRuns(run)).map(({ status, reason }) => [status, reason])).toEqual([
+      ['failure', '1 of 1 devices did not succeed'],
+      ['cancelled', 'stage 1 did not succeed'],
+    ]);
+  });
+
   it('given that all of them have ended, when their stage is stopped at the same time, then that wakes nothing', async () => {
     const run = await startRun(await pipelineOf([{ name: 'one' }, { name: 'two' }], running.planner.nodes(1)));
     const [one, two] = (await stageRuns(run)) as [StageRun, StageRun];

@@ -10,7 +10,7 @@ import { offlineSeconds, request, type UnderWay } from '../rollout/rollout.ask.j
 import type { RolloutEntity } from '../rollout/rollout.entity.js';
 import type { End, Outcome } from '../rollout/rollout.outcomes.js';
 import { noteInWaves } from '../rollout/rollout.waves.js';
-import { ended } from '../rollout/tally.js';
+import { shortfall } from '../rollout/tally.js';
 import { RunWake } from '../runs/run.wake.js';
 import { TargetRunMoves, type TargetRunEnd } from '../target-runs/target-run.moves.js';
 import { targetRunTable } from '../target-runs/target-run.table.js';
@@ -255,13 +255,8 @@ export class StageFamily implements Family {
     else {
       if (!row.began_at) await this.enter(tx, id, 'running', '');
       await this.enter(tx, id, 'complete', '');
-      const others = ended(row) - row.succeeded;
-      await this.enter(
-        tx,
-        id,
-        others === 0 ? 'success' : 'failure',
-        others === 0 ? '' : `${others} of ${ended(row)} devices did not succeed`,
-      );
+      const reason = shortfall(row);
+      await this.enter(tx, id, reason === '' ? 'success' : 'failure', reason);
     }
     this.wakeRun(tx, pipeline_run_id);
   }

@@ -92,6 +92,7 @@ export class SimulatedRollout {
 
   /** Takes steps and lets time pass until it ends, rests, or waits for a person. */
   run(until = Infinity): void {
+    this.facts = { ...this.facts, exhausted: false };
     for (let steps = 0; steps < MOST_STEPS; steps++) {
       const zones = new Set(this.devices.map(({ zone }) => zone));
       const windows = windowsAt(this.spec, zones, this.now);
