@@ -58,6 +58,8 @@ export class Jobs1700000003000 implements MigrationInterface {
         round integer NOT NULL DEFAULT 0,
         retries integer NOT NULL DEFAULT 0,
         waits_until timestamptz,
+        zone_windows jsonb NOT NULL DEFAULT '{}',
+        released_at timestamptz,
         rested_at timestamptz,
         parts_deleted_at timestamptz,
         durations jsonb NOT NULL DEFAULT '{}',

@@ -6,7 +6,7 @@ import type { RolloutEntity } from './rollout.entity.js';
 import { COUNTS, type Tally } from './tally.js';
 
 /** Columns that are written as JSON. */
-const JSONB = new Set<keyof RolloutEntity>(['waves', 'query_waves', 'baseline', 'durations']);
+const JSONB = new Set<keyof RolloutEntity>(['waves', 'query_waves', 'baseline', 'durations', 'zone_windows']);
 
 /** A rollout whose row the transaction has locked. What changes of it is collected, and written at once. */
 export class LockedRollout {

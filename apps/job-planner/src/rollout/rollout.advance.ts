@@ -4,6 +4,7 @@ import { inSpan, traceContext } from '@muster/messaging';
 import type { RunnerKey } from '@muster/service';
 import { Injectable } from '@nestjs/common';
 import { SpanKind } from '@opentelemetry/api';
+import { isDeepStrictEqual } from 'node:util';
 import { DataSource } from 'typeorm';
 import { Approvals } from '../approvals/approvals.js';
 import { Families } from './families.js';
@@ -16,7 +17,7 @@ import { RolloutRelease } from './rollout.release.js';
 import { RolloutStop } from './rollout.stop.js';
 import { RolloutStore } from './rollout.store.js';
 import { changeWave } from './rollout.waves.js';
-import { windowsOf } from './rollout.windows.js';
+import { openZones, windowsOf } from './rollout.windows.js';
 import { drain, goOn, want } from './rollout.wish.js';
 import { ruleInWords } from './stop.rules.js';
 import { TargetStore } from './target.store.js';
@@ -79,14 +80,16 @@ export class RolloutAdvance {
       const rollout = await this.rollouts.lock(tx, id);
       if (!rollout) return undefined;
       const at_once = this.families.of(rollout.row).partsAtOnce(rollout.row);
-      const step = nextStep(factsOf(rollout, at_once, found.exhausted));
-      await this.take(tx, rollout, step, found);
+      const facts = factsOf(rollout, at_once, found.exhausted);
+      const step = nextStep(facts);
+      if (step.do === 'wait') await this.wait(tx, rollout, step, facts);
+      else await this.take(tx, rollout, step, found);
       await rollout.save(tx);
       return step;
     });
   }
 
-  private async take(tx: Tx, rollout: LockedRollout, step: RolloutStep, found: Found): Promise<void> {
+  private async take(tx: Tx, rollout: LockedRollout, step: Exclude<RolloutStep, Wait>, found: Found): Promise<void> {
     const family = this.families.of(rollout.row);
     switch (step.do) {
       case 'plan':
@@ -145,8 +148,6 @@ export class RolloutAdvance {
         this.rest(rollout, null);
         if (rollout.row.waves.length > 0) await this.approvals.withdraw(tx, rollout.id);
         return family.ended(tx, rollout);
-      case 'wait':
-        return this.wait(tx, rollout, step, found);
     }
   }
 
@@ -163,21 +164,23 @@ export class RolloutAdvance {
   private async wait(
     tx: Tx,
     rollout: LockedRollout,
-    { for: reason, until }: Wait,
-    { exhausted }: Found,
+    { for: reason, until, look }: Wait,
+    { exhausted, windows }: RolloutFacts,
   ): Promise<void> {
     const { row } = rollout;
     // Whoever looks at it has moved the time by a claim.
     if (row.at_rest) return this.stayUntil(rollout, until);
-    const retry = exhausted ? await this.targets.nextRetry(tx, this.families.of(row).table, row.id) : null;
+    const { table } = this.families.of(row);
+    const retry = exhausted ? await this.targets.nextRetry(tx, table, row.id, openZones(row.spec, windows)) : null;
     const proof = row.spec.evidence && row.in_flight > 0 ? rollout.now + PROOF_MS : null;
     const goesOn = Math.min(until ?? Infinity, retry ?? Infinity);
-    const next = Math.min(goesOn, proof ?? Infinity);
-    // The window is open somewhere, and a pause between two tries ends before that changes.
+    const next = Math.min(goesOn, look ?? Infinity, proof ?? Infinity);
+    // The window is open somewhere, and a pause between two tries ends before it opens elsewhere.
     const rests = reason === 'window' && retry !== null && retry > rollout.now && goesOn === retry;
     rollout.set({ waits_for: rests ? 'retry_at' : reason });
     if ((row.waits_until?.getTime() ?? Infinity) !== goesOn)
       rollout.set({ waits_until: goesOn === Infinity ? null : new Date(goesOn) });
+    if (!isDeepStrictEqual(row.zone_windows, windows.zones)) rollout.set({ zone_windows: windows.zones });
     if (next < (row.due_at?.getTime() ?? Infinity)) rollout.set({ due_at: new Date(next) });
   }
 }

@@ -62,14 +62,23 @@ export type RolloutStep =
   | { do: 'end' }
   | Wait;
 
-/** `until`: when time alone lets it go on; null when something else has to happen. */
+/**
+ * `until`: when time alone lets it go on; null when something else has to happen. `look`: when it is to be looked at before that, though no device
+ * can begin then.
+ */
 export interface Wait {
   do: 'wait';
   for: RolloutWait;
   until: number | null;
+  look: number | null;
 }
 
-const wait = (reason: RolloutWait, until: number | null = null): Wait => ({ do: 'wait', for: reason, until });
+const wait = (reason: RolloutWait, until: number | null = null, look: number | null = null): Wait => ({
+  do: 'wait',
+  for: reason,
+  until,
+  look,
+});
 
 /** Decides from numbers and times alone what a rollout does next. */
 export function nextStep(rollout: RolloutFacts): RolloutStep {
@@ -131,7 +140,7 @@ const mayYetBegin = ({ pending, offline, planned }: RolloutFacts): boolean => pe
 /** The next step of what is planned. */
 function proceed(rollout: RolloutFacts): RolloutStep {
   const starts = timeOf(rollout.spec.start_at);
-  if (starts !== null && starts > rollout.now) return wait('window', starts);
+  if (starts !== null && starts > rollout.now) return wait('window', rollout.windows.next ?? starts);
   if (open(rollout) === 0) return wait('resolve');
   const { waves = [{}] } = rollout.spec;
   const state = rollout.waves[rollout.wave];
@@ -161,24 +170,25 @@ function release(rollout: RolloutFacts, gate: Gate | null): RolloutStep {
   const soakEnds = gate?.is === 'soaking' ? gate.until : null;
   const idle = waitOf(rollout, soakEnds);
   const count = Math.min((spec.max_in_flight ?? MAX_IN_FLIGHT) - in_flight, pending, at_once);
-  if (windows.open?.size === 0) return turns(rollout) > 0 ? wait('window', earliest(windows.next, soakEnds)) : idle;
+  if (windows.open?.size === 0) return turns(rollout) > 0 ? wait('window', windows.next, soakEnds) : idle;
   if (count <= 0 || rollout.exhausted) return idle;
   const rate = ratePerMinute(spec, rollout.succeeded);
   if (rate === undefined) return { do: 'release', count };
   const { count: allowed, paidUntil } = allowance(rate, rollout.paid_until, now);
-  if (allowed === 0) return wait('slot', earliest(paidUntil(0), soakEnds));
+  if (allowed === 0) return wait('slot', earliest(paidUntil(0), soakEnds), windows.closes);
   return { do: 'release', count: Math.min(count, allowed), paidUntil };
 }
 
 /** What it waits for when nothing may begin. */
 function waitOf(rollout: RolloutFacts, soakEnds: number | null): Wait {
-  const { in_flight, offline, windows, exhausted } = rollout;
+  const { pending, in_flight, offline, windows, exhausted } = rollout;
   const left = turns(rollout);
   const next = earliest(soakEnds, left > 0 ? windows.next : null);
-  if (in_flight > 0) return wait('in_flight', next);
-  if (soakEnds !== null) return wait('soak', next);
-  if (left > 0 && exhausted) return wait(windows.open === null ? 'retry_at' : 'window', next);
-  return wait(offline > 0 ? 'offline' : 'resolve', next);
+  const look = pending > 0 ? windows.closes : null;
+  if (in_flight > 0) return wait('in_flight', next, look);
+  if (soakEnds !== null) return wait('soak', next, look);
+  if (left > 0 && exhausted) return wait(windows.open === null ? 'retry_at' : 'window', next, look);
+  return wait(offline > 0 ? 'offline' : 'resolve', next, look);
 }
 
 /** How many of those that are pending no gate keeps back. */

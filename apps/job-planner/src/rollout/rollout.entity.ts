@@ -2,6 +2,7 @@ import type { Rollout, RolloutWait } from '@muster/contracts';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { Durations } from './durations.js';
 import type { Wish } from './rollout.decide.js';
+import type { ZoneWindows } from './rollout.windows.js';
 import type { Tally } from './tally.js';
 import type { WaveState } from './wave.gate.js';
 
@@ -69,6 +70,14 @@ export class RolloutEntity {
   /** When time alone lets it go on; null while something else has to happen. */
   @Column('timestamptz', { nullable: true })
   waits_until!: Date | null;
+
+  /** When devices may begin, by their zone, as of its last look; empty where there is no window. */
+  @Column('jsonb', { default: {} })
+  zone_windows!: ZoneWindows;
+
+  /** When a device began last, be it to go on or to be tried again. */
+  @Column('timestamptz', { nullable: true })
+  released_at!: Date | null;
 
   /** When the sweep looks next; null while it is at rest, unless it is paused and has an end. */
   @Column('timestamptz', { nullable: true })

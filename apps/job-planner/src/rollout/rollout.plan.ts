@@ -116,6 +116,7 @@ export class RolloutPlan {
     if (zones.some((zone) => !known.has(zone))) rollout.set({ zones: [...new Set([...known, ...zones])] });
     rollout.set({ placed: rollout.row.placed + targets.length });
     growLastWave(rollout);
+    if (started.length > 0) rollout.set({ released_at: new Date(rollout.now) });
     if (started.length > 0 && !rollout.row.began_at) {
       rollout.set({ began_at: new Date(rollout.now) });
       await family.began(tx, rollout);

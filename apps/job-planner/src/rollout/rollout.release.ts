@@ -5,7 +5,7 @@ import { v7 as uuid } from 'uuid';
 import { Families } from './families.js';
 import type { LockedRollout } from './locked-rollout.js';
 import { offlineSeconds, request, underWay } from './rollout.ask.js';
-import { isOnDevices, windowsOf } from './rollout.windows.js';
+import { openZones, windowsOf } from './rollout.windows.js';
 import { FIRST_ASK_AT, TargetStore } from './target.store.js';
 import { UNDER_WAY } from './target.table.js';
 
@@ -25,11 +25,10 @@ export class RolloutRelease {
 
   /** The parts of the devices that are next. */
   next(tx: Tx, { row, now }: LockedRollout, count: number): Promise<string[]> {
-    const { open } = windowsOf(row, now);
     return this.targets.releasable(tx, this.families.of(row).table, row.id, {
       count,
       ranges: row.waves.length > 1 ? row.waves.filter(({ began_at }) => began_at !== null) : null,
-      zones: open && isOnDevices(row.spec) ? [...open.keys()] : null,
+      zones: openZones(row.spec, windowsOf(row, now)),
     });
   }
 
@@ -72,6 +71,7 @@ export class RolloutRelease {
     if (moved.length > 0) await family.released(tx, rollout, moved.map(underWay));
     rollout.count({ pending: -moved.length, in_flight: moved.length });
     if (paidUntil) rollout.set({ paid_until: new Date(paidUntil(moved.length)) });
+    if (moved.length > 0) rollout.set({ released_at: new Date(now) });
     if (moved.length > 0 && !row.began_at) {
       rollout.set({ began_at: new Date(now) });
       await family.began(tx, rollout);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { approvalOf, decide } from '../testing/approvals-of-test.js';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
 import { RunningPlanner } from '../testing/running-planner.js';
+import { hoursFromNow, told } from '../testing/waiting-of-test.js';
 
 let planner: RunningPlanner;
 let rollouts: RolloutsOfTest;
@@ -52,6 +53,64 @@ describe('windows and times', () => {
     await planner.progressed(id, { pending: 1, waiting_for: 'in_flight' });
     await planner.answer(id, [second!]);
     await planner.progressed(id, { pending: 1, succeeded: 1, waiting_for: 'retry_at' });
+    expect(new Set(told(await rollouts.waiting(id)))).toEqual(
+      new Set(['job Running retry_at', 'job-task Waiting retry_at']),
+    );
+    const news = () => planner.service.events.findLast(({ subject }) => subject.endsWith(`job.progress.${id}`))?.data;
+    await expect.poll(news).toMatchObject({ succeeded: 1, waiting_for: 'retry_at' });
+  });
+
+  it('given a retry that falls due after its window has closed, then it waits for the next one, until that opens', async () => {
+    const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 0 }];
+    const { id } = await rollouts.start(1, { retry, window: { start: clock(-1), end: clock(1), timezone: 'UTC' } });
+    const items = await planner.askedFor(id, 1);
+    await planner.service.query(
+      `UPDATE rollout SET spec = jsonb_set(spec, '{window,start}', to_jsonb($2::text)) WHERE id = $1`,
+      [id, clock(0.5)],
+    );
+    await planner.answer(id, items, 'FAILURE', 'busy');
+    await planner.progressed(id, { pending: 1, waiting_for: 'window' });
+    const waiting = await rollouts.waiting(id);
+    expect(told(waiting).toSorted()).toEqual(['job Running window', 'job-task Waiting window']);
+    for (const { due_at } of waiting) expect(Date.parse(due_at!)).toBeGreaterThan(Date.now() + 1_500_000);
+    expect(new Set(waiting.map(({ due_at }) => due_at)).size).toBe(1);
+  });
+
+  it('given windows on the clocks of devices, then each waits for its own, and the job says when any may begin', async () => {
+    const nodes = planner.nodes(5);
+    for (const node of nodes.slice(3)) planner.zones.set(node, 'Asia/Tokyo');
+    const id = await planner.create(nodes, {
+      rollout: { max_in_flight: 1, window: { start: clock(-1), end: clock(1) } },
+    });
+    await planner.askedFor(id, 1);
+    await planner.progressed(id, { in_flight: 1, pending: 4, waiting_for: 'in_flight' });
+    const inHours = async () => {
+      const waiting = await rollouts.waiting(id);
+      return told(waiting).map((text, at) => `${text} ${hoursFromNow(waiting[at]!)}`);
+    };
+    // In an hour it closes in London; in Tokyo, where it is nine hours later, the one of the next day is to come.
+    expect(await inHours()).toEqual([
+      ...Array<string>(2).fill('job-task Waiting slot 1'),
+      'job Running in_flight 14',
+      ...Array<string>(2).fill('job-task Waiting window 14'),
+      'job-task Running in_flight 169',
+    ]);
+    for (let asked = 1; asked <= 3; asked++)
+      await planner.answer(id, (await planner.askedFor(id, asked)).slice(asked - 1));
+    await planner.progressed(id, { succeeded: 3, waiting_for: 'window' });
+    expect((await inHours()).toSorted()).toEqual([
+      'job Running window 14',
+      ...Array<string>(2).fill('job-task Waiting window 14'),
+    ]);
+    // One of them was tried before, and its next try is due by now.
+    await planner.service.query(
+      `UPDATE job_task SET waits_for = 'retry_at', ask_at = now() WHERE id = (SELECT id FROM job_task WHERE job_id = $1 AND state = 'Waiting' LIMIT 1)`,
+      [id],
+    );
+    await rollouts.due(id);
+    await expect
+      .poll(async () => (await inHours()).toSorted())
+      .toEqual(['job Running window 14', ...Array<string>(2).fill('job-task Waiting window 14')]);
   });
 
   it('given a start that is to come, then nothing begins before; given an end, nothing after', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { APPROVER, approvalOf, decide } from '../testing/approvals-of-test.js';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
 import { USER, RunningPlanner } from '../testing/running-planner.js';
+import { hoursFromNow } from '../testing/waiting-of-test.js';
 
 let planner: RunningPlanner;
 let rollouts: RolloutsOfTest;
@@ -116,7 +117,11 @@ describe('waves', () => {
     await planner.step(id, [away!], 'HELD');
     await planner.answer(id, [there!]);
     await planner.progressed(id, { offline: 1, succeeded: 1, pending: 3, waiting_for: 'offline' });
-    expect((await rollouts.waiting(id)).find((entry) => entry.id === id)).toMatchObject({ waits_for: 'offline' });
+    const waiting = await rollouts.waiting(id);
+    expect(waiting.find((entry) => entry.id === id)).toMatchObject({ waits_for: 'offline' });
+    // Those behind have their turn when the time of all before them is over: a week and an hour.
+    const behind = waiting.filter((entry) => entry.waits_for === 'slot').map(hoursFromNow);
+    expect(behind).toEqual(Array(3).fill(7 * 24 + 1));
     await planner.act(id, 'cancel');
   });
 

@@ -98,12 +98,18 @@ export class TargetStore {
     return rows.map((row) => row.id);
   }
 
-  /** When the next one is to go on again; epoch milliseconds. */
-  async nextRetry(tx: Tx, table: TargetTable, rollout: string): Promise<number | null> {
+  /** When the next one in these zones, null: wherever it is, is to go on again; epoch milliseconds. */
+  async nextRetry(
+    tx: Tx,
+    table: TargetTable,
+    rollout: string,
+    zones: readonly string[] | null,
+  ): Promise<number | null> {
     const [row] = await tx.query<{ at: number | null }>(
       `SELECT (extract(epoch FROM min(ask_at)) * 1000)::float8 AS at FROM ${table.states.table}
-       WHERE project_id = $1 AND ${table.owner} = $2 AND state = 'Waiting' AND waits_for = 'retry_at'`,
-      [tx.project, rollout],
+       WHERE project_id = $1 AND ${table.owner} = $2 AND state = 'Waiting' AND waits_for = 'retry_at'
+         AND ($3::text[] IS NULL OR timezone = ANY($3))`,
+      [tx.project, rollout, zones],
     );
     return row!.at;
   }

@@ -164,7 +164,8 @@ describe('what waits of runs of pipelines', () => {
       'target-run dispatched retry_at 5',
     ]);
     await running.planner.step(operation, first, 'REACHABLE');
-    await expect.poll(() => withHours('target-run')).toContain('target-run dispatched slot 0');
+    // The one that has the slot may keep it so long.
+    await expect.poll(() => withHours('target-run')).toContain('target-run dispatched slot 3');
     await running.planner.answer(operation, third);
     await expect
       .poll(() => withHours('target-run'))
@@ -204,6 +205,20 @@ describe('what waits of runs of pipelines', () => {
         'target-run dispatched window',
         'target-run queued window',
       ]);
+    await cancelled(going);
+  });
+
+  it('given windows on the clocks of devices, then the target runs of each wait for its own', async () => {
+    const clock = (hours: number) => new Date(Date.now() + hours * HOUR_SECONDS * 1000).toISOString().slice(11, 16);
+    const nodes = running.planner.nodes(2);
+    running.planner.zones.set(nodes[1]!, 'Asia/Tokyo');
+    const stages = [{ name: 'one', rollout: { timeout, window: { start: clock(-1), end: clock(1) } } }];
+    const run = await startRun(await pipelineOf(stages, nodes));
+    const going = { run, stages: await stageRuns(run) };
+    await askedFor(going.stages[0]!, 0, 1);
+    await expect
+      .poll(() => withHours('target-run'))
+      .toEqual(['target-run processing in_flight 3', 'target-run queued window 14']);
     await cancelled(going);
   });
 

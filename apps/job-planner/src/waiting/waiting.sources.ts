@@ -8,6 +8,7 @@ import {
   targetRunEntity,
 } from '@muster/contracts';
 import { exactTime } from '@muster/journal';
+import type { Window } from '@muster/schedule';
 import { NIL } from 'uuid';
 
 /** More would lead to years of five digits, which no ISO time has, and beyond what an interval holds. */
@@ -16,16 +17,32 @@ const MOST_SECONDS = 30_000_000_000;
 const timeout = (name: keyof typeof ROLLOUT_TIMEOUTS) =>
   `coalesce((spec #>> '{timeout,${name}}')::integer, ${ROLLOUT_TIMEOUTS[name]})`;
 
+/** SQL: a time of the window of `zone`, as its rollout noted it. */
+const timeOfWindow = (name: keyof Window) =>
+  `to_timestamp((r.zone_windows #>> ARRAY[zone, '${name}'])::float8 / 1000) AS ${name}`;
+
+/** SQL: by when the last device began. It moves in steps, lest a list that is read meanwhile begins again with each device that does. */
+const RELEASED_BY = `date_bin('5 minutes', released_at, 'epoch') + interval '5 minutes'`;
+
+/** What makes it depend on more than slots when the last device has its turn. */
+const MORE_THAN_SLOTS = ['waves', 'window', 'start_at', 'rate_per_minute', 'ramp', 'retry', 'membership'];
+
+const someSeconds = (seconds: string) => `make_interval(secs => least(${MOST_SECONDS}, ${seconds}))`;
+
 /**
  * SQL: the rollouts that have not ended, and those that are paused. `seconds`: how long a command of a device may take, from its release to its
- * time-out; `commands`: how many a device gets. `slot_at`: by when the last device has its slot, as all before it have used up their time, or, where
- * that depends on more than slots, `until` when it waits, or else when it is looked at next; the `deadline` of a stage run if that is earlier. What waits for a person has
- * no other time, and what is paused that of its end.
+ * time-out; `commands`: how many a device gets. `slot_at`: by when the last device has its slot, as all before it have used up their time. Where
+ * that depends on more than slots: by when all that began have ended, while their end is waited for, or else `until` when it waits, or when it is
+ * looked at next. The `deadline` of a stage run if that is earlier. What waits for a person has no other time, and what
+ * is paused that of its end.
  */
 const OPEN = `
   SELECT *, least(deadline, CASE WHEN at_rest OR waits_for = 'approval' THEN until
-    WHEN spec ?| ARRAY['waves', 'window', 'start_at', 'rate_per_minute', 'ramp', 'retry', 'membership'] THEN until
-    ELSE state_at + make_interval(secs => least(${MOST_SECONDS}, seconds * commands * ceil(targeted::float8 / slots))) END) AS slot_at
+    WHEN NOT spec ?| ARRAY[${MORE_THAN_SLOTS.map((name) => `'${name}'`).join(', ')}]
+      THEN state_at + ${someSeconds('seconds * commands * ceil(targeted::float8 / slots)')}
+    WHEN waits_for IN ('in_flight', 'offline')
+      THEN least(coalesce(${RELEASED_BY} + ${someSeconds('seconds * commands')}, until), CASE WHEN NOT spec ? 'window' THEN waits_until END)
+    ELSE until END) AS slot_at
   FROM (
     SELECT r.*, CASE WHEN at_rest THEN coalesce(waits_until, 'infinity') WHEN waits_for = 'approval' THEN 'infinity'
         ELSE coalesce(waits_until, due_at) END AS until,
@@ -46,17 +63,40 @@ const RUNS = `
     LEFT JOIN open r ON r.id = s.id
   WHERE p.project_id = $1 AND p.due_at IS NOT NULL`;
 
+/**
+ * SQL: what the devices wait for whose turn has not come, and until when (`slot_at`), of each open rollout, or, where windows are read on each
+ * device's own clock, of those of its `zones` whose windows are the same: until theirs opens, or, once it has, for their `turn`, until it closes.
+ */
+const TURNS = `
+  SELECT r.id, r.family, r.at_rest, w.zones,
+    CASE WHEN r.at_rest OR r.waits_for = 'approval' THEN 'approval' WHEN w.opens > now() OR w.opens IS NULL AND r.waits_for = 'window' THEN 'window'
+      WHEN r.waits_for = 'soak' THEN 'soak' ELSE 'slot' END AS turn,
+    CASE WHEN r.at_rest OR r.waits_for = 'approval' THEN r.slot_at WHEN w.opens > now() THEN least(r.deadline, w.opens)
+      ELSE least(r.slot_at, CASE WHEN w.closes > now() THEN w.closes END) END AS slot_at
+  FROM open r CROSS JOIN LATERAL (SELECT spec ? 'window' AND coalesce(spec #>> '{window,timezone}', 'device') = 'device' AS own) clock
+    CROSS JOIN LATERAL (
+      SELECT CASE WHEN own THEN array_agg(zone) END AS zones, w.opens, w.closes
+      FROM unnest(CASE WHEN own THEN r.zones ELSE ARRAY[coalesce(spec #>> '{window,timezone}', '')] END) AS zone
+        CROSS JOIN LATERAL (SELECT ${timeOfWindow('opens')}, ${timeOfWindow('closes')}) w
+      GROUP BY w.opens, w.closes
+    ) w`;
+
 /** SQL: where a page goes on among the devices of a rollout that are due at one time. */
 const AFTER_ID = `CASE WHEN r.slot_at = $3::timestamptz THEN $4::uuid ELSE '${NIL}' END`;
 
-/** SQL over `r`: what a device waits for whose turn has not come. */
-const TURN = `CASE WHEN r.at_rest THEN 'approval' WHEN r.waits_for IN ('approval', 'window', 'soak') THEN r.waits_for ELSE 'slot' END`;
+/** SQL: whether it is a zone of the turn `r`. */
+const isIn = (zone: string) => `(r.zones IS NULL OR ${zone} = ANY(r.zones))`;
+
+/** SQL: whether a device's part waits for its turn; and whether it is to be tried again, and its time has come. */
+const itsTurn = (part: string) => `${part}.waits_for = ''`;
+const itsTry = (part: string) =>
+  `${part}.waits_for <> '' AND ${part}.waits_for = 'retry_at' AND ${part}.ask_at <= now()`;
 
 /** What is told of the devices of rollouts, in SQL. */
 interface Devices {
   entity: string;
   family: string;
-  /** Those of the rollout `r` whose turn has not come, by their id, from where the page goes on; and what they wait for. */
+  /** Those of the turn `r` of a rollout whose turn has not come, by their id, from where the page goes on; and what they wait for. */
   toCome: string;
   turn: string;
   /** The parts of the devices, with what is told of them, `t`: after FROM. */
@@ -71,16 +111,17 @@ interface Devices {
 /** SQL: the devices of rollouts: those whose turn has not come, those that wait for something of their own, and those under way. */
 const devices = ({ entity, family, toCome, turn, parts, part, owner, since }: Devices): string => `
     (SELECT '${entity}', t.id, t.device_id, t.state, ${turn}, r.slot_at AS due_at, t.reason
-     FROM open r CROSS JOIN LATERAL (${toCome}) t
+     FROM turns r CROSS JOIN LATERAL (${toCome}) t
      WHERE r.family = '${family}' AND r.slot_at >= $3 ORDER BY r.slot_at, t.id LIMIT $2)
     UNION ALL
     (SELECT '${entity}', t.id, t.device_id, t.state,
-       CASE WHEN r.at_rest THEN 'approval' WHEN t.waits_for = 'retry_at' AND t.ask_at <= now() THEN 'slot' ELSE t.waits_for END,
+       CASE WHEN r.at_rest THEN 'approval' ELSE t.waits_for END,
        CASE WHEN r.at_rest THEN r.slot_at ELSE t.ask_at END AS due_at, t.reason
      FROM open r CROSS JOIN unnest(ARRAY['retry_at', 'offline']) AS held(waits_for) CROSS JOIN LATERAL (
        SELECT t.id, t.device_id, t.state, t.reason, ${part}.waits_for, ${part}.ask_at FROM ${parts}
        WHERE ${part}.project_id = $1 AND ${part}.${owner} = r.id
          AND ${part}.state = 'Waiting' AND ${part}.waits_for <> '' AND ${part}.waits_for = held.waits_for
+         AND (held.waits_for = 'offline' OR ${part}.ask_at > now())
          AND (r.at_rest OR (${part}.ask_at, t.id) > ($3, $4))
        ORDER BY ${part}.ask_at, t.id) t
      WHERE r.family = '${family}' AND (CASE WHEN r.at_rest THEN r.slot_at ELSE t.ask_at END, t.id) > ($3, $4) ORDER BY 6, t.id LIMIT $2)
@@ -103,10 +144,15 @@ export const SOURCES: Readonly<Record<string, string>> = {
   [jobTaskEntity.name]: devices({
     entity: jobTaskEntity.name,
     family: 'job',
-    toCome: `
-       SELECT t.id, t.device_id, t.state, t.reason FROM job_task t
-       WHERE t.project_id = $1 AND t.job_id = r.id AND t.state = 'Waiting' AND t.waits_for = '' AND t.id > ${AFTER_ID} ORDER BY t.id LIMIT $2`,
-    turn: TURN,
+    toCome: [itsTurn('t'), itsTry('t')]
+      .map(
+        (which) => `
+       (SELECT t.id, t.device_id, t.state, t.reason FROM job_task t
+        WHERE t.project_id = $1 AND t.job_id = r.id AND t.state = 'Waiting' AND ${which} AND ${isIn('t.timezone')}
+          AND t.id > ${AFTER_ID} ORDER BY t.id LIMIT $2)`,
+      )
+      .join(' UNION ALL '),
+    turn: 'r.turn',
     parts: 'job_task t',
     part: 't',
     owner: 'job_id',
@@ -132,13 +178,20 @@ export const SOURCES: Readonly<Record<string, string>> = {
     // Beside those that have not begun, those that are to be tried again, or whose device is back.
     toCome: `
        (SELECT t.id, t.device_id, t.state, t.reason FROM target_run t
-        WHERE t.project_id = $1 AND t.stage_run_id = r.id AND t.started_at IS NULL AND t.ended_at IS NULL AND t.id > ${AFTER_ID} ORDER BY t.id LIMIT $2)
+        WHERE t.project_id = $1 AND t.stage_run_id = r.id AND t.started_at IS NULL AND t.ended_at IS NULL
+          AND ${isIn('(SELECT d.timezone FROM stage_device d WHERE d.project_id = t.project_id AND d.id = t.stage_device_id)')}
+          AND t.id > ${AFTER_ID} ORDER BY t.id LIMIT $2)
+       ${[`${itsTurn('d')} AND d.releases > 0`, itsTry('d')]
+         .map(
+           (which) => `
        UNION ALL
        (SELECT t.id, t.device_id, t.state, t.reason FROM stage_device d JOIN target_run t ON t.project_id = d.project_id AND t.id = d.target_run_id
-        WHERE d.project_id = $1 AND d.stage_run_id = r.id AND d.state = 'Waiting' AND d.waits_for = '' AND d.releases > 0
+        WHERE d.project_id = $1 AND d.stage_run_id = r.id AND d.state = 'Waiting' AND ${which} AND ${isIn('d.timezone')}
           AND t.started_at IS NOT NULL AND d.target_run_id > ${AFTER_ID} ORDER BY d.target_run_id LIMIT $2)`,
+         )
+         .join('')}`,
     // A later operation of a device waits for the one before it.
-    turn: `CASE WHEN t.state = 'pending' AND NOT r.at_rest THEN 'slot' ELSE ${TURN} END`,
+    turn: `CASE WHEN t.state = 'pending' AND NOT r.at_rest THEN 'slot' ELSE r.turn END`,
     parts: 'stage_device d JOIN target_run t ON t.project_id = d.project_id AND t.id = d.target_run_id',
     part: 'd',
     owner: 'stage_run_id',
@@ -149,7 +202,7 @@ export const SOURCES: Readonly<Record<string, string>> = {
 
 /** SQL of a page of several entities: as that of one, without a time last. */
 export const pageSql = (sources: readonly string[]): string => `
-  WITH open AS MATERIALIZED (${OPEN}), runs AS MATERIALIZED (${RUNS})
+  WITH open AS MATERIALIZED (${OPEN}), turns AS MATERIALIZED (${TURNS}), runs AS MATERIALIZED (${RUNS})
   SELECT entity, id, device_id, state, waits_for, CASE WHEN isfinite(due_at) THEN ${exactTime('due_at')} END AS due_at, reason
   FROM (${sources.map((sql) => `(${sql})`).join(' UNION ALL ')}) w(entity, id, device_id, state, waits_for, due_at, reason)
   ORDER BY w.due_at, w.id LIMIT $2`;
