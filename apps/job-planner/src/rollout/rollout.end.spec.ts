@@ -49,7 +49,7 @@ describe('an end', () => {
     rollout.wish = 'pause';
     rollout.run(NOON + 30_000);
     expect(rollout.facts.at_rest).toBe(true);
-    expect(nextStep(rollout.facts)).toEqual({ do: 'wait', for: 'approval', until: Date.parse(end_at) });
+    expect(nextStep(rollout.facts)).toMatchObject({ do: 'wait', for: 'approval', until: Date.parse(end_at) });
     rollout.run();
     expect(rollout.ended).toBe(true);
     expect(rollout.tally).toMatchObject({ succeeded: 2, never_contacted: 3 });
