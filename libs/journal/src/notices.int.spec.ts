@@ -42,7 +42,13 @@ const fiveEvents = async () => {
     tx.notice(warmth, noticeOf(2));
   });
   await tell(3);
-  return [`door.${door}.1`, `door.warmth.${door}.1`, `door.warmth.${door}.2`, `door.${door}.2`, `door.warmth.${door}.3`];
+  return [
+    `door.${door}.1`,
+    `door.warmth.${door}.1`,
+    `door.warmth.${door}.2`,
+    `door.${door}.2`,
+    `door.warmth.${door}.3`,
+  ];
 };
 
 describe('notices', () => {
