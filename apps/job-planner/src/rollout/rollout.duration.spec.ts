@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { timesOf, type DeviceTime } from './device.times.js';
 import { withDurations } from './durations.js';
-import { durationOf, type Duration } from './rollout.duration.js';
+import { durationOf, type Duration, type Limits } from './rollout.duration.js';
 import { SimulatedRollout } from './testing/simulated-rollout.js';
 import { placesOf } from './wave.gate.js';
 
@@ -189,5 +189,22 @@ describe('the duration of a rollout whose devices take as long as before', () =>
   it('given a time-out that is shorter than what devices took, then they may end by that', () => {
     const wave = { size: 4, offline: 0, times: Array<DeviceTime>(4).fill({ least: 80, most: 100 }) };
     expect(durationOf({ timeout: { in_progress_seconds: 10 } }, [wave]).least_seconds).toBe(10);
+  });
+
+  it.each<[string, Rollout, Limits, Duration]>([
+    ['an end', {}, { noneBegins: 50 }, { least_seconds: 50, most_seconds: 60 }],
+    ['an end of all', {}, { allEnd: 6 }, { least_seconds: 6, most_seconds: 6 }],
+    ['both', {}, { noneBegins: 50, allEnd: 55 }, { least_seconds: 50, most_seconds: 55 }],
+    ['an end that it does not reach', {}, { noneBegins: 5_000 }, { least_seconds: 80, most_seconds: 710 }],
+    [
+      'an end until which devices may join',
+      { membership: 'continuous' },
+      { noneBegins: 5_000 },
+      { least_seconds: 5_000, most_seconds: 5_010 },
+    ],
+  ])('given %s, then it takes no longer', (_, spec, limits, duration) => {
+    const wave = { size: 11, offline: 1, times: Array<DeviceTime>(11).fill({ least: 8, most: 10 }) };
+    const offline = { max_in_flight: 1, timeout: { offline_seconds: 590 } };
+    expect(durationOf({ ...offline, ...spec }, [wave], limits)).toEqual(duration);
   });
 });

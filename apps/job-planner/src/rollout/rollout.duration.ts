@@ -20,6 +20,14 @@ export interface Duration {
   most_seconds: number;
 }
 
+/** When it is over whatever is left to do, in seconds after the first device may begin. */
+export interface Limits {
+  /** From then on no device begins; those in flight go on. */
+  noneBegins?: number;
+  /** From then on none goes on. */
+  allEnd?: number;
+}
+
 /** A wave that changes devices. */
 interface Worked {
   wave: Wave;
@@ -38,11 +46,18 @@ interface Worked {
  * waiting. Both bounds hold in whatever order the devices have their turn. `most`: what has its turn waits for a slot no longer than all work takes that
  * is shared by all slots, and then the slowest is the last (R. L. Graham, Bounds on Multiprocessing Timing Anomalies, 1969).
  */
-export function durationOf(spec: Rollout, outlooks: readonly WaveOutlook[]): Duration {
+export function durationOf(
+  spec: Rollout,
+  outlooks: readonly WaveOutlook[],
+  { noneBegins = Infinity, allEnd = Infinity }: Limits = {},
+): Duration {
   const waves = workedOf(spec, outlooks);
-  const least = leastOf(spec, waves);
-  const most = Math.max(least, mostOf(spec, waves));
-  return { least_seconds: Math.floor(least * 10) / 10, most_seconds: Math.ceil(most * 10) / 10 };
+  // One whose devices may yet join goes on until none may begin.
+  const isOpen = spec.membership === 'continuous';
+  const inFlight = Math.max(0, ...waves.map(({ times }) => times.slowest));
+  const least = Math.min(isOpen ? noneBegins : leastOf(spec, waves), noneBegins, allEnd);
+  const most = Math.min(isOpen ? Infinity : mostOf(spec, waves), noneBegins + inFlight, allEnd);
+  return { least_seconds: Math.floor(least * 10) / 10, most_seconds: Math.ceil(Math.max(least, most) * 10) / 10 };
 }
 
 function workedOf(spec: Rollout, outlooks: readonly WaveOutlook[]): Worked[] {

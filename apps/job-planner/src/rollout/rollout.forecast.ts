@@ -10,7 +10,7 @@ import { exposures } from './exposure.js';
 import { Families } from './families.js';
 import type { NewTarget, TargetPage } from './family.js';
 import { passesOf } from './passes.js';
-import { durationOf, type Duration, type WaveOutlook } from './rollout.duration.js';
+import { durationOf, type Duration, type Limits, type WaveOutlook } from './rollout.duration.js';
 import { RolloutStore } from './rollout.store.js';
 import { isOnDevices, windowsAt } from './rollout.windows.js';
 import { TargetStore } from './target.store.js';
@@ -26,6 +26,8 @@ export interface Intent {
   project_id: string;
   spec: Rollout;
   command: string;
+  /** What is rolled out is to be over by then, from now on, whatever is left to do. */
+  timeout_seconds?: number;
   /** The page after a cursor of those of its devices that fit a query as well. */
   find: (query: DeviceQuery | undefined, cursor: string) => Promise<TargetPage>;
 }
@@ -59,9 +61,11 @@ export class RolloutForecast {
     const waves = spec.waves ?? [{}];
     const places = placesOf(waves, look.placed, look.beforeRest, look.count);
     const shown = await this.named(project_id, look);
-    const starts = Math.max(Date.now(), spec.start_at === undefined ? 0 : Date.parse(spec.start_at));
+    const now = Date.now();
+    const starts = Math.max(now, spec.start_at === undefined ? 0 : Date.parse(spec.start_at));
     const windows = windowsOf(spec, look.zones, starts);
-    const begins = beginningOf(spec, windows, starts);
+    const ends = { noneBegins: timeOf(spec.end_at), allEnd: now + (intent.timeout_seconds ?? Infinity) * 1000 };
+    const begins = beginningOf(spec, windows, starts, ends);
     return {
       targets: { count: look.count, offline: look.offline, sample: shown(look.sample), left_out: look.leftOut(shown) },
       waves: waves.map(({ success_threshold = null, soak_seconds = 0, approval = false }, index) => ({
@@ -74,7 +78,7 @@ export class RolloutForecast {
       conflicts: await this.conflicts(project_id, look),
       windows,
       begins_at: begins === null ? null : new Date(begins).toISOString(),
-      duration: begins === null ? null : await this.duration(intent, places, look.sampled),
+      duration: begins === null ? null : await this.duration(intent, places, look.sampled, limitsFrom(begins, ends)),
       exposure: exposures(spec, places).map(({ rule, ...worst }) => ({
         ...worst,
         rule: rule === null ? null : rule + 1,
@@ -107,6 +111,7 @@ export class RolloutForecast {
     { project_id, spec, command }: Intent,
     places: readonly Place[],
     sampled: EvenSample<Looked>,
+    limits: Limits,
   ): Promise<Duration | null> {
     const ids = [...new Set(sampled.kept.map(({ device_id }) => device_id))];
     const took = new Map<string, DeviceTime>();
@@ -118,7 +123,7 @@ export class RolloutForecast {
     const known = sampled.kept.map((one) => ({ ...one, took: took.get(one.device_id) }));
     const durations = await this.rollouts.durationsOf(project_id, command);
     const outlooks = places.map((place) => outlookOf(spec, place, known, sampled.isWhole, durations));
-    return outlooks.every((outlook) => outlook !== undefined) ? durationOf(spec, outlooks) : null;
+    return outlooks.every((outlook) => outlook !== undefined) ? durationOf(spec, outlooks, limits) : null;
   }
 
   private async conflicts(project_id: string, look: Look): Promise<RolloutPlan['conflicts']> {
@@ -210,12 +215,25 @@ function windowsOf(spec: Rollout, zones: ReadonlyMap<string, number>, now: numbe
   });
 }
 
-/** When the first device may begin that is to begin from `starts` on; null: before `end_at` none may. */
-function beginningOf(spec: Rollout, windows: RolloutPlan['windows'], starts: number): number | null {
+/** When the first device may begin that is to begin from `starts` on; null: it is over before any may. */
+function beginningOf(
+  spec: Rollout,
+  windows: RolloutPlan['windows'],
+  starts: number,
+  { noneBegins, allEnd }: Required<Limits>,
+): number | null {
   const opens = windows.flatMap(({ opens_at }) => (opens_at === null ? [] : [Date.parse(opens_at)]));
   const begins = spec.window ? Math.min(...opens) : starts;
-  return begins < (spec.end_at === undefined ? Infinity : Date.parse(spec.end_at)) ? begins : null;
+  return begins < Math.min(noneBegins, allEnd) ? begins : null;
 }
+
+/** The limits that are given in epoch milliseconds. */
+const limitsFrom = (begins: number, { noneBegins, allEnd }: Required<Limits>): Limits => ({
+  noneBegins: (noneBegins - begins) / 1000,
+  allEnd: (allEnd - begins) / 1000,
+});
+
+const timeOf = (time: string | undefined): number => (time === undefined ? Infinity : Date.parse(time));
 
 /** What is known of a wave by a sample of all devices, or by all of them; undefined when nothing is known of how long they take. */
 function outlookOf(
