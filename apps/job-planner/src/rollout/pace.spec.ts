@@ -1,6 +1,7 @@
 import type { Rollout } from '@muster/contracts';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ratePerMinute } from './pace.js';
+import { lastBegins, ratePerMinute } from './pace.js';
 import { SimulatedRollout } from './testing/simulated-rollout.js';
 
 const NOON = Date.parse('2026-11-22T12:00:00Z');
@@ -38,5 +39,49 @@ describe('a ramp', () => {
     expect(rollout.devices.map(({ begun }) => begun.map((time) => (time - NOON) / 1_000))).toEqual(
       seconds.map((second) => [second]),
     );
+  });
+});
+
+describe('the turn of the last device', () => {
+  const anyPace = fc
+    .record({
+      rate_per_minute: fc.option(fc.integer({ min: 1, max: 1_000 }), { nil: undefined }),
+      ramp: fc.option(
+        fc.record({
+          base: fc.integer({ min: 1, max: 300 }),
+          factor: fc.constantFrom(1, 1.5, 10),
+          after_succeeded: fc.integer({ min: 1, max: 20 }),
+        }),
+        { nil: undefined },
+      ),
+    })
+    .map((spec) => JSON.parse(JSON.stringify(spec)) as Rollout);
+
+  it('given any rate, then it is when it comes', () => {
+    fc.assert(
+      fc.property(
+        anyPace,
+        fc.integer({ min: 1, max: 200 }),
+        fc.integer({ min: 0, max: 60 }),
+        (spec, count, seconds) => {
+          const conduct = { end: 'succeeded' as const, seconds, zone: 'UTC', away: 0 };
+          const rollout = new SimulatedRollout(spec, Array(count).fill(conduct), NOON);
+          rollout.run();
+          const last = Math.max(...rollout.devices.flatMap(({ begun }) => begun)) - NOON;
+          const told = lastBegins(spec, count, { succeeded: 0, each: seconds * 1_000, paidUntil: null });
+          // Times since 1970 are rounded, which may move a device to the other side of a step of the ramp.
+          const turn = 60_000 / (ratePerMinute(spec, 0) ?? Infinity);
+          expect(Math.abs(told - last)).toBeLessThanOrEqual(turn + 10);
+        },
+      ),
+      { numRuns: 80, seed: 1 },
+    );
+  });
+
+  it('given as many devices as there may be, then it is told at once', () => {
+    const ramp = { base: 0.01, factor: 1, after_succeeded: 1 };
+    const paced = { succeeded: 0, each: 1_000, paidUntil: null };
+    expect(lastBegins({ ramp }, 10_000_000, paced)).toBeGreaterThan(1e13);
+    expect(lastBegins({ rate_per_minute: 60 }, 10_000_000, paced)).toBeCloseTo(9_999_999_000);
   });
 });

@@ -12,6 +12,43 @@ export function ratePerMinute({ rate_per_minute, ramp }: Rollout, succeeded: num
   return Math.min(ramp.base * ramp.factor ** steps, rate_per_minute ?? MOST_RATE_PER_MINUTE);
 }
 
+/** How far a rollout is whose rate is asked about. */
+export interface Paced {
+  /** Devices that have succeeded before. */
+  succeeded: number;
+  /** Milliseconds from the beginning of a device to its success. */
+  each: number;
+  /** As in {@link allowance}; 0 where nothing may begin at once beyond the first device. */
+  paidUntil: number | null;
+}
+
+/** Milliseconds until the last of `count` devices begins, if the rate alone keeps them back and each succeeds. */
+export function lastBegins(spec: Rollout, count: number, { succeeded, each, paidUntil }: Paced): number {
+  const highest = highestRate(spec);
+  if (highest === undefined || count === 0) return 0;
+  const begun: number[] = [];
+  let done = 0;
+  for (let now = 0, paid = paidUntil; ;) {
+    while (done < begun.length && begun[done]! + each <= now) done++;
+    const rate = ratePerMinute(spec, succeeded + done)!;
+    const allowed = allowance(rate, paid, now);
+    const taken = Math.min(allowed.count, count - begun.length);
+    for (let one = 0; one < taken; one++) begun.push(now);
+    paid = allowed.paidUntil(taken);
+    const left = count - begun.length;
+    if (left === 0) return now;
+    // It rises no more: the others follow one after the other.
+    if (rate >= highest) return paid + ((left - 1) * MINUTE_MS) / rate;
+    now = paid;
+  }
+}
+
+/** The rate that a rollout comes to in time. */
+const highestRate = ({ rate_per_minute, ramp }: Rollout): number | undefined =>
+  ramp?.factor === 1
+    ? Math.min(ramp.base, rate_per_minute ?? MOST_RATE_PER_MINUTE)
+    : (rate_per_minute ?? (ramp && MOST_RATE_PER_MINUTE));
+
 /** What a rate lets begin. Times in epoch milliseconds. */
 export interface Allowance {
   count: number;

@@ -2,7 +2,10 @@ import { jobPlanner, type NewJob, type RolloutPlan } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
+import { jobTargets } from '../tasks/job-task.table.js';
+import { planOf } from '../testing/plan-of-test.js';
 import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
+import { tookStatement } from './target.store.js';
 
 let planner: RunningPlanner;
 let rollouts: RolloutsOfTest;
@@ -23,6 +26,26 @@ const plan = (nodes: string[], job: Partial<NewJob> = {}): Promise<RolloutPlan> 
       ...job,
     },
   });
+
+const UPGRADE = { job_type: 'node_upgrade' as const };
+
+/** An upgrade of these that has succeeded; each of them took so many seconds. */
+async function upgraded(
+  nodes: string[],
+  seconds: (place: number) => number,
+  job: Partial<NewJob> = {},
+): Promise<string> {
+  const id = await planner.create(nodes, { ...UPGRADE, ...job });
+  await planner.answer(id, await planner.askedFor(id, nodes.length));
+  await planner.reached(id, 'Successful');
+  for (const [place, node] of nodes.entries())
+    await planner.service.query(`UPDATE job_task SET took = $3 WHERE job_id = $1 AND device_id = $2`, [
+      id,
+      node,
+      seconds(place),
+    ]);
+  return id;
+}
 
 describe('a plan', () => {
   it('given waves and stop rules, then it tells the devices of each and how far a fault may get, and writes nothing', async () => {
@@ -129,6 +152,42 @@ describe('a plan', () => {
   it('given what a create refuses, then it is refused in the same words', async () => {
     await expect(plan([uuid()])).rejects.toThrow('job_content.targets: no such node');
     await expect(plan(planner.nodes(1), { rollout: { waves: [{ count: 1 }] } })).rejects.toThrow('rollout.waves.0');
+  });
+});
+
+describe('the duration of a plan', () => {
+  it('given devices that were slow at the command, where all others are fast, then it is told after what they took', async () => {
+    const slow = planner.nodes(12);
+    const rollout = { max_in_flight: 3 };
+    await upgraded(slow, (place) => 15 + (place % 6));
+    await upgraded(slow, () => 17, { job_type: 'deployment_deploy' });
+    const others = await upgraded(planner.nodes(1), () => 2);
+    await planner.service.query(`UPDATE rollout SET durations = '{"2": 5000}' WHERE id = $1`, [others]);
+    const { duration } = await plan(slow, { ...UPGRADE, rollout });
+    // Four of 15 to 20 seconds, one after the other.
+    expect(duration!.least_seconds).toBeGreaterThan(50);
+    expect(duration!.least_seconds).toBeLessThan(70);
+    expect(duration!.most_seconds).toBeGreaterThan(75);
+    expect(duration!.most_seconds).toBeLessThan(120);
+    // Those that have never done it are as fast as the others.
+    expect((await plan(planner.nodes(12), { ...UPGRADE, rollout })).duration!.most_seconds).toBeLessThan(30);
+  });
+
+  it('given far more parts of other devices, then what the planned ones took is read from an index', async () => {
+    const nodes = planner.nodes(3);
+    const id = await upgraded(nodes, () => 5);
+    await planner.service.query(
+      `INSERT INTO job_task (project_id, id, state, version, job_id, target_id, target_name, task_name, device_id, took)
+       SELECT project_id, gen_random_uuid(), 'Successful', 9, job_id, gen_random_uuid(), '', '',
+         CASE WHEN n <= 1000 THEN device_id ELSE gen_random_uuid() END, 1
+       FROM job_task, generate_series(1, 10000) n WHERE job_id = $1`,
+      [id],
+    );
+    await planner.service.query('ANALYZE job_task');
+    const read = await planOf(planner.service, tookStatement(jobTargets), [PROJECT, nodes, 'node_upgrade']);
+    expect(read.indexes).toContain('job_task_of_device');
+    expect(read.mostRead).toBeLessThanOrEqual(300);
+    await planner.service.query(`DELETE FROM job_task WHERE job_id = $1`, [id]);
   });
 });
 

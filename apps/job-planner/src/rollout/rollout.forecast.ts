@@ -1,35 +1,33 @@
-import {
-  deviceState,
-  MAX_IN_FLIGHT,
-  SHOWN_TARGETS,
-  type DeviceQuery,
-  type Rollout,
-  type RolloutPlan,
-} from '@muster/contracts';
+import { deviceState, SHOWN_TARGETS, type DeviceQuery, type Rollout, type RolloutPlan } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
 import { Injectable } from '@nestjs/common';
 import { NIL } from 'uuid';
 import { anyOf } from './any-of.js';
-import { quantile, type Durations } from './durations.js';
+import { timesOf, type DeviceTime, type KnownDevice } from './device.times.js';
+import type { Durations } from './durations.js';
+import { EvenSample } from './even.sample.js';
 import { exposures } from './exposure.js';
 import { Families } from './families.js';
 import type { NewTarget, TargetPage } from './family.js';
 import { passesOf } from './passes.js';
-import { ratePerMinute } from './pace.js';
-import { offlineSeconds } from './rollout.ask.js';
+import { durationOf, type Duration, type Limits, type WaveOutlook } from './rollout.duration.js';
 import { RolloutStore } from './rollout.store.js';
 import { isOnDevices, windowsAt } from './rollout.windows.js';
 import { TargetStore } from './target.store.js';
-import { placesOf, sizeOf } from './wave.gate.js';
+import { placesOf, sizeOf, type WaveState } from './wave.gate.js';
 
 /** Most rollouts under way that a plan names. */
 const SHOWN_CONFLICTS = 100;
+/** So many devices of a wave say enough of the others. */
+const ENOUGH = 30;
 
 /** What is to be rolled out. */
 export interface Intent {
   project_id: string;
   spec: Rollout;
   command: string;
+  /** What is rolled out is to be over by then, from now on, whatever is left to do. */
+  timeout_seconds?: number;
   /** The page after a cursor of those of its devices that fit a query as well. */
   find: (query: DeviceQuery | undefined, cursor: string) => Promise<TargetPage>;
 }
@@ -63,10 +61,11 @@ export class RolloutForecast {
     const waves = spec.waves ?? [{}];
     const places = placesOf(waves, look.placed, look.beforeRest, look.count);
     const shown = await this.named(project_id, look);
-    const durations = await this.rollouts.durationsOf(project_id, intent.command);
-    const starts = Math.max(Date.now(), spec.start_at === undefined ? 0 : Date.parse(spec.start_at));
+    const now = Date.now();
+    const starts = Math.max(now, spec.start_at === undefined ? 0 : Date.parse(spec.start_at));
     const windows = windowsOf(spec, look.zones, starts);
-    const begins = beginningOf(spec, windows, starts);
+    const ends = { noneBegins: timeOf(spec.end_at), allEnd: now + (intent.timeout_seconds ?? Infinity) * 1000 };
+    const begins = beginningOf(spec, windows, starts, ends);
     return {
       targets: { count: look.count, offline: look.offline, sample: shown(look.sample), left_out: look.leftOut(shown) },
       waves: waves.map(({ success_threshold = null, soak_seconds = 0, approval = false }, index) => ({
@@ -79,7 +78,7 @@ export class RolloutForecast {
       conflicts: await this.conflicts(project_id, look),
       windows,
       begins_at: begins === null ? null : new Date(begins).toISOString(),
-      duration: begins === null ? null : durationOf(spec, places.map(sizeOf), look, durations),
+      duration: begins === null ? null : await this.duration(intent, places, look.sampled, limitsFrom(begins, ends)),
       exposure: exposures(spec, places).map(({ rule, ...worst }) => ({
         ...worst,
         rule: rule === null ? null : rule + 1,
@@ -107,6 +106,26 @@ export class RolloutForecast {
     return (all) => all.map((one) => ({ ...one, device_name: names.get(one.device_id) ?? '' }));
   }
 
+  /** How long it may take, after how long its devices took before; null when nothing is known of that. */
+  private async duration(
+    { project_id, spec, command }: Intent,
+    places: readonly Place[],
+    sampled: EvenSample<Looked>,
+    limits: Limits,
+  ): Promise<Duration | null> {
+    const ids = [...new Set(sampled.kept.map(({ device_id }) => device_id))];
+    const took = new Map<string, DeviceTime>();
+    for (const { table } of this.families.all)
+      for (const { device_id, ...time } of await this.targets.tookOf(project_id, table, command, ids)) {
+        const { least, most } = took.get(device_id) ?? time;
+        took.set(device_id, { least: Math.min(least, time.least), most: Math.max(most, time.most) });
+      }
+    const known = sampled.kept.map((one) => ({ ...one, took: took.get(one.device_id) }));
+    const durations = await this.rollouts.durationsOf(project_id, command);
+    const outlooks = places.map((place) => outlookOf(spec, place, known, sampled.isWhole, durations));
+    return outlooks.every((outlook) => outlook !== undefined) ? durationOf(spec, outlooks, limits) : null;
+  }
+
   private async conflicts(project_id: string, look: Look): Promise<RolloutPlan['conflicts']> {
     const most = [...look.conflicts.values()].sort((a, b) => b.devices - a.devices).slice(0, SHOWN_CONFLICTS);
     const priorities = await this.rollouts.prioritiesOf(
@@ -115,6 +134,16 @@ export class RolloutForecast {
     );
     return most.map((conflict) => ({ ...conflict, priority: priorities.get(conflict.id) ?? 0 }));
   }
+}
+
+type Place = Pick<WaveState, 'from' | 'to'>;
+
+/** A device of the sample that the duration is estimated after. */
+interface Looked {
+  device_id: string;
+  /** Its place in the order of planning. */
+  place: number;
+  online: boolean;
 }
 
 type Show = (all: readonly Sampled[]) => Shown[];
@@ -130,12 +159,14 @@ class Look {
   readonly zones = new Map<string, number>();
   readonly conflicts = new Map<string, { entity: string; id: string; devices: number }>();
   readonly skipped: Sampled[] = [];
+  readonly sampled = new EvenSample<Looked>();
 
   constructor(private readonly spec: Rollout) {}
 
   add(targets: readonly NewTarget[], online: ReadonlySet<string>): void {
     for (const { target_id, device_id, timezone } of targets) {
       const shown = { target_id, device_id, timezone };
+      this.sampled.add({ device_id, place: this.count, online: online.has(device_id) });
       this.count++;
       if (this.sample.length < SHOWN_TARGETS) this.sample.push(shown);
       this.zones.set(timezone, (this.zones.get(timezone) ?? 0) + 1);
@@ -184,29 +215,39 @@ function windowsOf(spec: Rollout, zones: ReadonlyMap<string, number>, now: numbe
   });
 }
 
-/** When the first device may begin that is to begin from `starts` on; null: before `end_at` none may. */
-function beginningOf(spec: Rollout, windows: RolloutPlan['windows'], starts: number): number | null {
+/** When the first device may begin that is to begin from `starts` on; null: it is over before any may. */
+function beginningOf(
+  spec: Rollout,
+  windows: RolloutPlan['windows'],
+  starts: number,
+  { noneBegins, allEnd }: Required<Limits>,
+): number | null {
   const opens = windows.flatMap(({ opens_at }) => (opens_at === null ? [] : [Date.parse(opens_at)]));
   const begins = spec.window ? Math.min(...opens) : starts;
-  return begins < (spec.end_at === undefined ? Infinity : Date.parse(spec.end_at)) ? begins : null;
+  return begins < Math.min(noneBegins, allEnd) ? begins : null;
 }
 
-function durationOf(
+/** The limits that are given in epoch milliseconds. */
+const limitsFrom = (begins: number, { noneBegins, allEnd }: Required<Limits>): Limits => ({
+  noneBegins: (noneBegins - begins) / 1000,
+  allEnd: (allEnd - begins) / 1000,
+});
+
+const timeOf = (time: string | undefined): number => (time === undefined ? Infinity : Date.parse(time));
+
+/** What is known of a wave by a sample of all devices, or by all of them; undefined when nothing is known of how long they take. */
+function outlookOf(
   spec: Rollout,
-  sizes: readonly number[],
-  { offline }: Look,
+  at: Place,
+  sample: readonly (Looked & KnownDevice)[],
+  isWhole: boolean,
   durations: Durations,
-): RolloutPlan['duration'] {
-  const fast = quantile(durations, 0.25);
-  const slow = quantile(durations, 0.9);
-  if (fast === undefined || slow === undefined) return null;
-  const slots = spec.max_in_flight ?? MAX_IN_FLIGHT;
-  const perSecond = (ratePerMinute(spec, 0) ?? Infinity) / 60;
-  const soaks = (spec.waves ?? [])
-    .slice(0, -1)
-    .reduce((sum, { soak_seconds = 0 }, index) => sum + (sizes[index]! > 0 ? soak_seconds : 0), 0);
-  const time = (each: number) =>
-    sizes.reduce((sum, size) => sum + Math.max(Math.ceil(size / slots) * each, size / perSecond), soaks);
-  const waits = offline > 0 && spec.offline !== 'skip' ? offlineSeconds(spec) : 0;
-  return { least_seconds: time(fast / 2), most_seconds: Math.max(time(slow), waits) };
+): WaveOutlook | undefined {
+  const size = sizeOf(at);
+  const own = sample.filter(({ place }) => place >= at.from && place < at.to);
+  const alike = isWhole || own.length >= ENOUGH ? own : sample;
+  const online = alike.filter((one) => one.online);
+  const offline = size === 0 ? 0 : Math.round((size * (alike.length - online.length)) / alike.length);
+  const times = timesOf(spec.offline === 'skip' ? online : alike, durations);
+  return times && { size, offline, times };
 }

@@ -2,6 +2,7 @@ import { BATCH_SIZE, type JobTaskStatus } from '@muster/contracts';
 import { batch, type Tx } from '@muster/journal';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import type { DeviceTime } from './device.times.js';
 import type { DeviceEnd } from './tally.js';
 import { UNDER_WAY, type TargetTable } from './target.table.js';
 
@@ -9,6 +10,8 @@ const FIRST_ASK_SECONDS = 60;
 const MOST_ASK_SECONDS = 3_600;
 /** A device that has yet to show its success is looked at this often at least: its time may be over. */
 const MOST_PROOF_SECONDS = 4;
+/** How many parts of a device say how long it takes. */
+const LATEST_PARTS = 10;
 
 /** SQL: how soon a device's part that has just moved is asked about, should nothing come. */
 export const FIRST_ASK_AT = `now() + interval '${FIRST_ASK_SECONDS} seconds'`;
@@ -54,6 +57,17 @@ export interface Standing {
   /** By when its device must have been contacted; epoch milliseconds. */
   contact_by: number | null;
 }
+
+/** SQL: {@link TargetStore.tookOf}, after the latest parts of each device, whatever they were told. */
+export const tookStatement = ({ states: { table }, owner }: TargetTable): string =>
+  `SELECT i.device_id, min(did.took) AS least, max(did.took) AS most
+   FROM ${batch(['$2::uuid[]'], ['device_id'])} CROSS JOIN LATERAL (
+     SELECT latest.took FROM (
+       SELECT t.${owner} AS id, t.took FROM ${table} t
+       WHERE t.project_id = $1 AND t.device_id = i.device_id ORDER BY t.${owner} DESC LIMIT ${LATEST_PARTS}
+     ) latest JOIN rollout r ON r.project_id = $1 AND r.id = latest.id AND r.command = $3
+     WHERE latest.took IS NOT NULL
+   ) did GROUP BY 1`;
 
 /** The statements on devices' parts that are no transition. The rollout is locked by the transaction. */
 @Injectable()
@@ -293,6 +307,16 @@ export class TargetStore {
        WHERE t.state IN ('Waiting', 'Running') AND t.${table.owner} <> $3 GROUP BY 1 ORDER BY 1`,
       [project, devices, except],
     );
+  }
+
+  /** How long these devices took for a command when they last succeeded at it, from and to; without those that have not of late. */
+  async tookOf(
+    project: string,
+    table: TargetTable,
+    command: string,
+    devices: readonly string[],
+  ): Promise<({ device_id: string } & DeviceTime)[]> {
+    return this.dataSource.query(tookStatement(table), [project, devices, command]);
   }
 
   /** The parts of these devices in a rollout that have not begun, or whose command may not have been sent. */

@@ -76,7 +76,9 @@ export function overruled(wave: Wave, state: WaveState, catchUp: boolean, now: n
 const baseOf = (state: WaveState, catchUp: boolean): number =>
   sizeOf(state) - state.left_out - (catchUp ? state.offline : 0);
 
-const needed = (threshold: number, base: number): number => Math.max(1, Math.ceil((threshold * base) / 100 - 1e-9));
+/** How many of so many devices have to succeed for so many percent. */
+export const needed = (threshold: number, base: number): number =>
+  Math.max(1, Math.ceil((threshold * base) / 100 - 1e-9));
 
 /**
  * The places of the waves: those of a query have theirs already, in `placed` by the wave's index; the others share what is planned from `from`

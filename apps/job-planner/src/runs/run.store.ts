@@ -46,6 +46,7 @@ export interface StageSnapshot {
 /** A stage of a pipeline as a run that started now would have it. */
 export interface StageNow {
   rollout: Rollout;
+  timeout_seconds: number;
   target_list_ids: string[];
   /** The commands of its operations, in their order. */
   commands: string[];
@@ -118,7 +119,7 @@ export class RunStore {
   /** One stage of a pipeline as it is. Undefined where there is none. */
   async stage(project: string, pipeline: string, id: string): Promise<StageNow | undefined> {
     const [stage] = await this.dataSource.query<StageNow[]>(
-      `SELECT s.rollout, ${LISTS_OF_STAGE},
+      `SELECT s.rollout, s.timeout_seconds, ${LISTS_OF_STAGE},
          ARRAY(SELECT o.operation_type FROM pipeline_operation o
                WHERE o.project_id = s.project_id AND o.stage_id = s.id ORDER BY o.place) AS commands
        FROM stage s WHERE s.project_id = $1 AND s.pipeline_id = $2 AND s.id = $3`,

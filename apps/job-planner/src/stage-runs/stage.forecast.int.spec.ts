@@ -165,6 +165,25 @@ describe('the plan of a stage', () => {
     for (const other of [turned, single]) expect((await plan(other)).duration).toBeNull();
   });
 
+  it('given less time than its devices may be away, then it takes no longer; and where that is over before it begins, it never does', async () => {
+    const devices = planner.nodes(2);
+    const first = await stageOf({}, ['REBIND']);
+    await listed(first, devices);
+    const { operations } = await started(first);
+    await planner.answer(operations[0]!, await planner.askedFor(operations[0]!, 2));
+    await expect.poll(async () => (await plan(first)).duration).not.toBeNull();
+    planner.offline.add(devices[0]!);
+    const week = 604_800;
+    expect((await plan(first)).duration!.most_seconds).toBeGreaterThanOrEqual(week);
+    const hasty = await stageOf({ timeout_seconds: 6 }, ['REBIND']);
+    await listed(hasty, devices);
+    expect((await plan(hasty)).duration!.most_seconds).toBeLessThanOrEqual(6);
+    const start_at = new Date(Date.now() + 3_600_000).toISOString();
+    const late = await stageOf({ timeout_seconds: 6, rollout: { start_at } }, ['REBIND']);
+    await listed(late, devices);
+    expect(await plan(late)).toMatchObject({ begins_at: null, duration: null });
+  });
+
   it('given a stage whose run would be invalid, then the refusal names what it lacks, in the words of the run', async () => {
     const idle = await stageOf({}, []);
     await listed(idle, planner.nodes(1));

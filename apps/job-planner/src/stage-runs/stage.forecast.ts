@@ -33,13 +33,14 @@ export class StageForecast {
   async of({ project_id, pipeline_id, stage_id }: RpcRequest<typeof pipelineRuns.planStage>): Promise<RolloutPlan> {
     const stage = await this.runs.stage(project_id, pipeline_id, stage_id);
     if (!stage) throw new DomainError('not_found', `no stage ${stage_id}`);
-    const { rollout: spec, target_list_ids: lists, commands } = stage;
+    const { rollout: spec, timeout_seconds, target_list_ids: lists, commands } = stage;
     if (commands.length === 0) throw invalidField('operations', NO_OPERATION);
     await checkWaveQueries(spec, (query) => this.devices.mayFit(project_id, query));
     const plan = await this.forecast.of({
       project_id,
       spec,
       command: commandOf(commands),
+      timeout_seconds,
       find: (query, cursor) =>
         this.targets.findOnce({ project_id, lists, limit: BATCH_SIZE }, query, cursor).catch((error: unknown) => {
           throw ofTargets(error);
