@@ -101,7 +101,11 @@ export class SimulatedRollout {
       if (step.do === 'wait') {
         if (this.facts.at_rest) return;
         this.waitsFor = step.for;
-        const next = Math.min(step.until ?? Infinity, step.look ?? Infinity, ...this.devices.map((device) => this.#nextOf(device)));
+        const next = Math.min(
+          step.until ?? Infinity,
+          step.look ?? Infinity,
+          ...this.devices.map((device) => this.#nextOf(device)),
+        );
         if (next === Infinity || next > until) return;
         this.#passTo(next);
       } else if (!this.#take(step)) return;
