@@ -21,6 +21,13 @@ const timeout = (name: keyof typeof ROLLOUT_TIMEOUTS) =>
 const timeOfWindow = (name: keyof Window) =>
   `to_timestamp((r.zone_windows #>> ARRAY[z.name, '${name}'])::float8 / 1000) AS ${name}`;
 
+/**
+ * SQL: when time alone lets a rollout go on that is not at rest, or when it is looked at next; what a person has to end only its own end takes from
+ * them.
+ */
+const UNTIL = `CASE WHEN at_rest THEN 'infinity' WHEN waits_for = 'approval' THEN coalesce((spec ->> 'end_at')::timestamptz, 'infinity')
+  ELSE coalesce(waits_until, due_at) END`;
+
 /** SQL: by when the last device began. It moves in steps, lest a list that is read meanwhile begins again with each device that does. */
 const RELEASED_BY = `date_bin('5 minutes', released_at, 'epoch') + interval '5 minutes'`;
 
@@ -36,14 +43,14 @@ const someSeconds = (seconds: string) => `make_interval(secs => least(${MOST_SEC
  * looked at next. The `deadline` of a stage run if that is earlier. What waits for a person has no other time.
  */
 const OPEN = `
-  SELECT *, least(deadline, CASE WHEN at_rest OR waits_for = 'approval' THEN 'infinity'
+  SELECT *, least(deadline, CASE WHEN at_rest OR waits_for = 'approval' THEN until
     WHEN NOT spec ?| ARRAY[${MORE_THAN_SLOTS.map((name) => `'${name}'`).join(', ')}]
       THEN state_at + ${someSeconds('seconds * commands * ceil(targeted::float8 / slots)')}
     WHEN waits_for IN ('in_flight', 'offline')
       THEN least(coalesce(${RELEASED_BY} + ${someSeconds('seconds * commands')}, until), CASE WHEN NOT spec ? 'window' THEN waits_until END)
     ELSE until END) AS slot_at
   FROM (
-    SELECT r.*, CASE WHEN waits_for = 'approval' THEN 'infinity' ELSE coalesce(waits_until, due_at) END AS until,
+    SELECT r.*, ${UNTIL} AS until,
       coalesce(j.state, s.state) AS state, coalesce(j.state_at, s.state_at) AS state_at, coalesce(s.deadline, 'infinity') AS deadline,
       CASE WHEN family = 'stage-run' THEN jsonb_array_length(args -> 'operations') ELSE 1 END AS commands,
       pending + offline + in_flight + succeeded + failed + timed_out + rejected + unknown + r.cancelled AS targeted,
