@@ -105,6 +105,10 @@ export class Jobs1700000003000 implements MigrationInterface {
       ) WITH (fillfactor = 70)`);
     await runner.query(`CREATE INDEX job_task_job ON job_task (project_id, job_id, id)`);
     for (const index of targetIndexes('job_task', 'job_id')) await runner.query(index);
+    await runner.query(
+      `CREATE INDEX job_task_to_come_in_zone ON job_task (project_id, job_id, timezone, id)
+         WHERE state = 'Waiting' AND waits_for = '' AND timezone IS NOT NULL`,
+    );
     await runner.query(`
       CREATE TABLE task_removal (
         project_id text NOT NULL,

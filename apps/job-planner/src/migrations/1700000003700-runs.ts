@@ -108,6 +108,7 @@ export class Runs1700000003700 implements MigrationInterface {
         step integer NOT NULL,
         target_id uuid NOT NULL,
         device_id uuid NOT NULL,
+        timezone text,
         device_alias text NOT NULL,
         command_id uuid,
         command_status text NOT NULL DEFAULT '',
@@ -122,6 +123,10 @@ export class Runs1700000003700 implements MigrationInterface {
     await runner.query(
       `CREATE INDEX target_run_to_come ON target_run (project_id, stage_run_id, id)
          WHERE started_at IS NULL AND ended_at IS NULL`,
+    );
+    await runner.query(
+      `CREATE INDEX target_run_to_come_in_zone ON target_run (project_id, stage_run_id, timezone, id)
+         WHERE started_at IS NULL AND ended_at IS NULL AND timezone IS NOT NULL`,
     );
   }
 

@@ -37,7 +37,7 @@ export interface Ask {
   own: JsonObject;
 }
 
-/** A row of a family's table, with the columns of `table.item`. */
+/** A row of a family's table, with the columns of `table.item`; that of one that was just made with its `timezone`, too. */
 export type Part = Readonly<Record<string, unknown>>;
 
 /** A part that has ended, or a try of it. */

@@ -105,7 +105,7 @@ export class RolloutPlan {
       },
     );
     const waiting = await tx.create(family.table.states, this.rowsOf(rollout, targets.slice(starting), starting), {
-      returning: family.table.item,
+      returning: ['timezone', ...family.table.item],
     });
     await family.placed(tx, rollout, [...started, ...waiting]);
     if (started.length > 0) await family.released(tx, rollout, started.map(underWay));

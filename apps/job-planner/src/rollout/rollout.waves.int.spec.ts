@@ -218,6 +218,15 @@ describe('an approval', () => {
     expect(planner.asked(id)).toHaveLength(4);
   });
 
+  it('given an end of the job, then that is until when an approval is waited for', async () => {
+    const end_at = new Date(Date.now() + 5 * 3_600_000).toISOString();
+    const { id } = await rollouts.start(2, { waves: [{ approval: true }], end_at });
+    await planner.progressed(id, { waiting_for: 'approval' });
+    const waiting = await rollouts.waiting(id);
+    expect(waiting.map((entry) => [entry.waits_for, hoursFromNow(entry)])).toEqual(Array(3).fill(['approval', 5]));
+    await planner.act(id, 'cancel');
+  });
+
   it('given that the first wave needs one and whoever asked may give it, then he does', async () => {
     const { id } = await rollouts.start(2, { waves: [{ approval: true }] });
     const approval = await approvalOf(planner, id);

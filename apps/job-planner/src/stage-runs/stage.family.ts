@@ -106,6 +106,7 @@ export class StageFamily implements Family {
           step: all(() => step),
           target_id: all((row) => row['list_target_id']),
           device_id: all((row) => row['device_id']),
+          timezone: all((row) => row['timezone']),
           device_alias: all((row) => row['device_alias']),
           created_by: all(({ added_by }) => added_by ?? created_by),
           updated_by: all(({ added_by }) => added_by ?? created_by),

@@ -7,6 +7,7 @@ import { Column, Entity, Index } from 'typeorm';
 @Index('target_run_order', ['project_id', 'stage_run_id', 'stage_device_id', 'step'])
 @Index('target_run_of_device', ['project_id', 'stage_device_id', 'step'], { unique: true })
 @Index('target_run_to_come', { synchronize: false })
+@Index('target_run_to_come_in_zone', { synchronize: false })
 export class TargetRunEntity extends StateRow<TargetRunState> {
   @Column('uuid')
   stage_run_id!: string;
@@ -27,6 +28,10 @@ export class TargetRunEntity extends StateRow<TargetRunState> {
 
   @Column('uuid')
   device_id!: string;
+
+  /** Its device's own zone, where windows are read on its clock. */
+  @Column('text', { nullable: true })
+  timezone!: string | null;
 
   @Column('text')
   device_alias!: string;

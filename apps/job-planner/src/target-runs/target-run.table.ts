@@ -15,6 +15,7 @@ export const targetRunTable = defineStateTable(targetRunEntity, {
     step: 'integer',
     target_id: 'uuid',
     device_id: 'uuid',
+    timezone: 'text',
     device_alias: 'text',
     command_id: 'uuid',
     command_status: 'text',

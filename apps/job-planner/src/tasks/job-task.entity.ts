@@ -8,6 +8,7 @@ import { TargetRow } from '../rollout/target.row.js';
 @Index('job_task_of_device', ['project_id', 'device_id', 'job_id', 'target_id'], { unique: true })
 @Index('job_task_turn', { synchronize: false })
 @Index('job_task_turn_in_zone', { synchronize: false })
+@Index('job_task_to_come_in_zone', { synchronize: false })
 @Index('job_task_held', { synchronize: false })
 @Index('job_task_in_flight', { synchronize: false })
 @Index('job_task_unsuccessful', { synchronize: false })

@@ -1,7 +1,10 @@
 import type { WaitingEntry } from '@muster/contracts';
+import { NIL } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RunningPlanner } from '../testing/running-planner.js';
+import { planOf } from '../testing/plan-of-test.js';
+import { PROJECT, RunningPlanner } from '../testing/running-planner.js';
 import { hoursFromNow, told, waitingIn } from '../testing/waiting-of-test.js';
+import { pageSql, SOURCES } from './waiting.sources.js';
 
 let planner: RunningPlanner;
 
@@ -54,5 +57,30 @@ describe('what waits', () => {
     expect(tasks).toHaveLength(400);
     expect(new Set(tasks.map((entry) => entry.id)).size).toBe(400);
     expect(tasks.at(-1)!.due_at).toMatch(/^29\d\d-/);
+  });
+
+  it('given many devices with windows of their own, few of them in one zone, then a page reads no more than it has', async () => {
+    const clock = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString().slice(11, 16);
+    const nodes = planner.nodes(3);
+    planner.zones.set(nodes[2]!, 'Asia/Tokyo');
+    const id = await planner.create(nodes, {
+      rollout: { max_in_flight: 1, window: { start: clock(-1), end: clock(1) } },
+    });
+    await planner.askedFor(id, 1);
+    const query = planner.service.query.bind(planner.service);
+    await query(
+      `INSERT INTO job_task (project_id, id, state, version, job_id, target_id, target_name, task_name, device_id, timezone)
+       SELECT project_id, gen_random_uuid(), state, 99, job_id, gen_random_uuid(), '', '', gen_random_uuid(), timezone
+       FROM job_task, generate_series(1, 20000) WHERE job_id = $1 AND state = 'Waiting' AND timezone = 'UTC'`,
+      [id],
+    );
+    await query(`ANALYZE job_task`);
+    const plan = await planOf(planner.service, pageSql([SOURCES['job-task']!]), [PROJECT, 300, '-infinity', NIL]);
+    // Of each of the two rollouts that there are by now.
+    expect(plan.mostRead).toBeLessThanOrEqual(2 * 310);
+    const tasks = await waiting(1000, 'job-task');
+    expect(tasks.filter((task) => task.waits_for === 'slot' && hoursFromNow(task) === 1)).toHaveLength(20_001);
+    expect(tasks.filter(({ waits_for }) => waits_for === 'window').map(hoursFromNow)).toEqual([14]);
+    await query(`DELETE FROM job_task WHERE version = 99`);
   });
 });

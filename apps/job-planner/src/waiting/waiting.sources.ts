@@ -17,9 +17,13 @@ const MOST_SECONDS = 30_000_000_000;
 const timeout = (name: keyof typeof ROLLOUT_TIMEOUTS) =>
   `coalesce((spec #>> '{timeout,${name}}')::integer, ${ROLLOUT_TIMEOUTS[name]})`;
 
-/** SQL: a time of the window of `zone`, as its rollout noted it. */
+/** SQL: a time of the window of the zone `z`, as its rollout noted it. */
 const timeOfWindow = (name: keyof Window) =>
-  `to_timestamp((r.zone_windows #>> ARRAY[zone, '${name}'])::float8 / 1000) AS ${name}`;
+  `to_timestamp((r.zone_windows #>> ARRAY[z.name, '${name}'])::float8 / 1000) AS ${name}`;
+
+/** SQL: when time alone lets a rollout go on, or when it is looked at next; what only a person lets go on its own end takes from them. */
+const UNTIL = `CASE WHEN at_rest OR waits_for = 'approval' THEN coalesce((spec ->> 'end_at')::timestamptz, 'infinity')
+  ELSE coalesce(waits_until, due_at) END`;
 
 /** SQL: by when the last device began. It moves in steps, lest a list that is read meanwhile begins again with each device that does. */
 const RELEASED_BY = `date_bin('5 minutes', released_at, 'epoch') + interval '5 minutes'`;
@@ -44,8 +48,7 @@ const OPEN = `
       THEN least(coalesce(${RELEASED_BY} + ${someSeconds('seconds * commands')}, until), CASE WHEN NOT spec ? 'window' THEN waits_until END)
     ELSE until END) AS slot_at
   FROM (
-    SELECT r.*, CASE WHEN at_rest THEN coalesce(waits_until, 'infinity') WHEN waits_for = 'approval' THEN 'infinity'
-        ELSE coalesce(waits_until, due_at) END AS until,
+    SELECT r.*, ${UNTIL} AS until,
       coalesce(j.state, s.state) AS state, coalesce(j.state_at, s.state_at) AS state_at, coalesce(s.deadline, 'infinity') AS deadline,
       CASE WHEN family = 'stage-run' THEN jsonb_array_length(args -> 'operations') ELSE 1 END AS commands,
       pending + offline + in_flight + succeeded + failed + timed_out + rejected + unknown + r.cancelled AS targeted,
@@ -65,32 +68,27 @@ const RUNS = `
 
 /**
  * SQL: what the devices wait for whose turn has not come, and until when (`slot_at`), of each open rollout, or, where windows are read on each
- * device's own clock, of those of its `zones` whose windows are the same: until theirs opens, or, once it has, for their `turn`, until it closes.
+ * device's own clock, of those of each `zone`: until theirs opens, or, once it has, for their `turn`, until it closes.
  */
 const TURNS = `
-  SELECT r.id, r.family, r.at_rest, w.zones,
+  SELECT r.id, r.family, r.at_rest, CASE WHEN own THEN z.name END AS zone,
     CASE WHEN r.at_rest OR r.waits_for = 'approval' THEN 'approval' WHEN w.opens > now() OR w.opens IS NULL AND r.waits_for = 'window' THEN 'window'
       WHEN r.waits_for = 'soak' THEN 'soak' ELSE 'slot' END AS turn,
     CASE WHEN r.at_rest OR r.waits_for = 'approval' THEN r.slot_at WHEN w.opens > now() THEN least(r.deadline, w.opens)
       ELSE least(r.slot_at, CASE WHEN w.closes > now() THEN w.closes END) END AS slot_at
   FROM open r CROSS JOIN LATERAL (SELECT spec ? 'window' AND coalesce(spec #>> '{window,timezone}', 'device') = 'device' AS own) clock
-    CROSS JOIN LATERAL (
-      SELECT CASE WHEN own THEN array_agg(zone) END AS zones, w.opens, w.closes
-      FROM unnest(CASE WHEN own THEN r.zones ELSE ARRAY[coalesce(spec #>> '{window,timezone}', '')] END) AS zone
-        CROSS JOIN LATERAL (SELECT ${timeOfWindow('opens')}, ${timeOfWindow('closes')}) w
-      GROUP BY w.opens, w.closes
-    ) w`;
+    CROSS JOIN LATERAL unnest(CASE WHEN own THEN r.zones ELSE ARRAY[coalesce(spec #>> '{window,timezone}', '')] END) AS z(name)
+    CROSS JOIN LATERAL (SELECT ${timeOfWindow('opens')}, ${timeOfWindow('closes')}) w`;
 
 /** SQL: where a page goes on among the devices of a rollout that are due at one time. */
 const AFTER_ID = `CASE WHEN r.slot_at = $3::timestamptz THEN $4::uuid ELSE '${NIL}' END`;
 
-/** SQL: whether it is a zone of the turn `r`. */
-const isIn = (zone: string) => `(r.zones IS NULL OR ${zone} = ANY(r.zones))`;
+/** SQL: the zones of the turn `r`: none that is told, or the one that is. Each is looked for by itself, for an index of its own serves it. */
+const BY_ZONE = ['r.zone IS NULL', 't.timezone = r.zone'];
 
-/** SQL: whether a device's part waits for its turn; and whether it is to be tried again, and its time has come. */
-const itsTurn = (part: string) => `${part}.waits_for = ''`;
-const itsTry = (part: string) =>
-  `${part}.waits_for <> '' AND ${part}.waits_for = 'retry_at' AND ${part}.ask_at <= now()`;
+/** SQL: whether the part of a device is to be tried again, and the time for that has come. */
+const isDue = (part: string) =>
+  `${part}.waits_for <> '' AND ${part}.waits_for = 'retry_at' AND ${part}.ask_at <= now() AND (r.zone IS NULL OR ${part}.timezone = r.zone)`;
 
 /** What is told of the devices of rollouts, in SQL. */
 interface Devices {
@@ -144,12 +142,11 @@ export const SOURCES: Readonly<Record<string, string>> = {
   [jobTaskEntity.name]: devices({
     entity: jobTaskEntity.name,
     family: 'job',
-    toCome: [itsTurn('t'), itsTry('t')]
+    toCome: [...BY_ZONE.map((zone) => `t.waits_for = '' AND ${zone}`), isDue('t')]
       .map(
         (which) => `
        (SELECT t.id, t.device_id, t.state, t.reason FROM job_task t
-        WHERE t.project_id = $1 AND t.job_id = r.id AND t.state = 'Waiting' AND ${which} AND ${isIn('t.timezone')}
-          AND t.id > ${AFTER_ID} ORDER BY t.id LIMIT $2)`,
+        WHERE t.project_id = $1 AND t.job_id = r.id AND t.state = 'Waiting' AND ${which} AND t.id > ${AFTER_ID} ORDER BY t.id LIMIT $2)`,
       )
       .join(' UNION ALL '),
     turn: 'r.turn',
@@ -176,20 +173,20 @@ export const SOURCES: Readonly<Record<string, string>> = {
     entity: targetRunEntity.name,
     family: 'stage-run',
     // Beside those that have not begun, those that are to be tried again, or whose device is back.
-    toCome: `
+    toCome: [
+      ...BY_ZONE.map(
+        (zone) => `
        (SELECT t.id, t.device_id, t.state, t.reason FROM target_run t
-        WHERE t.project_id = $1 AND t.stage_run_id = r.id AND t.started_at IS NULL AND t.ended_at IS NULL
-          AND ${isIn('(SELECT d.timezone FROM stage_device d WHERE d.project_id = t.project_id AND d.id = t.stage_device_id)')}
-          AND t.id > ${AFTER_ID} ORDER BY t.id LIMIT $2)
-       ${[`${itsTurn('d')} AND d.releases > 0`, itsTry('d')]
-         .map(
-           (which) => `
-       UNION ALL
+        WHERE t.project_id = $1 AND t.stage_run_id = r.id AND t.started_at IS NULL AND t.ended_at IS NULL AND ${zone}
+          AND t.id > ${AFTER_ID} ORDER BY t.id LIMIT $2)`,
+      ),
+      ...[`d.waits_for = '' AND d.releases > 0 AND (r.zone IS NULL OR d.timezone = r.zone)`, isDue('d')].map(
+        (which) => `
        (SELECT t.id, t.device_id, t.state, t.reason FROM stage_device d JOIN target_run t ON t.project_id = d.project_id AND t.id = d.target_run_id
-        WHERE d.project_id = $1 AND d.stage_run_id = r.id AND d.state = 'Waiting' AND ${which} AND ${isIn('d.timezone')}
+        WHERE d.project_id = $1 AND d.stage_run_id = r.id AND d.state = 'Waiting' AND ${which}
           AND t.started_at IS NOT NULL AND d.target_run_id > ${AFTER_ID} ORDER BY d.target_run_id LIMIT $2)`,
-         )
-         .join('')}`,
+      ),
+    ].join(' UNION ALL '),
     // A later operation of a device waits for the one before it.
     turn: `CASE WHEN t.state = 'pending' AND NOT r.at_rest THEN 'slot' ELSE r.turn END`,
     parts: 'stage_device d JOIN target_run t ON t.project_id = d.project_id AND t.id = d.target_run_id',
