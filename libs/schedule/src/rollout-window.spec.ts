@@ -25,6 +25,14 @@ describe('the window of a rollout', () => {
 
   it('given the clock of each device, then it is a fault only where it opens in no zone of the world', () => {
     expect(faults({ window: night, end_at: '2026-11-22T12:40:00Z' })).toEqual([]);
+    const end_at = '2026-11-22T14:00:00Z';
+    const inBerlin = { start: '14:30', end: '15:00' };
+    expect(faults({ window: inBerlin, end_at })).toEqual([]);
+    const inKathmandu = { start: '18:50', end: '19:00' };
+    expect(faults({ window: inKathmandu, end_at: '2026-11-22T13:10:00Z' })).toEqual([]);
+    expect(faults({ window: { ...inKathmandu, timezone: 'Asia/Kolkata' }, end_at: '2026-11-22T13:10:00Z' })).toEqual([
+      'rollout.window',
+    ]);
     expect(faults({ window: { start: '12:30', end: '12:40', days: [3] }, end_at: '2026-11-23T00:00:00Z' })).toEqual([
       'rollout.window',
     ]);

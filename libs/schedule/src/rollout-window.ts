@@ -1,8 +1,20 @@
 import type { FieldError, Rollout, WindowSchedule } from '@muster/contracts';
 import { nextWindow } from './window.js';
 
-/** The first and the last zone of the world, between which every device's own is. */
-const ALL_ZONES = ['Etc/GMT-14', 'UTC', 'Etc/GMT+12'];
+/** For each time that clocks show somewhere a zone in which they do: every hour from UTC+14 to UTC−12, then what lies between. */
+const ALL_CLOCKS = [
+  ...Array.from({ length: 27 }, (_, hour) => `Etc/GMT${hour < 14 ? '' : '+'}${hour - 14}`),
+  ...[
+    'Pacific/Chatham',
+    'Australia/Lord_Howe',
+    'Australia/Darwin',
+    'Australia/Eucla',
+    'Asia/Yangon',
+    'Asia/Kathmandu',
+    'Asia/Kolkata',
+  ],
+  ...['Asia/Kabul', 'Asia/Tehran', 'America/St_Johns', 'Pacific/Marquesas'],
+];
 
 /** The window of a rollout as a schedule; undefined where it has none. Where its clock is each device's own, there is no zone to name. */
 export function windowSchedule({ window, end_at }: Rollout): WindowSchedule | undefined {
@@ -30,7 +42,7 @@ export function rolloutWindowFaults(rollout: Rollout, now: number, at: string): 
   const schedule = windowSchedule(rollout);
   if (!schedule) return [];
   const from = Math.max(now, rollout.start_at === undefined ? 0 : Date.parse(rollout.start_at));
-  const zones = schedule.args.time_type === 'device' ? ALL_ZONES : [schedule.console_timezone];
+  const zones = schedule.args.time_type === 'device' ? ALL_CLOCKS : [schedule.console_timezone];
   const ends = rollout.end_at === undefined ? Infinity : Date.parse(rollout.end_at);
   const opens = zones.some((zone) => (nextWindow(schedule, zone, from)?.opens ?? Infinity) < ends);
   return opens ? [] : [{ field: `${at}window`, message: 'does not open before end_at' }];
