@@ -146,6 +146,24 @@ describe('what waits of runs of pipelines', () => {
     await cancelled(going);
   });
 
+  it('given a paused stage with an end, then it and what is left of it, also what rests between two tries, wait until then', async () => {
+    const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: HOUR_SECONDS, jitter: 0 }];
+    const end_at = new Date(Date.now() + 5 * HOUR_SECONDS * 1000).toISOString();
+    const abort = [{ outcome: 'rejected' as const, count: 1, action: 'pause' as const }];
+    const going = await started([{ name: 'one', rollout: { max_in_flight: 2, abort, retry, end_at } }], 3);
+    const { operation, items } = await askedFor(going.stages[0]!, 0, 2);
+    await running.planner.answer(operation, items.slice(0, 1), 'FAILURE', '', { code: 'rejected' });
+    await running.planner.answer(operation, items.slice(1), 'FAILURE');
+    await reached(going.run, 'waiting');
+    expect(await withHours()).toEqual([
+      'stage-run running approval 5',
+      'target-run dispatched approval 5',
+      'target-run queued approval 5',
+      `pipeline-run waiting approval ${RUN}`,
+    ]);
+    await cancelled(going);
+  });
+
   it('given devices that are offline or tried again, then their target runs say so, and wait for a slot once they may go on', async () => {
     const retry = [{ outcome: 'failed' as const, max: 1, backoff_seconds: 5 * HOUR_SECONDS, jitter: 0 }];
     const going = await started([{ name: 'one', rollout: { max_in_flight: 1, timeout, retry } }], 3);
