@@ -18,7 +18,7 @@ import { RolloutStop } from './rollout.stop.js';
 import { RolloutStore } from './rollout.store.js';
 import { changeWave } from './rollout.waves.js';
 import { openZones, windowsOf } from './rollout.windows.js';
-import { drain, goOn, want } from './rollout.wish.js';
+import { drain, want } from './rollout.wish.js';
 import { ruleInWords } from './stop.rules.js';
 import { TargetStore } from './target.store.js';
 
@@ -60,7 +60,11 @@ export class RolloutAdvance {
       for (;;) {
         const step = await this.step(project_id, id, found);
         if (!step || step.do === 'wait') return;
-        if (step.do === 'plan' && !(await this.plan.nextPage(project_id, id))) return;
+        if (step.do === 'plan') {
+          if (!(await this.plan.nextPage(project_id, id))) return;
+          // There may be some among the new ones that can begin.
+          found.exhausted = false;
+        }
         if (step.do === 'release') await this.look(project_id, id, found);
       }
     });
@@ -141,7 +145,6 @@ export class RolloutAdvance {
         if (rollout.row.wish !== 'pause') await this.approvals.withdraw(tx, rollout.id);
         return family.rested(tx, rollout);
       case 'run_out':
-        goOn(rollout);
         want(rollout, 'run', '');
         return family.goesOn(tx, rollout);
       case 'end':

@@ -1,4 +1,4 @@
-import { MAX_IN_FLIGHT, type Rollout, type RolloutWait } from '@muster/contracts';
+import { MAX_IN_FLIGHT, type Rollout, type RolloutWait, type StopRule } from '@muster/contracts';
 import { allowance, ratePerMinute } from './pace.js';
 import { firedRule } from './stop.rules.js';
 import { open, type Tally } from './tally.js';
@@ -37,7 +37,7 @@ export interface RolloutFacts extends Tally {
 }
 
 /** What stop rules look at. */
-type Judged = Tally & Pick<RolloutFacts, 'spec' | 'baseline'>;
+type Judged = Tally & Pick<RolloutFacts, 'spec' | 'baseline' | 'now'>;
 
 /** The next thing to do for a rollout; every step touches at most `at_once` devices. */
 export type RolloutStep =
@@ -115,10 +115,8 @@ function stop({ pending, offline, in_flight, stopping }: RolloutFacts): RolloutS
 function goOn(rollout: RolloutFacts): RolloutStep {
   const { spec, now, planned } = rollout;
   const rule = ruleOf(rollout);
-  const isOut = hasRunOut(rollout);
-  // Once its time is up nothing is left to pause.
-  if (rule !== undefined && !(isOut && spec.abort![rule]!.action === 'pause')) return { do: 'stop', rule };
-  if (isOut) return runOut(rollout);
+  if (rule !== undefined) return { do: 'stop', rule };
+  if (hasRunOut(rollout)) return runOut(rollout);
   if (rollout.reopening) return { do: 'reopen' };
   if (!planned && isStaged(spec)) return { do: 'plan' };
   if (planned && rollout.rescan_at !== null && rollout.rescan_at <= now) return { do: 'rescan' };
@@ -211,8 +209,7 @@ export const mayBeginAtOnce = (spec: Rollout): boolean =>
   !bringsBack(spec);
 
 /** Whether nothing may begin any more, also where no step has said so yet. */
-export const isOver = (rollout: Judged & Pick<RolloutFacts, 'now'>): boolean =>
-  ruleOf(rollout) !== undefined || hasRunOut(rollout);
+export const isOver = (rollout: Judged): boolean => ruleOf(rollout) !== undefined || hasRunOut(rollout);
 
 const hasRunOut = ({ spec, now }: Pick<RolloutFacts, 'spec' | 'now'>): boolean => {
   const ends = timeOf(spec.end_at);
@@ -220,7 +217,13 @@ const hasRunOut = ({ spec, now }: Pick<RolloutFacts, 'spec' | 'now'>): boolean =
 };
 
 /** The place of the stop rule that applies. */
-const ruleOf = (rollout: Judged): number | undefined => firedRule(rollout.spec.abort ?? [], rollout, rollout.baseline);
+const ruleOf = (rollout: Judged): number | undefined => {
+  const { spec, baseline } = rollout;
+  return firedRule(spec.abort ?? [], rollout, baseline, hasRunOut(rollout) ? ENDING : undefined);
+};
+
+/** What a stop rule may do once the time of a rollout is up: nothing is left to pause. */
+const ENDING: readonly StopRule['action'][] = ['cancel', 'rollback'];
 
 /** Whether what the devices had has to be known before they are changed. */
 export const bringsBack = ({ abort = [] }: Rollout): boolean => abort.some(({ action }) => action === 'rollback');

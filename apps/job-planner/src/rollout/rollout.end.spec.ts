@@ -70,6 +70,17 @@ describe('an end', () => {
     expect(rollout.tally).toMatchObject({ succeeded: 1, never_contacted: 2 });
   });
 
+  it('given a rule that would pause before one that cancels, then after end_at the one that cancels applies', () => {
+    const abort = [
+      { percent: 5, action: 'pause' as const },
+      { percent: 30, action: 'cancel' as const },
+    ];
+    const failing = devices(10, () => ({ end: 'failed' as const, seconds: 60 }));
+    const rollout = rolled({ end_at: '2026-11-22T12:00:10Z', abort }, failing);
+    expect(rollout.facts.wish).toBe('cancel');
+    expect(rolled({ end_at: '2026-11-22T12:00:10Z', abort: abort.slice(0, 1) }, failing).ended).toBe(true);
+  });
+
   it('given start_at, then nothing begins before', () => {
     const rollout = rolled({ start_at: '2026-11-22T18:00:00Z' }, devices(3));
     expect(rollout.devices.map((device) => device.begun)).toEqual(Array(3).fill([Date.parse('2026-11-22T18:00:00Z')]));

@@ -6,9 +6,16 @@ import { contacted, EMPTY_TALLY, finished, since, targeted, type Tally } from '.
  * nowhere but among the targeted, for nothing was done to it. What had happened by `baseline`, when somebody let the rollout go on, has been
  * judged.
  */
-export function firedRule(rules: readonly StopRule[], tally: Tally, baseline: Tally | null): number | undefined {
+export function firedRule(
+  rules: readonly StopRule[],
+  tally: Tally,
+  baseline: Tally | null,
+  actions?: readonly StopRule['action'][],
+): number | undefined {
   const now = baseline ? since(tally, baseline) : tally;
-  const fired = rules.findIndex((rule) => fires(rule, now, targeted(tally)));
+  const fired = rules.findIndex(
+    (rule) => (actions?.includes(rule.action) ?? true) && fires(rule, now, targeted(tally)),
+  );
   return fired < 0 ? undefined : fired;
 }
 

@@ -165,7 +165,7 @@ export class SimulatedRollout {
         // What is paused has its end to come to.
         return this.facts.wish === 'pause';
       case 'run_out':
-        this.restore();
+        this.facts = { ...this.facts, wish: 'run', at_rest: false };
         return true;
       case 'end':
         this.ended = true;
