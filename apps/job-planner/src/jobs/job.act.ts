@@ -7,6 +7,7 @@ import type { LockedRollout } from '../rollout/locked-rollout.js';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
 import { goOn, tryAgain, want } from '../rollout/rollout.wish.js';
+import { unapprovedWave } from '../rollout/wave.gate.js';
 import { judgeAction } from './job.decide.js';
 import { jobLifecycle } from './job.lifecycle.js';
 import { JobStore, type JobKey, type Standing } from './job.store.js';
@@ -34,6 +35,9 @@ export class JobAct {
       const verdict = judgeAction(action, { ...job, wish, over });
       if (verdict === null) return job.state;
       if ('refused' in verdict) throw new DomainError('conflict', verdict.refused);
+      const unapproved = unapprovedWave(spec.waves ?? [], rollout.row.waves);
+      if (action === 'retry' && unapproved !== undefined)
+        throw new DomainError('conflict', `wave ${unapproved} has never been approved: a retry would pass it over`);
       const reason = REASONS[action];
       want(rollout, verdict.wish, reason);
       if (action === 'restore') goOn(rollout);

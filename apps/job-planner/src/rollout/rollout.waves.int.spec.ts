@@ -236,6 +236,20 @@ describe('an approval', () => {
     await planner.reached(id, 'Successful');
   });
 
+  it('given devices that another job took over before it was decided, then no retry begins them without it', async () => {
+    const nodes = planner.nodes(3);
+    const id = await planner.create(nodes, { rollout: { waves: [{ count: 1 }, { approval: true }] } });
+    const [first] = await planner.askedFor(id, 1);
+    await planner.answer(id, [first!]);
+    await planner.progressed(id, { waiting_for: 'approval' });
+    const others = nodes.filter((node) => node !== first!.device_id);
+    const over = await planner.create(others, { rollout: { supersedes: true } });
+    await planner.answer(over, await planner.askedFor(over, 2));
+    await planner.reached(id, 'Partially_successful');
+    await expect(planner.act(id, 'retry')).rejects.toThrow('wave 2 has never been approved');
+    await planner.reached(id, 'Partially_successful');
+  });
+
   it('given that it is rejected, then the job is cancelled with what was said', async () => {
     const { id } = await rollouts.start(5, { waves: [{ count: 2 }, { approval: true }] });
     await planner.answer(id, await planner.askedFor(id, 2));

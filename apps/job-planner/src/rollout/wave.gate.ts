@@ -28,6 +28,14 @@ export type Gate =
 
 export const sizeOf = ({ from, to }: Pick<WaveState, 'from' | 'to'>): number => to - from;
 
+/** The first wave, from 1, that has devices and an approval that nobody gave; undefined where there is none. */
+export function unapprovedWave(waves: readonly Wave[], states: readonly WaveState[]): number | undefined {
+  const place = states.findIndex(
+    (state, index) => waves[index]!.approval === true && state.began_at === null && sizeOf(state) > 0,
+  );
+  return place < 0 ? undefined : place + 1;
+}
+
 /** How many of its devices have not ended and can be reached, as far as is known. */
 export const openOf = (state: WaveState): number =>
   sizeOf(state) - state.succeeded - state.lost - state.left_out - state.offline;
