@@ -11,6 +11,10 @@ export interface Claim {
 }
 
 /** The rows of a table with `project_id` and `id` that a claim takes, locked; `column`: when each is due. To be read `FROM`. */
-export const claimed = (table: string, column: string, { limit, overdueBy }: Claim): string =>
-  `(SELECT project_id, id FROM ${table} WHERE ${column} <= now() - make_interval(secs => ${overdueBy ?? 0})
-    ORDER BY ${column} LIMIT ${limit} FOR UPDATE ${overdueBy === undefined ? 'SKIP LOCKED' : ''}) AS due`;
+export function claimed(table: string, column: string, { limit, overdueBy }: Claim): string {
+  const isDue = `${column} <= now() - make_interval(secs => ${overdueBy ?? 0})`;
+  const due = `SELECT project_id, id FROM ${table} WHERE ${isDue} ORDER BY ${column} LIMIT ${limit}`;
+  if (overdueBy === undefined) return `(${due} FOR UPDATE SKIP LOCKED) AS due`;
+  // Chosen before it is locked: one that is not due any more once its lock is there gives nothing, instead of the next one beside it.
+  return `(SELECT project_id, id FROM (${due}) AS first JOIN ${table} USING (project_id, id) WHERE ${isDue} FOR UPDATE OF ${table}) AS due`;
+}
