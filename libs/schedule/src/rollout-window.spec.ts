@@ -38,6 +38,12 @@ describe('the window of a rollout', () => {
     ]);
   });
 
+  it('given a start after which it opens in no year that a time can tell, then it is a fault', () => {
+    const rollout = { window: { start: '08:00', end: '09:00', timezone: 'UTC' } };
+    expect(faults({ ...rollout, start_at: '9999-12-31T07:00:00Z' })).toEqual([]);
+    expect(faults({ ...rollout, start_at: '9999-12-31T23:00:00Z' })).toEqual(['rollout.window']);
+  });
+
   it('given no end, or no window, then it is none', () => {
     expect(faults({ window: night })).toEqual([]);
     expect(faults({ end_at: '2026-11-22T12:40:00Z' })).toEqual([]);

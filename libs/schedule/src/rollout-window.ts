@@ -1,4 +1,4 @@
-import type { FieldError, Rollout, WindowSchedule } from '@muster/contracts';
+import { LAST_TIME, type FieldError, type Rollout, type WindowSchedule } from '@muster/contracts';
 import { nextWindow } from './window.js';
 
 /** For each time that clocks show somewhere a zone in which they do: every hour from UTC+14 to UTC−12, then what lies between. */
@@ -16,6 +16,8 @@ const ALL_CLOCKS = [
   ...['Asia/Kabul', 'Asia/Tehran', 'America/St_Johns', 'Pacific/Marquesas'],
 ];
 
+const LAST_DATETIME = new Date(LAST_TIME).toISOString();
+
 /** The window of a rollout as a schedule; undefined where it has none. Where its clock is each device's own, there is no zone to name. */
 export function windowSchedule({ window, end_at }: Rollout): WindowSchedule | undefined {
   if (!window) return undefined;
@@ -27,7 +29,7 @@ export function windowSchedule({ window, end_at }: Rollout): WindowSchedule | un
       window_end_time: end,
       time_type: timezone === 'device' ? 'device' : 'console',
       ...(days && { days }),
-      ...(end_at !== undefined && { end_datetime: end_at }),
+      end_datetime: end_at ?? LAST_DATETIME,
     },
     console_timezone: timezone,
   };
