@@ -73,7 +73,12 @@ export const NewJob = Type.Object(
         target_type: Type.Enum([...TARGET_TYPES]),
         targets: Type.Optional(Type.Array(Uuid, { minItems: 1, maxItems: MAX_LISTED_TARGETS })),
         target_query: Type.Optional(DeviceQuery),
-        task_data: Type.Optional(Type.String({ maxLength: MAX_TASK_DATA, description: 'a JSON object in a string' })),
+        task_data: Type.Optional(
+          Type.String({
+            maxLength: MAX_TASK_DATA,
+            description: 'a JSON document in a string; for a deployment an object',
+          }),
+        ),
       },
       closed,
     ),

@@ -215,6 +215,7 @@ function checkTaskData(job_type: NewJob['job_type'], task_data: string | undefin
   // The document travels on its own from here: what holds for a body holds for it.
   if (nestsTooDeep(document)) throw invalid('task_data', `nests deeper than ${MAX_DOCUMENT_DEPTH} levels`);
   if (!isStorable(document)) throw invalid('task_data', 'contains U+0000 or half of a surrogate pair');
-  // The parameters of a deployment, or of an upgrade (seed 003): nothing on a device could read them from anything else.
-  if (!isObject(document)) throw invalid('task_data', 'must be a JSON object');
+  // The parameters of a deployment (seed 003): nothing on a device could read them from anything else.
+  if (job_type !== 'node_upgrade' && !isObject(document))
+    throw invalid('task_data', `must be a JSON object for ${job_type}`);
 }

@@ -321,13 +321,21 @@ describe('a create that is wrong', () => {
     ['half of a surrogate pair', '{"a":"\\ud800"}', 'contains U+0000 or half of a surrogate pair'],
     ['5,000 levels', '['.repeat(5_000) + ']'.repeat(5_000), 'nests deeper than 64 levels'],
     ['half an object', '{', 'is not JSON'],
-    ['a number', '5', 'must be a JSON object'],
-    ['a list', '[]', 'must be a JSON object'],
-    ['null', 'null', 'must be a JSON object'],
-    ['a text', '"5.0"', 'must be a JSON object'],
+    ['a number', '5', 'must be a JSON object for deployment_deploy'],
+    ['a list', '[]', 'must be a JSON object for deployment_deploy'],
+    ['null', 'null', 'must be a JSON object for deployment_deploy'],
+    ['a text', '"5.0"', 'must be a JSON object for deployment_deploy'],
   ])('given task_data that holds %s, then it is refused at once', async (_what, task_data, why) => {
     const error = await refused({ job_content: { target_type: 'node', targets: planner.nodes(1), task_data } });
     expect(error.message).toBe(`job_content.task_data: ${why}`);
+  });
+
+  it('given an upgrade whose task_data is no object, then it is a job: what a node makes of it is its own affair', async () => {
+    const content = { target_type: 'node' as const, targets: planner.nodes(1), task_data: '"5.0"' };
+    const id = await planner.create([], { job_type: 'node_upgrade', job_content: content });
+    await planner.answer(id, await planner.askedFor(id, 1));
+    await planner.reached(id, 'Successful');
+    await planner.service.call(jobPlanner.deleteJob, { project_id: PROJECT, job_id: id });
   });
 
   it('given no task_data for a deployment, then the field is named', async () => {
