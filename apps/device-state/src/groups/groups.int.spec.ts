@@ -155,11 +155,12 @@ describe('nested groups', () => {
 
   it('given what names it at job-planner, then it is not deleted as long as that does', async () => {
     const { id } = await create('named', { name: 'g', device_ids: await registered('named', 1) });
-    service.groupUses.set(id, { entity: 'target-list', id: randomUUID(), name: 'shops' });
-    await expect(remove('named', id)).rejects.toEqual(refusal('conflict', 'target list shops names it'));
-    service.groupUses.set(id, { entity: 'job', id: randomUUID(), name: 'upgrade' });
+    const use = randomUUID();
+    service.groupUses.set(id, { entity: 'target-list', id: use, name: 'shops' });
+    await expect(remove('named', id)).rejects.toEqual(refusal('conflict', `target list shops, ${use} names it`));
+    service.groupUses.set(id, { entity: 'job', id: use, name: 'upgrade' });
     await expect(remove('named', id)).rejects.toEqual(
-      refusal('conflict', 'job upgrade has yet to find its devices by it'),
+      refusal('conflict', `job upgrade, ${use} has yet to find its devices by it`),
     );
     service.groupUses.delete(id);
     expect(await remove('named', id)).toEqual({});

@@ -166,7 +166,7 @@ export class GroupsRpc {
 }
 
 const inWords = ({ entity, id, name }: GroupUse): string => {
-  const what = `${entity.replace('-', ' ')} ${name || id}`;
+  const what = `${entity.replace('-', ' ')} ${name && `${name}, `}${id}`;
   return entity === 'target-list' || entity === 'stage'
     ? `${what} names it`
     : `${what} has yet to find its devices by it`;

@@ -3,6 +3,7 @@ import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADA, RunningPipelines } from '../testing/running-pipelines.js';
 import { PROJECT } from '../testing/running-planner.js';
+import { runsOf } from '../testing/runs-of-test.js';
 
 let running: RunningPipelines;
 
@@ -10,6 +11,8 @@ beforeAll(async () => {
   running = await RunningPipelines.start();
 });
 afterAll(() => running.planner.service.stop());
+
+const { pipelineOf, startRun, setRun, stageRuns, reached } = runsOf(() => running);
 
 const group = () => {
   const id = uuid();
@@ -53,6 +56,20 @@ describe('what names a group of devices', () => {
     const waves = [{ query: { not: { or: [{ group: id.toUpperCase() }] } } }, {}];
     const stage = await running.stage(pipeline_id, { name: 'shops', rollout: { waves } });
     expect(await useOf(id)).toEqual({ entity: 'stage', id: stage.id, name: 'shops' });
+  });
+
+  it('given a run with such a stage that has yet to begin, then its part in the run does, though the stage is deleted meanwhile', async () => {
+    const id = group();
+    const waves = [{ query: { group: id } }, {}];
+    const stages = [{ name: 'first' }, { name: 'shops', rollout: { waves } }];
+    const pipeline_id = await pipelineOf(stages, running.planner.nodes(1));
+    const run = await startRun(pipeline_id);
+    await reached(run, 'running');
+    const [, shops] = await running.stages(pipeline_id);
+    await running.call(pipelines.stage.delete, { project_id: PROJECT, pipeline_id, id: shops!.id });
+    const [, second] = await stageRuns(run);
+    expect(await useOf(id)).toEqual({ entity: 'stage-run', id: second!.id, name: '' });
+    await setRun(run, 'cancelled');
   });
 
   it('given a job whose devices join later, then that does, until it has ended', async () => {

@@ -15,7 +15,8 @@ export class GroupUsesRpc {
   }: RpcRequest<typeof jobPlanner.useOfGroup>): Promise<RpcResponse<typeof jobPlanner.useOfGroup>> {
     const [list] = await this.uses.targetList(project_id, id);
     const [stage] = list ? [] : await this.uses.stage(project_id, id);
-    const [rollout] = (list ?? stage) ? [] : await this.uses.rollout(project_id, id);
-    return { use: list ?? stage ?? rollout ?? null };
+    const [stageRun] = (list ?? stage) ? [] : await this.uses.stageRun(project_id, id);
+    const [rollout] = (list ?? stage ?? stageRun) ? [] : await this.uses.rollout(project_id, id);
+    return { use: list ?? stage ?? stageRun ?? rollout ?? null };
   }
 }

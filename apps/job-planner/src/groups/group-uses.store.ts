@@ -27,6 +27,16 @@ export class GroupUsesStore {
     );
   }
 
+  /** One of a run that goes on, which has not begun; it is as its stage was when the run began. */
+  stageRun(project: string, group: string): Promise<GroupUse[]> {
+    return this.dataSource.query(
+      `SELECT 'stage-run' AS entity, s.id, '' AS name
+       FROM pipeline_run p JOIN stage_run s ON s.project_id = p.project_id AND s.pipeline_run_id = p.id
+       WHERE p.project_id = $1 AND p.due_at IS NOT NULL AND s.state = 'pending' AND ${names(`s.meta -> 'rollout'`)} LIMIT 1`,
+      [project, group],
+    );
+  }
+
   /** One that has yet to find devices by it. Of operations device-state knows by itself. */
   rollout(project: string, group: string): Promise<GroupUse[]> {
     return this.dataSource.query(
