@@ -261,8 +261,8 @@ describe('given the command of a target run', () => {
     const { targetRun, targetRuns, stageRun } = await started();
     expect((await ask('GET', `${targetRun}/command/`)).status).toBe(404);
     const message = 'a target run that is pending has no command yet';
-    const errors = [{ field: 'status', message }];
-    const refused = { status: 400, code: 400, message: `status: ${message}`, content: { errors } };
+    const errors = [{ field: 'target_run_id', message }];
+    const refused = { status: 400, code: 400, message: `target_run_id: ${message}`, content: { errors } };
     expect(await ask('POST', `${targetRun}/command/`, { body: {} })).toEqual(refused);
     expect((await ask('POST', `${targetRuns}/${NOWHERE}/command/`)).status).toBe(404);
     const another = (await started()).targetRun.split('/').at(-1)!;

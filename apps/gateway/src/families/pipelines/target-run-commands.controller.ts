@@ -68,14 +68,15 @@ export class TargetRunCommandsController {
 
   /** @throws DomainError `invalid` where a target run has no command, `not_found` where there is no target run. */
   private async requested(project_id: string, path: TargetRunPath): Promise<CommandDefinition> {
+    const { stage_run_id, target_run_id } = path;
+    // Before the command: one that comes meanwhile is found, and the status is never that of later.
+    const { status } = await this.rpc.call(contracts.getTargetRun, { project_id, stage_run_id, id: target_run_id });
     try {
       return await this.rpc.call(contracts.getTargetRunCommand, { project_id, ...path });
     } catch (error) {
       if (!(error instanceof DomainError) || error.kind !== 'not_found') throw error;
     }
-    const { stage_run_id, target_run_id: id } = path;
-    const { status } = await this.rpc.call(contracts.getTargetRun, { project_id, stage_run_id, id });
     const isToCome = status === 'pending' || status === 'queued';
-    throw invalidField('status', `a target run that is ${status} has no command${isToCome ? ' yet' : ''}`);
+    throw invalidField('target_run_id', `a target run that is ${status} has no command${isToCome ? ' yet' : ''}`);
   }
 }
