@@ -11,7 +11,7 @@ export const ListGroups = Type.Object(
     parent_id: Type.Optional(
       Type.Union([Uuid, Type.Literal(NO_PARENT)], { description: 'those directly below it; `null`: those at the top' }),
     ),
-    name_prefix: Type.Optional(DeviceGroup.properties.name),
+    name_prefix: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
   },
   { additionalProperties: false },
 );
