@@ -8,7 +8,7 @@ import { Stack } from '../harness/stack.js';
 
 const PATIENCE = { timeout: 20_000, interval: 50 };
 /** In which a command of a device that behaves is done, whatever others do. */
-const BOUND_MS = 10_000;
+const BOUND_MS = 30_000;
 
 let stack: Stack;
 let devices: RealDevices;

@@ -170,7 +170,7 @@ describe('on devices that are there', () => {
     });
 
     it('given a window that opens in a moment, then nothing is sent before it does', async () => {
-      const opens = new Date(Math.ceil(Date.now() / 1000) * 1000 + 3_000);
+      const opens = new Date(Math.ceil(Date.now() / 1000) * 1000 + 8_000);
       const id = await client.create({
         operation: 'PING',
         ...all,

@@ -22,7 +22,7 @@ let fleets: { process: ChildProcess; log: string }[];
 async function fleetOf(prefix: string, count: number, ...args: string[]): Promise<(typeof fleets)[number]> {
   const log = join(stack.dataDir, `${prefix}.ndjson`);
   const options = ['--prefix', prefix, '--count', String(count), '--executions', log, ...LATENCY, ...args];
-  return { process: await stack.fleet(options), log };
+  return { process: await stack.fleet(options, 120_000), log };
 }
 
 beforeAll(async () => {
@@ -31,7 +31,7 @@ beforeAll(async () => {
     await fleetOf('canary', CANARIES),
     await fleetOf('plain', DEVICES - CANARIES, '--failing-versions', '2.0.0'),
   ];
-});
+}, 240_000);
 afterAll(() => stack?.stop());
 
 const upgradeTo = (version: string, rollout: NewJob['rollout'] = {}): NewJob => ({
@@ -134,5 +134,5 @@ describe('a release that breaks in the second wave of a rollout over 5,000 devic
     expect(without(exposed, restored)).toEqual([]);
     expect(without(restored, begun.before)).toEqual([]);
     expect(restored.toSorted()).toEqual(tasksBack.map(({ target_id }) => target_id).toSorted());
-  });
+  }, 300_000);
 });
