@@ -114,7 +114,7 @@ function newOperation(random: Random, number: number, surroundings: Surroundings
   };
 }
 
-/** Waves whose gates let everything pass, so that what is cancelled was cancelled by the load. */
+/** Some with a gate that the first success opens. */
 const operationRollout = (random: Random): Rollout => ({
   max_in_flight: random.between(5, 60),
   priority: random.between(-2, 2),
