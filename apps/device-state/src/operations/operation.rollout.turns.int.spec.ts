@@ -1,4 +1,4 @@
-import { deviceState, operations, waitings } from '@muster/contracts';
+import { deviceState, operations } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DeviceOperationStore } from '../device-operations/device-operation.store.js';
@@ -108,10 +108,7 @@ it('given a rollout that waits for offline devices or for other tries alone, the
   const id = await planner.rollOut([await behind()]);
   const items = await planner.begin(id);
   await running.reached(id, 'DISPATCHED', 'PROCESSING');
-  const words = async () => {
-    const { entries } = await running.state.call(waitings['device-state'], { project_id: PROJECT, limit: 1000 });
-    return entries.filter((one) => one.id === id || one.id === items[0]!.ref).map(({ waits_for }) => waits_for);
-  };
+  const words = () => Promise.all([id, items[0]!.ref].map((one) => running.waitsFor(one)));
   expect(await words()).toEqual(['in_flight', 'in_flight']);
   await planner.waits(id, 'offline');
   await expect.poll(words).toEqual(['offline', 'offline']);
