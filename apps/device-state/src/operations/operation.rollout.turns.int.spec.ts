@@ -120,6 +120,23 @@ it('given a rollout that waits for offline devices or for other tries alone, the
   await expect.poll(async () => (await words()).includes('retry_at')).toBe(false);
 });
 
+it('given a device between two tries and one that is away, then this one waits to be back, whatever its rollout waits for', async () => {
+  const [away] = await running.devices(1);
+  const id = await planner.rollOut([await behind(), away!]);
+  const items = await planner.begin(id);
+  const held = items.filter(({ device_id }) => device_id === away);
+  const tried = items.filter(({ device_id }) => device_id !== away);
+  await running.step(id, held, 'HELD');
+  await running.answer(id, tried, 'FAILURE', 'busy');
+  for (const item of tried) await planner.toldOf(id, item);
+  const words = () => Promise.all([id, tried[0]!.ref, held[0]!.ref].map((one) => running.waitsFor(one)));
+  await planner.waits(id, 'retry_at');
+  await expect.poll(words).toEqual(['retry_at', 'retry_at', 'offline']);
+  await planner.waits(id, 'in_flight');
+  await expect.poll(async () => (await words())[0]).toBe('in_flight');
+  expect((await words())[2]).toBe('offline');
+});
+
 it('given evidence for a CONVERGE, which its report proves, then it is refused', async () => {
   const device = await behind();
   const rollout = { evidence: { path: 'boot_id', equals: 'x' } };
