@@ -33,6 +33,8 @@ const End = { end: Type.Enum([...PART_ENDS]), reason: Type.String() };
 const PartEnd = Type.Object({ ref: Uuid, ...End });
 export type PartEnd = Static<typeof PartEnd>;
 
+const Wait = Type.Enum([...ROLLOUT_WAITS]);
+
 const operationKey = { project_id: ProjectId, id: Uuid };
 
 /** Questions about operations that are rolled out. */
@@ -53,13 +55,19 @@ export const operationRollouts = {
   ),
   /**
    * Of these parts, those that have ended. `over`: none is open, or the rollout is not known; `reason`: as the word says it that it is over;
-   * `rest`: how those end, once it is over, that it never came to.
+   * `rest`: how those end, once it is over, that it never came to; `waits_for`: what lets no further device begin now, `null` once it is over.
    */
   operationPartEnds: defineRpc(
     'job-planner',
     'operationPartEnds',
     Type.Object({ ...operationKey, refs: Type.Array(Uuid, { maxItems: BATCH_SIZE }) }),
-    Type.Object({ over: Type.Boolean(), reason: Type.String(), ends: Type.Array(PartEnd), rest: Type.Object(End) }),
+    Type.Object({
+      over: Type.Boolean(),
+      reason: Type.String(),
+      ends: Type.Array(PartEnd),
+      rest: Type.Object(End),
+      waits_for: Type.Union([Wait, Type.Null()]),
+    }),
   ),
   /** `null`: it has not begun. */
   operationProgress: defineRpc(
@@ -109,13 +117,8 @@ export const operationRolloutWork = {
   ),
   /** These parts have ended. */
   end: defineWork('device-state', 'operation_part_end', { operation_id: Uuid }, PartEnd.properties),
-  /** What lets no further device of these rollouts begin now. */
-  waits: defineWork(
-    'device-state',
-    'operation_rollout_waits',
-    {},
-    { operation_id: Uuid, waits_for: Type.Enum([...ROLLOUT_WAITS]) },
-  ),
+  /** What lets no further device of these rollouts begin now; a word that is lost or overtaken is made good by `operationPartEnds`. */
+  waits: defineWork('device-state', 'operation_rollout_waits', {}, { operation_id: Uuid, waits_for: Wait }),
   /** These rollouts have no open part any more. `reason`: why not every device has had its turn; empty where all have. */
   over: defineWork('device-state', 'operation_rollout_over', {}, { operation_id: Uuid, reason: Type.String() }),
 } as const;

@@ -51,7 +51,7 @@ export class OperationRolloutWork {
 
   @Work(operationRolloutWork.waits, { concurrency: 1 })
   onWaits({ project_id, items }: WorkBatch<Contracts['waits']>): Promise<void> {
-    return this.operations.saveWaits(project_id, items);
+    return this.journal.transaction(project_id, (tx) => this.operations.saveWaits(tx, items));
   }
 
   @Work(operationRolloutWork.over, { concurrency: 1 })

@@ -1,3 +1,4 @@
+import type { RolloutWait } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PlannerOfTest } from '../testing/planner-of-test.js';
@@ -94,6 +95,23 @@ describe('a word between device-state and job-planner that is lost', () => {
     for (const device of devices.slice(1))
       expect(await running.part(id, device)).toMatchObject({ state: 'TIMEOUT', reason: 'end_at has passed' });
     await running.exact(id);
+  });
+
+  it('given what it waits for, before its devices begin and while nothing is silent, then that is asked for', async () => {
+    const devices = await running.devices(1);
+    const id = await planner.rollOut(devices);
+    const learns = async (waits_for: RolloutWait) => {
+      await planner.waits(id, waits_for, LOST);
+      const looked = async () => {
+        await planner.look(id);
+        return running.waitsFor(id);
+      };
+      await expect.poll(looked, { timeout: 15_000, interval: 200 }).toBe(waits_for);
+    };
+    await learns('approval');
+    await planner.begin(id);
+    await learns('offline');
+    await running.cancel(id);
   });
 
   it('given that nobody heard that it was handed over, then it is again, and what happened meanwhile counts', async () => {

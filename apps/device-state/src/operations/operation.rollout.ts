@@ -1,4 +1,4 @@
-import { BATCH_SIZE, operationRollouts, type PartEnd } from '@muster/contracts';
+import { BATCH_SIZE, operationRollouts, type PartEnd, type RolloutWait } from '@muster/contracts';
 import { Journal, type Tx } from '@muster/journal';
 import { RpcClient } from '@muster/messaging';
 import type { RunnerKey } from '@muster/service';
@@ -46,12 +46,12 @@ export class OperationRollout {
   /** Ends a batch of what is open here although the rollout is over. */
   async settle(key: RunnerKey): Promise<void> {
     const refs = (await this.parts.open(key.project_id, key.id)).map(({ id }) => id);
-    await this.end(key, refs, true);
+    await this.end(key, refs, true, null);
   }
 
   /**
-   * Heals a word of the rollout that was lost: that it is over, how parts ended that have been under way for long, or that some ended before
-   * they began. One whose devices have all been ended here, by users or services, is stopped: nobody has to wait or to decide for them.
+   * Heals a word of the rollout that was lost: that it is over, what it waits for, how parts ended that have been under way for long, or that
+   * some ended before they began. One whose devices have all been ended here, by users or services, is stopped: nobody has to wait or to decide for them.
    */
   async askAgain(key: RunnerKey): Promise<void> {
     const open = await this.journal.transaction(key.project_id, async (tx) => {
@@ -61,10 +61,11 @@ export class OperationRollout {
       const unbegun = await this.nextUnbegun(tx, operation, BATCH_SIZE - silent.length);
       // Of what is to stop, its own steps say so, and why.
       const isDone = operation.wish === 'run' && openCount(operation) === 0;
-      return { refs: [...silent, ...unbegun].map(({ id }) => id), isDone };
+      const waited = operation.rollout_waits_for;
+      return { refs: [...silent, ...unbegun].map(({ id }) => id), isDone, waited };
     });
     if (!open) return;
-    const isOver = await this.end(key, open.refs, false);
+    const isOver = await this.end(key, open.refs, false, open.waited);
     if (!isOver && open.isDone) await this.stop(key, '');
   }
 
@@ -78,14 +79,25 @@ export class OperationRollout {
     return unbegun;
   }
 
-  /** @returns whether the rollout is over. */
-  private async end({ project_id, id }: RunnerKey, refs: string[], isOver: boolean): Promise<boolean> {
+  /**
+   * @param waited what it was known to wait for before: a word that comes while this is asked stays, for it may be the later one
+   * @returns whether the rollout is over
+   */
+  private async end(
+    { project_id, id }: RunnerKey,
+    refs: string[],
+    isOver: boolean,
+    waited: RolloutWait | null,
+  ): Promise<boolean> {
     const known = await this.rpc.call(operationRollouts.operationPartEnds, { project_id, id, refs });
     const told = new Map(known.ends.map((end) => [end.ref, end]));
     await this.journal.transaction(project_id, async (tx) => {
       const operation = await this.operations.lock(tx, id);
       if (!operation) return;
       if (known.over) await this.operations.saveRollout(tx, id, 'over', known.reason);
+      const { waits_for } = known;
+      if (waits_for && operation.rollout_waits_for === waited)
+        await this.operations.saveWaits(tx, [{ operation_id: id, waits_for }]);
       const reason = known.rest.reason || operation.fault || operation.reason || 'its rollout is over';
       const untold = (ref: string): PartEnd => ({ ref, end: known.rest.end, reason });
       const ends = refs.flatMap((ref) => told.get(ref) ?? (isOver ? untold(ref) : []));

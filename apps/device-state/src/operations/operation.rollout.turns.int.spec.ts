@@ -1,4 +1,4 @@
-import { deviceState, operations, waitings } from '@muster/contracts';
+import { deviceState, operations } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DeviceOperationStore } from '../device-operations/device-operation.store.js';
@@ -108,10 +108,7 @@ it('given a rollout that waits for offline devices or for other tries alone, the
   const id = await planner.rollOut([await behind()]);
   const items = await planner.begin(id);
   await running.reached(id, 'DISPATCHED', 'PROCESSING');
-  const words = async () => {
-    const { entries } = await running.state.call(waitings['device-state'], { project_id: PROJECT, limit: 1000 });
-    return entries.filter((one) => one.id === id || one.id === items[0]!.ref).map(({ waits_for }) => waits_for);
-  };
+  const words = () => Promise.all([id, items[0]!.ref].map((one) => running.waitsFor(one)));
   expect(await words()).toEqual(['in_flight', 'in_flight']);
   await planner.waits(id, 'offline');
   await expect.poll(words).toEqual(['offline', 'offline']);
@@ -121,6 +118,23 @@ it('given a rollout that waits for offline devices or for other tries alone, the
   await expect.poll(words).toEqual(['retry_at', 'retry_at']);
   await planner.waits(id, 'in_flight');
   await expect.poll(async () => (await words()).includes('retry_at')).toBe(false);
+});
+
+it('given a device between two tries and one that is away, then this one waits to be back, whatever its rollout waits for', async () => {
+  const [away] = await running.devices(1);
+  const id = await planner.rollOut([await behind(), away!]);
+  const items = await planner.begin(id);
+  const held = items.filter(({ device_id }) => device_id === away);
+  const tried = items.filter(({ device_id }) => device_id !== away);
+  await running.step(id, held, 'HELD');
+  await running.answer(id, tried, 'FAILURE', 'busy');
+  for (const item of tried) await planner.toldOf(id, item);
+  const words = () => Promise.all([id, tried[0]!.ref, held[0]!.ref].map((one) => running.waitsFor(one)));
+  await planner.waits(id, 'retry_at');
+  await expect.poll(words).toEqual(['retry_at', 'retry_at', 'offline']);
+  await planner.waits(id, 'in_flight');
+  await expect.poll(async () => (await words())[0]).toBe('in_flight');
+  expect((await words())[2]).toBe('offline');
 });
 
 it('given evidence for a CONVERGE, which its report proves, then it is refused', async () => {

@@ -23,6 +23,7 @@ const LOCKED = [
   'resolve_cursor',
   'fault',
   'rollout_state',
+  'rollout_waits_for',
   'asked_after',
   'in_created',
   'in_initiated',
@@ -104,12 +105,13 @@ export class OperationStore {
   }
 
   /** What lets no further device of these operations begin now. */
-  async saveWaits(project: string, waits: readonly { operation_id: string; waits_for: string }[]): Promise<void> {
+  async saveWaits(tx: Tx, waits: readonly { operation_id: string; waits_for: string }[]): Promise<void> {
     const last = [...new Map(waits.map((wait) => [wait.operation_id, wait])).values()];
-    await this.dataSource.query(
+    await tx.query(
       `UPDATE operation t SET rollout_waits_for = i.waits_for
-       FROM ${batch(['$2::uuid[]', '$3::text[]'], ['id', 'waits_for'])} WHERE t.project_id = i.project_id AND t.id = i.id`,
-      [project, last.map(({ operation_id }) => operation_id), last.map(({ waits_for }) => waits_for)],
+       FROM ${batch(['$2::uuid[]', '$3::text[]'], ['id', 'waits_for'])}
+       WHERE t.project_id = i.project_id AND t.id = i.id AND t.rollout_waits_for IS DISTINCT FROM i.waits_for`,
+      [tx.project, last.map(({ operation_id }) => operation_id), last.map(({ waits_for }) => waits_for)],
     );
   }
 

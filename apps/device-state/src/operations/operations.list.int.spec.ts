@@ -127,14 +127,10 @@ describe('lists', () => {
     const [device] = await running.devices(1);
     const id = await running.create([device!]);
     await running.step(id, await running.askedFor(id, 1), 'INITIATED');
-    await running.partReached(id, device!, 'DISPATCHED');
-    const waitsFor = async () => {
-      const { entries } = await running.state.call(waitings['device-state'], { project_id: PROJECT, limit: 1000 });
-      return entries.find((one) => one.device_id === device)?.waits_for;
-    };
-    expect(await waitsFor()).toBe('offline');
+    const part = await running.partReached(id, device!, 'DISPATCHED');
+    expect(await running.waitsFor(part.id)).toBe('offline');
     running.state.say(PROJECT, device!, 'hello', {});
-    await vi.waitUntil(async () => (await waitsFor()) === 'answer');
+    await vi.waitUntil(async () => (await running.waitsFor(part.id)) === 'answer');
     await running.cancel(id);
   });
 });

@@ -28,6 +28,7 @@ interface Known {
   reason: string;
   /** It ended by its `end_at`. */
   ranOut: boolean;
+  waits_for: RolloutWait;
   ends: Map<string, PartEnd>;
 }
 
@@ -53,11 +54,12 @@ export class PlannerOfTest {
     service.answer(operationRollouts.stopOperationRollout, (stop) => this.answer(() => this.stops.push(stop), {}));
     service.answer(operationRollouts.operationPartEnds, ({ id, refs }) => {
       this.mostAskedAtOnce = Math.max(this.mostAskedAtOnce, refs.length);
-      const { over, reason, ranOut, ends } = this.rollout(id);
+      const { over, reason, ranOut, waits_for, ends } = this.rollout(id);
       const rest = ranOut
         ? { end: 'never_contacted' as const, reason: 'end_at has passed' }
         : { end: 'cancelled' as const, reason };
-      return this.answer(() => undefined, { over, reason, rest, ends: refs.flatMap((ref) => ends.get(ref) ?? []) });
+      const told = refs.flatMap((ref) => ends.get(ref) ?? []);
+      return this.answer(() => undefined, { over, reason, rest, ends: told, waits_for: over ? null : waits_for });
     });
   }
 
@@ -70,7 +72,13 @@ export class PlannerOfTest {
   }
 
   private rollout(id: string): Known {
-    const known = this.known.get(id) ?? { over: false, reason: '', ranOut: false, ends: new Map<string, PartEnd>() };
+    const known = this.known.get(id) ?? {
+      over: false,
+      reason: '',
+      ranOut: false,
+      waits_for: 'in_flight',
+      ends: new Map<string, PartEnd>(),
+    };
     this.known.set(id, known);
     return known;
   }
@@ -186,8 +194,10 @@ export class PlannerOfTest {
     await this.over(id);
   }
 
-  /** Says what lets no further device begin. */
-  async waits(id: string, waits_for: RolloutWait): Promise<void> {
+  /** Knows what lets no further device begin, and says so unless that word is lost. */
+  async waits(id: string, waits_for: RolloutWait, lost = false): Promise<void> {
+    this.rollout(id).waits_for = waits_for;
+    if (lost) return;
     const items = [{ operation_id: id, waits_for }];
     await this.running.state.service.ask(operationRolloutWork.waits, { project_id: PROJECT, head: {}, items });
   }

@@ -3,6 +3,7 @@ import {
   deviceState,
   operations,
   operationWork,
+  waitings,
   type CommandOutcome,
   type DeviceOperation,
   type DeviceOperationState,
@@ -11,6 +12,7 @@ import {
   type NewOperation,
   type Operation,
   type OperationState,
+  type WaitingEntry,
   type WorkItem,
 } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
@@ -95,6 +97,12 @@ export class RunningOperations {
   cancelDevice(operation_id: string, device_id: string) {
     const key = { project_id: PROJECT, operation_id, device_id };
     return this.state.call(operations.cancelDeviceOperation, { ...key, reason: 'not this' });
+  }
+
+  /** What an operation or a device operation that has not ended waits for. */
+  async waitsFor(id: string): Promise<WaitingEntry['waits_for'] | undefined> {
+    const { entries } = await this.state.call(waitings['device-state'], { project_id: PROJECT, limit: 1000 });
+    return entries.find((one) => one.id === id)?.waits_for;
   }
 
   /** Commands that were asked for, each once, in order. */

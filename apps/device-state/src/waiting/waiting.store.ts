@@ -88,6 +88,8 @@ function wordFor(
   if (rollout !== null && entity === operationEntity.name && OF_ROLLOUT.has(word)) return rollout;
   // A device waits for its turn, whatever those before it do.
   if (rollout !== null && word === 'dispatch') return OF_ALL.has(rollout) ? rollout : 'slot';
-  if (away && OF_DEVICE.has(word)) return 'offline';
-  return rollout !== null && AT_REST.has(rollout) && UNDER_WAY.has(word) ? rollout : word;
+  const isUnderWay = rollout !== null && UNDER_WAY.has(word);
+  // What holds this device is its own, whatever its rollout waits for: that may be another one.
+  if (away && (isUnderWay || OF_DEVICE.has(word))) return 'offline';
+  return isUnderWay && AT_REST.has(rollout) ? rollout : word;
 }

@@ -64,7 +64,7 @@ export class OperationRolloutsRpc {
   async operationPartEnds(request: Request<'operationPartEnds'>): Promise<Response<'operationPartEnds'>> {
     const { project_id, id, refs } = request;
     // The rollout first: what has ended by the time that it is over is found then.
-    const rollout = await this.find(project_id, id, { ...RESTED, reason: true });
+    const rollout = await this.find(project_id, id, { ...RESTED, reason: true, waits_for: true });
     const ended = await this.dataSource.getRepository(OperationPartEntity).find({
       where: { project_id, operation_id: id, id: In(refs), state: In(ENDED) },
       select: { id: true, outcome: true, reason: true },
@@ -73,7 +73,8 @@ export class OperationRolloutsRpc {
     const reason = rollout?.reason ?? '';
     const rest: Ended =
       rollout && hasRunOut(rollout) ? { end: 'never_contacted', reason: RAN_OUT } : { end: 'cancelled', reason };
-    return { over: rollout?.at_rest ?? true, reason, ends, rest };
+    if (!rollout || rollout.at_rest) return { over: true, reason, ends, rest, waits_for: null };
+    return { over: false, reason, ends, rest, waits_for: rollout.waits_for };
   }
 
   @Rpc(operationRollouts.operationProgress)

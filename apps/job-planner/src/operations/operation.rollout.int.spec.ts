@@ -83,7 +83,7 @@ describe('the rollout of an operation', () => {
   it('given no part that has not begun, then it is over at once', async () => {
     const { id } = await operations.start(0, { waves: [{ count: 1 }, { approval: true }] });
     expect(await operations.ended(id)).toBe('');
-    expect(await operations.partEnds(id)).toMatchObject({ over: true, reason: '', ends: [] });
+    expect(await operations.partEnds(id)).toMatchObject({ over: true, reason: '', ends: [], waits_for: null });
   });
 
   it('given waves, one of which has a query, then each begins when the one before has shown what it needs', async () => {
@@ -179,6 +179,7 @@ describe('the rollout of an operation', () => {
     await planner.step(id, items, 'HELD');
     await planner.answer(id, (await planner.askedFor(id, 4)).slice(2));
     await operations.progressed(id, { offline: 2, succeeded: 2, waiting_for: 'offline' });
+    expect(await operations.partEnds(id)).toMatchObject({ over: false, waits_for: 'offline' });
     await planner.step(id, items.slice(0, 1), 'REACHABLE');
     await vi.waitUntil(() => planner.asks(id).length === 5);
     expect(planner.asks(id)[4]).toEqual({ ...items[0], turn: 2 });
