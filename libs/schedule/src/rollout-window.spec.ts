@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { rolloutWindowFaults } from './rollout-window.js';
+import { localTime } from './local-time.js';
+import { ALL_CLOCKS, rolloutWindowFaults } from './rollout-window.js';
+import { DAY_MS } from './time-of-day.js';
 
 const NOW = Date.parse('2026-11-22T11:00:00Z');
 const faults = (rollout: Parameters<typeof rolloutWindowFaults>[0]) =>
@@ -36,6 +38,12 @@ describe('the window of a rollout', () => {
     expect(faults({ window: { start: '12:30', end: '12:40', days: [3] }, end_at: '2026-11-23T00:00:00Z' })).toEqual([
       'rollout.window',
     ]);
+  });
+
+  it.each(['2026-01-15', '2026-07-15'])('given any zone of the world on %s, then its clock is looked at', (date) => {
+    const noonIn = (zone: string) => localTime(zone, Date.parse(date) / DAY_MS, DAY_MS / 2).instant;
+    const noons = new Set(ALL_CLOCKS.map(noonIn));
+    expect(Intl.supportedValuesOf('timeZone').filter((zone) => !noons.has(noonIn(zone)))).toEqual([]);
   });
 
   it('given no end, or no window, then it is none', () => {
