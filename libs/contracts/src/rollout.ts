@@ -210,11 +210,12 @@ const Target = Type.Object({ target_id: Uuid, device_id: Uuid, device_name: Type
 
 /**
  * What would happen (rollout.md, "Plan before you act"). `conflicts`: rollouts under way that change some of the same devices; each device does one
- * after the other. `begins_at`: when the first device may begin, by `start_at` and the windows; approvals may make it later. `duration`: from then
- * on, without the waits for approvals and windows; null as long as nothing like it was rolled out, and where no device ever begins. `exposure`:
- * how far a change may get that goes wrong from the first device of a wave on, while all before went well: so many `devices` are changed until
- * stop rule `rule` (its place, from 1) ends it, or, where none does (null), the wave's own gate or the end of the devices; of them `wrong` are
- * those that it may have gone wrong on.
+ * after the other. `begins_at`: when the first device of the first wave that has any may begin, by `start_at` and the windows; approvals may make
+ * it later. Where there are no devices yet, but some may join: when one may in whatever zone. `duration`: from then on, without the waits for
+ * approvals and windows; null as long as nothing like it was rolled out, and where no device ever begins. `exposure`: how far a change may get
+ * that goes wrong from the first device of a wave on, while all before went well: so many `devices` are changed until stop rule `rule` (its place,
+ * from 1) ends it, or, where none does (null), the wave's own gate or the end of the devices; of them `wrong` are those that it may have gone
+ * wrong on.
  */
 export const RolloutPlan = Type.Object({
   targets: Type.Object({
@@ -245,7 +246,7 @@ export const RolloutPlan = Type.Object({
       closes_at: Type.Union([Timestamp, Type.Null()]),
     }),
   ),
-  begins_at: Type.Union([Timestamp, Type.Null()], { description: 'null: no device ever may' }),
+  begins_at: Type.Union([Timestamp, Type.Null()], { description: 'null: none of the devices there are ever may' }),
   duration: Type.Union([Type.Object({ least_seconds: Type.Number(), most_seconds: Type.Number() }), Type.Null()]),
   exposure: Type.Array(
     Type.Object({

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { rolloutWindowFaults } from './rollout-window.js';
+import { localTime } from './local-time.js';
+import { ALL_CLOCKS, rolloutWindowFaults } from './rollout-window.js';
+import { DAY_MS } from './time-of-day.js';
 
 const NOW = Date.parse('2026-11-22T11:00:00Z');
 const faults = (rollout: Parameters<typeof rolloutWindowFaults>[0]) =>
@@ -42,6 +44,12 @@ describe('the window of a rollout', () => {
     const rollout = { window: { start: '08:00', end: '09:00', timezone: 'UTC' } };
     expect(faults({ ...rollout, start_at: '9999-12-31T07:00:00Z' })).toEqual([]);
     expect(faults({ ...rollout, start_at: '9999-12-31T23:00:00Z' })).toEqual(['rollout.window']);
+  });
+
+  it.each(['2026-01-15', '2026-07-15'])('given any zone of the world on %s, then its clock is looked at', (date) => {
+    const noonIn = (zone: string) => localTime(zone, Date.parse(date) / DAY_MS, DAY_MS / 2).instant;
+    const noons = new Set(ALL_CLOCKS.map(noonIn));
+    expect(Intl.supportedValuesOf('timeZone').filter((zone) => !noons.has(noonIn(zone)))).toEqual([]);
   });
 
   it('given no end, or no window, then it is none', () => {

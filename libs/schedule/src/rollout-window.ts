@@ -2,11 +2,12 @@ import { LAST_TIME, type FieldError, type Rollout, type WindowSchedule } from '@
 import { nextWindow } from './window.js';
 
 /** For each time that clocks show somewhere a zone in which they do: every hour from UTC+14 to UTC−12, then what lies between. */
-const ALL_CLOCKS = [
+export const ALL_CLOCKS = [
   ...Array.from({ length: 27 }, (_, hour) => `Etc/GMT${hour < 14 ? '' : '+'}${hour - 14}`),
   ...[
     'Pacific/Chatham',
     'Australia/Lord_Howe',
+    'Australia/Adelaide',
     'Australia/Darwin',
     'Australia/Eucla',
     'Asia/Yangon',

@@ -191,6 +191,59 @@ describe('the duration of a plan', () => {
   });
 });
 
+describe('the beginning of a plan', () => {
+  describe('of canaries in Chicago and other devices in Tokyo, in windows on their clocks', () => {
+    const [canaries, others, nobody] = [uuid(), uuid(), uuid()];
+    const NIGHT = { start_at: '9998-01-01T12:00:00Z', window: { start: '02:00', end: '04:00' } };
+    const [IN_TOKYO, IN_CHICAGO] = ['9998-01-01T17:00:00.000Z', '9998-01-02T08:00:00.000Z'];
+    let nodes: string[];
+
+    beforeAll(async () => {
+      nodes = planner.nodes(8);
+      for (const [place, node] of nodes.entries())
+        planner.zones.set(node, place < 2 ? 'America/Chicago' : 'Asia/Tokyo');
+      planner.tagged.set(canaries, nodes.slice(0, 2));
+      planner.tagged.set(others, nodes.slice(2));
+      await upgraded(nodes, () => 5);
+    });
+
+    it.each([
+      ['the canaries first', [{ query: { tags: canaries } }, {}], IN_CHICAGO],
+      ['no device in the first wave', [{ query: { tags: nobody } }, { query: { tags: canaries } }, {}], IN_CHICAGO],
+      ['the others first', [{ query: { tags: others } }, {}], IN_TOKYO],
+      ['one that is no canary first', [{ count: 1 }, { query: { tags: canaries } }, {}], IN_TOKYO],
+      ['one that is none of the others first', [{ count: 1 }, { query: { tags: others } }, {}], IN_CHICAGO],
+      ['a share as large as the canaries first', [{ percent: 25 }, {}], IN_CHICAGO],
+      ['a larger share first', [{ percent: 26 }, {}], IN_TOKYO],
+      ['no waves', undefined, IN_TOKYO],
+    ])('given %s, then it is that of the first wave with devices', async (_, waves, begins_at) => {
+      const answer = await plan(nodes, { ...UPGRADE, rollout: { ...NIGHT, ...(waves && { waves }) } });
+      expect(answer.begins_at).toBe(begins_at);
+      expect(answer.windows.map(({ opens_at }) => opens_at).sort()).toEqual([IN_TOKYO, IN_CHICAGO]);
+      expect(answer.duration).not.toBeNull();
+    });
+
+    it('given an end before the canaries may begin, then none ever begins', async () => {
+      const rollout = { ...NIGHT, end_at: '9998-01-02T00:00:00Z', waves: [{ query: { tags: canaries } }, {}] };
+      expect(await plan(nodes, { ...UPGRADE, rollout })).toMatchObject({ begins_at: null, duration: null });
+    });
+  });
+
+  it.each([
+    ['on the clocks of the devices', {}, '9998-01-01T13:00:00.000Z'],
+    ['on the clock of a zone', { timezone: 'Asia/Tokyo' }, '9998-01-01T17:00:00.000Z'],
+  ])('given no devices yet and windows %s, then it is when one may begin that joins', async (_, clock, begins_at) => {
+    const rollout = {
+      membership: 'continuous' as const,
+      start_at: '9998-01-01T12:30:00Z',
+      end_at: '9998-01-03T00:00:00Z',
+      window: { start: '02:00', end: '02:10', ...clock },
+    };
+    const job_content = { target_type: 'node' as const, target_query: { tags: uuid() }, task_data: '{}' };
+    expect(await plan([], { job_content, rollout })).toMatchObject({ begins_at, targets: { count: 0 } });
+  });
+});
+
 describe('a rollout that supersedes', () => {
   it('given others that wait for its devices, then what waits is cancelled, what a device works on goes on, and a higher priority stays', async () => {
     const nodes = planner.nodes(4);

@@ -1,5 +1,6 @@
 import { deviceState, SHOWN_TARGETS, type DeviceQuery, type Rollout, type RolloutPlan } from '@muster/contracts';
 import { RpcClient } from '@muster/messaging';
+import { ALL_CLOCKS } from '@muster/schedule';
 import { Injectable } from '@nestjs/common';
 import { NIL } from 'uuid';
 import { anyOf } from './any-of.js';
@@ -12,7 +13,7 @@ import type { NewTarget, TargetPage } from './family.js';
 import { passesOf } from './passes.js';
 import { durationOf, type Duration, type Limits, type WaveOutlook } from './rollout.duration.js';
 import { RolloutStore } from './rollout.store.js';
-import { isOnDevices, windowsAt } from './rollout.windows.js';
+import { isOnDevices, windowsAt, windowsOf } from './rollout.windows.js';
 import { TargetStore } from './target.store.js';
 import { placesOf, sizeOf, type WaveState } from './wave.gate.js';
 
@@ -63,9 +64,8 @@ export class RolloutForecast {
     const shown = await this.named(project_id, look);
     const now = Date.now();
     const starts = Math.max(now, spec.start_at === undefined ? 0 : Date.parse(spec.start_at));
-    const windows = windowsOf(spec, look.zones, starts);
     const ends = { noneBegins: timeOf(spec.end_at), allEnd: now + (intent.timeout_seconds ?? Infinity) * 1000 };
-    const begins = beginningOf(spec, windows, starts, ends);
+    const begins = beginningOf(spec, firstZones(spec, places, look), starts, ends);
     return {
       targets: { count: look.count, offline: look.offline, sample: shown(look.sample), left_out: look.leftOut(shown) },
       waves: waves.map(({ success_threshold = null, soak_seconds = 0, approval = false }, index) => ({
@@ -76,7 +76,7 @@ export class RolloutForecast {
         approval,
       })),
       conflicts: await this.conflicts(project_id, look),
-      windows,
+      windows: windowsOfZones(spec, look.zones, starts),
       begins_at: begins === null ? null : new Date(begins).toISOString(),
       duration: begins === null ? null : await this.duration(intent, places, look.sampled, limitsFrom(begins, ends)),
       exposure: exposures(spec, places).map(({ rule, ...worst }) => ({
@@ -157,6 +157,8 @@ class Look {
   readonly placed = new Map<number, { from: number; to: number }>();
   readonly sample: Sampled[] = [];
   readonly zones = new Map<string, number>();
+  /** Of each pass the zones of its devices, each with the place of the first. */
+  readonly #firstPlaces = [new Map<string, number>()];
   readonly conflicts = new Map<string, { entity: string; id: string; devices: number }>();
   readonly skipped: Sampled[] = [];
   readonly sampled = new EvenSample<Looked>();
@@ -167,6 +169,8 @@ class Look {
     for (const { target_id, device_id, timezone } of targets) {
       const shown = { target_id, device_id, timezone };
       this.sampled.add({ device_id, place: this.count, online: online.has(device_id) });
+      const places = this.#firstPlaces.at(-1)!;
+      if (!places.has(timezone)) places.set(timezone, this.count);
       this.count++;
       if (this.sample.length < SHOWN_TARGETS) this.sample.push(shown);
       this.zones.set(timezone, (this.zones.get(timezone) ?? 0) + 1);
@@ -184,6 +188,13 @@ class Look {
   endWave(wave: number): void {
     this.placed.set(wave, { from: this.beforeRest, to: this.count });
     this.beforeRest = this.count;
+    this.#firstPlaces.push(new Map());
+  }
+
+  /** The zones of the devices of a wave before which no other of its pass has any: what is known is the first device of each zone in a pass. */
+  zonesFrom({ from, to }: Place): string[] {
+    const zones = this.#firstPlaces.flatMap((places) => [...places]);
+    return zones.filter(([, place]) => place >= from && place < to).map(([zone]) => zone);
   }
 
   leftOut(shown: Show): RolloutPlan['targets']['left_out'] {
@@ -201,7 +212,7 @@ function passQuery({ waves = [] }: Rollout, wave: number | null): DeviceQuery | 
 }
 
 /** The windows of the zones that come next from `now` on, each with its devices. */
-function windowsOf(spec: Rollout, zones: ReadonlyMap<string, number>, now: number): RolloutPlan['windows'] {
+function windowsOfZones(spec: Rollout, zones: ReadonlyMap<string, number>, now: number): RolloutPlan['windows'] {
   if (!spec.window) return [];
   const all = [...zones.values()].reduce((sum, count) => sum + count, 0);
   const read: [string, number][] = isOnDevices(spec) ? [...zones] : [[spec.window.timezone!, all]];
@@ -215,16 +226,27 @@ function windowsOf(spec: Rollout, zones: ReadonlyMap<string, number>, now: numbe
   });
 }
 
-/** When the first device may begin that is to begin from `starts` on; null: it is over before any may. */
+/**
+ * The zones of those that may begin at first: of the first wave that has devices, for the others wait until it has passed. Where there are none
+ * yet, but some may join, all that they may be in.
+ */
+function firstZones({ membership }: Rollout, places: readonly Place[], look: Look): readonly string[] {
+  const first = places.find((place) => sizeOf(place) > 0);
+  if (first) return look.zonesFrom(first);
+  return membership === 'continuous' ? ALL_CLOCKS : [];
+}
+
+/** When the first device of `zones` may begin that is to begin from `starts` on; null: it is over before any may. */
 function beginningOf(
   spec: Rollout,
-  windows: RolloutPlan['windows'],
+  zones: readonly string[],
   starts: number,
   { noneBegins, allEnd }: Required<Limits>,
 ): number | null {
-  const opens = windows.flatMap(({ opens_at }) => (opens_at === null ? [] : [Date.parse(opens_at)]));
-  const begins = spec.window ? Math.min(...opens) : starts;
-  return begins < Math.min(noneBegins, allEnd) ? begins : null;
+  if (zones.length === 0) return null;
+  const { open, next } = windowsOf({ spec, zones }, starts);
+  const begins = open === null || open.size > 0 ? starts : next;
+  return begins !== null && begins < Math.min(noneBegins, allEnd) ? begins : null;
 }
 
 /** The limits that are given in epoch milliseconds. */
