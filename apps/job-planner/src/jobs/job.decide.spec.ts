@@ -11,12 +11,12 @@ describe('the derived status', () => {
   const count = fc.nat(5);
   it('given any ends, then all succeeded means Successful, some Partially_successful, none Failed or Timed_out', () => {
     fc.assert(
-      fc.property(count, count, count, count, (succeeded, failed, timed_out, cancelled) => {
+      fc.property(count, count, count, count, fc.boolean(), (succeeded, failed, timed_out, cancelled, cut) => {
         const total = succeeded + failed + timed_out + cancelled;
-        const status = derivedStatus({ ...EMPTY_TALLY, succeeded, failed, timed_out, cancelled });
-        if (total > 0 && succeeded === total) expect(status).toBe('Successful');
+        const status = derivedStatus({ ...EMPTY_TALLY, succeeded, failed, timed_out, cancelled, cut });
+        if (total > 0 && succeeded === total && !cut) expect(status).toBe('Successful');
         else if (succeeded > 0) expect(status).toBe('Partially_successful');
-        else if (total > 0 && timed_out === total) expect(status).toBe('Timed_out');
+        else if ((total > 0 || cut) && timed_out === total) expect(status).toBe('Timed_out');
         else expect(status).toBe('Failed');
       }),
     );

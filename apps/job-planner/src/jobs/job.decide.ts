@@ -1,16 +1,18 @@
 import type { JobAction, JobStatus } from '@muster/contracts';
 import type { Wish } from '../rollout/rollout.decide.js';
-import { ended, type Tally } from '../rollout/tally.js';
+import { ended, type Result } from '../rollout/tally.js';
 
 /**
  * The status of a job whose tasks have all ended (interfaces §1): all succeeded → Successful; none succeeded → Failed, or Timed_out if time ran
- * out for every one; else Partially_successful. A job without any task is Failed: it did nothing.
+ * out for every one; else Partially_successful. A job without any task is Failed: it did nothing. Where it is `cut`, time ran out for devices that
+ * have no task.
  */
-export function derivedStatus(tally: Tally): JobStatus {
-  const total = ended(tally);
-  if (total > 0 && tally.succeeded === total) return 'Successful';
-  if (tally.succeeded > 0) return 'Partially_successful';
-  return total > 0 && tally.timed_out + tally.unknown === total ? 'Timed_out' : 'Failed';
+export function derivedStatus(result: Result): JobStatus {
+  const { succeeded, timed_out, unknown, cut } = result;
+  const total = ended(result);
+  if (total > 0 && succeeded === total && !cut) return 'Successful';
+  if (succeeded > 0) return 'Partially_successful';
+  return (total > 0 || cut) && timed_out + unknown === total ? 'Timed_out' : 'Failed';
 }
 
 /** What an action makes of a job, `null` when it is already so, or why it is refused. */

@@ -93,13 +93,13 @@ export class JobFamily extends OneCommandFamily implements Family {
   }
 
   async ended(tx: Tx, rollout: LockedRollout): Promise<void> {
-    const { placed, args } = rollout.row;
+    const { placed, args, cut } = rollout.row;
     const hasNothingToUndo = placed === 0 && args['rollback_of'] !== undefined;
     const status = hasNothingToUndo ? 'Successful' : derivedStatus(rollout.row);
     // A job none of whose devices was ever released passes through Running, as its table says.
     if (!rollout.row.began_at && status !== 'Failed') await this.began(tx, rollout);
     const none = hasNothingToUndo ? 'nothing was to be brought back' : 'no device to work on';
-    const reason = placed === 0 ? none : shortfall(rollout.row);
+    const reason = placed === 0 && !cut ? none : shortfall(rollout.row);
     await tx.transition(jobTable, status, { ids: [rollout.id], set: { reason } });
   }
 

@@ -43,6 +43,7 @@ export class Jobs1700000003000 implements MigrationInterface {
         waits_for text NOT NULL DEFAULT 'resolve',
         due_at timestamptz,
         planned boolean NOT NULL DEFAULT false,
+        cut boolean NOT NULL DEFAULT false,
         pass integer NOT NULL DEFAULT 0,
         plan_cursor text NOT NULL DEFAULT '',
         pass_from integer NOT NULL DEFAULT 0,

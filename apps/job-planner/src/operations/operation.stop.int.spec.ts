@@ -79,7 +79,7 @@ describe('the rollout of an operation that goes wrong', () => {
     const { id } = await operations.start(4, { end_at: new Date(Date.now() - 1_000).toISOString() });
     expect(await operations.ended(id)).toBe('');
     const rest = { end: 'never_contacted', reason: 'end_at has passed' };
-    expect(await operations.partEnds(id)).toEqual({ over: true, reason: '', ends: [], rest });
+    expect(await operations.partEnds(id)).toEqual({ over: true, reason: '', ends: [], rest, waits_for: null });
     expect(planner.asked(id)).toEqual([]);
   });
 

@@ -86,6 +86,10 @@ export class RolloutEntity {
   @Column('boolean', { default: false })
   planned!: boolean;
 
+  /** Its `end_at` came before all of its first devices had their place: some that it was for may have none. */
+  @Column('boolean', { default: false })
+  cut!: boolean;
+
   /** Which pass of planning it is at: each wave with a query has one, the rest has the last. */
   @Column('integer', { default: 0 })
   pass!: number;

@@ -4,11 +4,8 @@ import { Families } from './families.js';
 import type { LockedRollout } from './locked-rollout.js';
 import { cancel, underWay } from './rollout.ask.js';
 import { noteInWaves } from './rollout.waves.js';
-import { addTo, endsAs, STATE_OF, type DeviceEnd, type Tally } from './tally.js';
+import { addTo, endsAs, RAN_OUT, STATE_OF, type DeviceEnd, type Tally } from './tally.js';
 import { FIRST_ASK_AT, TargetStore } from './target.store.js';
-
-/** Why those never began that had not by the end of the rollout. */
-export const RAN_OUT = 'end_at has passed';
 
 /** Ends devices without their own doing, and lets ended ones begin again. */
 @Injectable()
@@ -27,6 +24,9 @@ export class RolloutStop {
 
   /** The time of the rollout is up for some that have not begun; those that were tried came to what that try did. */
   async expire(tx: Tx, rollout: LockedRollout): Promise<void> {
+    const { planned, rescan_at } = rollout.row;
+    // Who would only have joined is missed by nobody.
+    if (!planned && rescan_at === null) rollout.set({ cut: true });
     rollout.set({ planned: true, rescan_at: null });
     const parts = await this.waiting(tx, rollout);
     for (const [end, some] of Map.groupBy(parts, ({ tried }) => tried ?? 'never_contacted')) {

@@ -1,5 +1,6 @@
+import { DomainError } from '@muster/contracts';
 import { v7 as uuid } from 'uuid';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { approvalOf, decide } from '../testing/approvals-of-test.js';
 import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
 import { RunningPlanner } from '../testing/running-planner.js';
@@ -174,6 +175,43 @@ describe('windows and times', () => {
     await rollouts.exact(id);
   });
 
+  it('given that end_at passes before all devices are planned, then the job did not succeed, whatever those did that had a turn', async () => {
+    const nodes = planner.nodes(501);
+    const goOn = rollouts.keepFrom(nodes[500]!);
+    const id = await planner.create(nodes, { rollout: { end_at: new Date(Date.now() + 3_600_000).toISOString() } });
+    const items = await planner.askedFor(id, 500);
+    await planner.answer(id, items.slice(1));
+    await planner.progressed(id, { succeeded: 499, in_flight: 1 });
+    await rollouts.over(id);
+    await expect
+      .poll(() => planner.service.query(`SELECT cut FROM rollout WHERE id = $1`, [id]))
+      .toEqual([{ cut: true }]);
+    // Nor does a pause make anybody forget it.
+    await planner.act(id, 'pause');
+    await planner.answer(id, items.slice(0, 1));
+    const { reason, progress } = await planner.reached(id, 'Partially_successful');
+    expect(reason).toBe('end_at has passed before all devices were planned');
+    expect(progress).toMatchObject({ targeted: 500, succeeded: 500 });
+    await goOn(id);
+  });
+
+  it.each(['run', 'pause'])(
+    'given that end_at passes before any device is planned, where it is to %s, then the time of the job ran out',
+    async (wish) => {
+      const nodes = planner.nodes(1);
+      const goOn = rollouts.keepFrom(nodes[0]!);
+      const id = await planner.create(nodes, { rollout: { end_at: new Date(Date.now() + 3_600_000).toISOString() } });
+      if (wish === 'pause') {
+        await planner.act(id, 'pause');
+        await planner.reached(id, 'Stopped');
+      }
+      await rollouts.over(id);
+      expect((await planner.reached(id, 'Timed_out')).reason).toBe('end_at has passed before all devices were planned');
+      await goOn(id);
+      expect(planner.asked(id)).toEqual([]);
+    },
+  );
+
   it('given a paused job whose end is to come, then an approval or a restart of the service changes nothing of when it is looked at', async () => {
     const end_at = new Date(Date.now() + 3_600_000).toISOString();
     const { id } = await rollouts.start(2, { waves: [{ count: 1, approval: true }, {}], end_at });
@@ -292,6 +330,27 @@ describe('windows and times', () => {
     await rollouts.over(id);
     expect((await planner.reached(id, 'Successful')).task_total_count).toBe(3);
     await rollouts.exact(id);
+  });
+
+  it('given continuous membership, when the end comes while devices are looked for again, then nobody is missed', async () => {
+    const nodes = planner.nodes(1);
+    const tag = uuid();
+    planner.tagged.set(tag, nodes);
+    const id = await planner.create([], {
+      job_content: { target_type: 'node', target_query: { tags: tag }, task_data: '{}' },
+      rollout: { membership: 'continuous', end_at: new Date(Date.now() + 3_600_000).toISOString() },
+    });
+    await planner.answer(id, await planner.askedFor(id, 1));
+    await planner.progressed(id, { succeeded: 1, waiting_for: 'resolve' });
+    const away = vi.spyOn(planner, 'page').mockImplementation(() => {
+      throw new DomainError('unavailable', 'nobody answers');
+    });
+    await rollouts.rescanned(id);
+    const planned = () => planner.service.query(`SELECT planned FROM rollout WHERE id = $1`, [id]);
+    await expect.poll(planned).toEqual([{ planned: false }]);
+    await rollouts.over(id);
+    expect((await planner.reached(id, 'Successful')).reason).toBe('');
+    away.mockRestore();
   });
 
   it('given continuous membership and several waves, then who joins is of the last one, also where it fits another, and none leaves', async () => {

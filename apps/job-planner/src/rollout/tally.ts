@@ -20,6 +20,15 @@ export interface Tally {
   cancelled: number;
 }
 
+/** What a rollout came to. */
+export interface Result extends Tally {
+  /** Its `end_at` came before all of its first devices had their place. */
+  cut: boolean;
+}
+
+/** Why those never began that had not by the end of the rollout. */
+export const RAN_OUT = 'end_at has passed';
+
 /** How a device may end. */
 export type DeviceEnd = (typeof PART_ENDS)[number];
 
@@ -48,9 +57,11 @@ export const finished = (tally: Tally): number =>
 export const ended = (tally: Tally): number => finished(tally) + tally.cancelled;
 
 /** Why what has ended did not succeed as a whole, in words; empty where it did. */
-export function shortfall(tally: Tally): string {
-  const others = ended(tally) - tally.succeeded;
-  return others === 0 ? '' : `${others} of ${ended(tally)} devices did not succeed`;
+export function shortfall(result: Result): string {
+  const others = ended(result) - result.succeeded;
+  const reasons = others === 0 ? [] : [`${others} of ${ended(result)} devices did not succeed`];
+  if (result.cut) reasons.push(`${RAN_OUT} before all devices were planned`);
+  return reasons.join('; ');
 }
 
 /** Devices that have not. */

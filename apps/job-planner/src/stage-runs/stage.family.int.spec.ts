@@ -1,7 +1,8 @@
 import type { StageRun } from '@muster/contracts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RunAdvance } from '../runs/run.advance.js';
 import { RunningPipelines } from '../testing/running-pipelines.js';
+import { RolloutsOfTest } from '../testing/rollouts-of-test.js';
 import { PROJECT } from '../testing/running-planner.js';
 import { runsOf } from '../testing/runs-of-test.js';
 import { stageTargets } from './stage-device.table.js';
@@ -53,6 +54,36 @@ describe('the devices of a stage', () => {
       'invalid an operation before it did not succeed',
       'timeout end_at has passed',
       'timeout end_at has passed',
+    ]);
+  });
+
+  it('given that end_at passes before all of them are planned, then the stage is a failure, though all that had a turn succeeded', async () => {
+    const rollouts = new RolloutsOfTest(running.planner);
+    const devices = running.planner.nodes(501);
+    const goOn = rollouts.keepFrom(devices[500]!);
+    const rollout = { end_at: new Date(Date.now() + 3_600_000).toISOString() };
+    const run = await startRun(await pipelineOf([{ name: 'one', rollout }, { name: 'two' }], devices));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 500);
+    await running.planner.answer(operation, items);
+    await expect.poll(async () => (await stageRuns(run))[0]!.progress).toMatchObject({ succeeded: 500, in_flight: 0 });
+    await rollouts.over(one.id);
+    await reached(run, 'failure');
+    expect((await stageRuns(run)).map(({ status, reason }) => [status, reason])).toEqual([
+      ['failure', 'end_at has passed before all devices were planned'],
+      ['cancelled', 'stage 1 did not succeed'],
+    ]);
+    await goOn(one.id);
+  });
+
+  it('given an end_at that has passed when the run begins, then the time of the stage was up, and it is not one without devices', async () => {
+    const end_at = new Date(Date.now() + 1_500).toISOString();
+    const pipeline = await pipelineOf([{ name: 'one', rollout: { end_at } }], running.planner.nodes(1));
+    await vi.waitUntil(() => Date.parse(end_at) < Date.now(), { timeout: 3_000 });
+    const run = await startRun(pipeline);
+    await reached(run, 'failure');
+    expect((await stageRuns(run)).map(({ status, reason }) => [status, reason])).toEqual([
+      ['timeout', 'end_at has passed before all devices were planned'],
     ]);
   });
 

@@ -252,13 +252,13 @@ export class StageFamily implements Family {
 
   async ended(tx: Tx, { id, row }: LockedRollout): Promise<void> {
     const { pipeline_run_id } = await this.stages.stageRun(tx, id);
-    if (row.placed === 0) await this.enter(tx, id, 'invalid', NO_DEVICE);
-    else {
+    const reason = shortfall(row);
+    if (row.placed > 0) {
       if (!row.began_at) await this.enter(tx, id, 'running', '');
       await this.enter(tx, id, 'complete', '');
-      const reason = shortfall(row);
       await this.enter(tx, id, reason === '' ? 'success' : 'failure', reason);
-    }
+    } else if (row.cut) await this.enter(tx, id, 'timeout', reason);
+    else await this.enter(tx, id, 'invalid', NO_DEVICE);
     this.wakeRun(tx, pipeline_run_id);
   }
 
