@@ -27,5 +27,5 @@ export const pipelineRunTable = defineStateTable(pipelineRunEntity, {
   },
 });
 
-/** SQL over `t`: when a run that moves may tell its progress, at most once a second (rollout.md, "Watch"). */
-export const TELL_AT = `t.told_at + interval '1 second'`;
+/** SQL over `t`: when a run that moves may tell its progress, at most once a second (rollout.md, "Watch"), and no sooner than it moves. */
+export const TELL_AT = `greatest(now(), t.told_at + interval '1 second')`;

@@ -108,6 +108,27 @@ describe('the notices of the progress of runs and stage runs', () => {
     await reached(run, 'success');
   });
 
+  it('given a run that moves long after it told something, then it is to be told from then on, and not late at once', async () => {
+    const run = await startRun(await pipelineOf([{ name: 'one' }], running.planner.nodes(1)));
+    const [one] = (await stageRuns(run)) as [StageRun];
+    const { operation, items } = await askedFor(one, 0, 1);
+    const { service } = running.planner;
+    await expect.poll(() => service.query(`SELECT 1 FROM pipeline_run WHERE tell_at IS NOT NULL`)).toEqual([]);
+    await service.query(`CREATE TABLE tellings (late interval)`);
+    await service.query(`CREATE FUNCTION note_telling() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN INSERT INTO job_planner.tellings VALUES (now() - NEW.tell_at); RETURN NEW; END $$`);
+    await service.query(`GRANT INSERT ON tellings TO PUBLIC`);
+    await service.query(`CREATE TRIGGER note_telling BEFORE UPDATE ON pipeline_run FOR EACH ROW
+      WHEN (NEW.tell_at IS DISTINCT FROM OLD.tell_at AND NEW.tell_at IS NOT NULL) EXECUTE FUNCTION note_telling()`);
+    await service.query(`UPDATE pipeline_run SET told_at = told_at - interval '1 minute' WHERE id = $1`, [run.id]);
+    await running.planner.answer(operation, items);
+    await reached(run, 'success');
+    await service.query(`DROP TRIGGER note_telling ON pipeline_run`);
+    expect(await service.query(`SELECT count(*) > 0 AS told, max(late) > interval '0' AS late FROM tellings`)).toEqual([
+      { told: true, late: false },
+    ]);
+  });
+
   it('given a run that is invalid at once, then its end is told once, with no stage', async () => {
     const run = await startRun((await running.pipeline()).id);
     await reached(run, 'invalid');
