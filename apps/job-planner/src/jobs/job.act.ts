@@ -4,6 +4,7 @@ import { isEnd } from '@muster/lifecycle';
 import { Injectable } from '@nestjs/common';
 import { Approvals } from '../approvals/approvals.js';
 import type { LockedRollout } from '../rollout/locked-rollout.js';
+import { hasRunOut } from '../rollout/rollout.decide.js';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
 import { goOn, tryAgain, want } from '../rollout/rollout.wish.js';
@@ -31,7 +32,7 @@ export class JobAct {
     const status = await this.journal.transaction(key.project_id, async (tx) => {
       const [job, rollout] = await this.lock(tx, key);
       const { spec, wish } = rollout.row;
-      const over = spec.end_at !== undefined && Date.parse(spec.end_at) <= rollout.now;
+      const over = hasRunOut({ spec, now: rollout.now });
       const verdict = judgeAction(action, { ...job, wish, over });
       if (verdict === null) return job.state;
       if ('refused' in verdict) throw new DomainError('conflict', verdict.refused);

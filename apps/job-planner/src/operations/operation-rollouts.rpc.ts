@@ -5,6 +5,7 @@ import { Rpc } from '@muster/messaging';
 import { Controller } from '@nestjs/common';
 import { DataSource, In, type FindOptionsSelect } from 'typeorm';
 import { progressOf, WATCHED } from '../rollout/progress.js';
+import { hasRunOut } from '../rollout/rollout.decide.js';
 import { RolloutEntity } from '../rollout/rollout.entity.js';
 import { RolloutStore } from '../rollout/rollout.store.js';
 import { RolloutWake } from '../rollout/rollout.wake.js';
@@ -72,7 +73,7 @@ export class OperationRolloutsRpc {
     const ends = ended.map(({ id: ref, outcome, reason }) => ({ ref, end: outcome!, reason }));
     const reason = rollout?.reason ?? '';
     const rest: Ended =
-      rollout && hasRunOut(rollout) ? { end: 'never_contacted', reason: RAN_OUT } : { end: 'cancelled', reason };
+      rollout && endedByTime(rollout) ? { end: 'never_contacted', reason: RAN_OUT } : { end: 'cancelled', reason };
     if (!rollout || rollout.at_rest) return { over: true, reason, ends, rest, waits_for: null };
     return { over: false, reason, ends, rest, waits_for: rollout.waits_for };
   }
@@ -95,5 +96,5 @@ export class OperationRolloutsRpc {
 }
 
 /** Whether its `end_at` has ended it, maybe before every device had its place. */
-const hasRunOut = ({ rested_at, wish, spec }: Pick<RolloutEntity, keyof typeof RESTED>): boolean =>
-  wish === 'run' && rested_at !== null && spec.end_at !== undefined && Date.parse(spec.end_at) <= rested_at.getTime();
+const endedByTime = ({ rested_at, wish, spec }: Pick<RolloutEntity, keyof typeof RESTED>): boolean =>
+  wish === 'run' && rested_at !== null && hasRunOut({ spec, now: rested_at.getTime() });

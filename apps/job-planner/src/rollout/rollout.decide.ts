@@ -211,7 +211,8 @@ export const mayBeginAtOnce = (spec: Rollout): boolean =>
 /** Whether nothing may begin any more, also where no step has said so yet. */
 export const isOver = (rollout: Judged): boolean => ruleOf(rollout) !== undefined || hasRunOut(rollout);
 
-const hasRunOut = ({ spec, now }: Pick<RolloutFacts, 'spec' | 'now'>): boolean => {
+/** Whether its `end_at` has come by `now`. */
+export const hasRunOut = ({ spec, now }: Pick<RolloutFacts, 'spec' | 'now'>): boolean => {
   const ends = timeOf(spec.end_at);
   return ends !== null && ends <= now;
 };
