@@ -52,6 +52,15 @@ export function request(tx: Tx, { row, now }: LockedRollout, family: Family, par
   }
 }
 
+/** Notes that devices began; with the first of them the rollout has begun, and its family hears of it. */
+export async function noteBegun(tx: Tx, rollout: LockedRollout, family: Family): Promise<void> {
+  const now = new Date(rollout.now);
+  rollout.set({ released_at: now });
+  if (rollout.row.began_at) return;
+  rollout.set({ began_at: now });
+  await family.began(tx, rollout);
+}
+
 /** Parts with what they are told, those of one request together. */
 function byRequest<P extends Part>(row: RolloutEntity, family: Family, parts: readonly P[]) {
   const asked = parts.map((part) => ({ part, ask: family.ask(row, part) }));

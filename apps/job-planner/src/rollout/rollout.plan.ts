@@ -8,7 +8,7 @@ import { isOver, isStaged, mayBeginAtOnce } from './rollout.decide.js';
 import { Families } from './families.js';
 import type { Family, NewTarget, TargetPage } from './family.js';
 import type { LockedRollout } from './locked-rollout.js';
-import { request, underWay } from './rollout.ask.js';
+import { noteBegun, request, underWay } from './rollout.ask.js';
 import { RolloutEntity } from './rollout.entity.js';
 import { RolloutStore } from './rollout.store.js';
 import { RolloutSupersede } from './rollout.supersede.js';
@@ -116,11 +116,7 @@ export class RolloutPlan {
     if (zones.some((zone) => !known.has(zone))) rollout.set({ zones: [...new Set([...known, ...zones])] });
     rollout.set({ placed: rollout.row.placed + targets.length });
     growLastWave(rollout);
-    if (started.length > 0) rollout.set({ released_at: new Date(rollout.now) });
-    if (started.length > 0 && !rollout.row.began_at) {
-      rollout.set({ began_at: new Date(rollout.now) });
-      await family.began(tx, rollout);
-    }
+    if (started.length > 0) await noteBegun(tx, rollout, family);
   }
 
   /** Where a device may come up twice, those that have no part yet. */

@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
 import { Families } from './families.js';
 import type { LockedRollout } from './locked-rollout.js';
-import { offlineSeconds, request, underWay } from './rollout.ask.js';
+import { noteBegun, offlineSeconds, request, underWay } from './rollout.ask.js';
 import { openZones, windowsOf } from './rollout.windows.js';
 import { FIRST_ASK_AT, TargetStore } from './target.store.js';
 import { UNDER_WAY } from './target.table.js';
@@ -71,11 +71,7 @@ export class RolloutRelease {
     if (moved.length > 0) await family.released(tx, rollout, moved.map(underWay));
     rollout.count({ pending: -moved.length, in_flight: moved.length });
     if (paidUntil) rollout.set({ paid_until: new Date(paidUntil(moved.length)) });
-    if (moved.length > 0) rollout.set({ released_at: new Date(now) });
-    if (moved.length > 0 && !row.began_at) {
-      rollout.set({ began_at: new Date(now) });
-      await family.began(tx, rollout);
-    }
+    if (moved.length > 0) await noteBegun(tx, rollout, family);
     return moved.length;
   }
 }
